@@ -1,0 +1,87 @@
+"""Pages of stack instances put together to a listing that is complete, or to an error."""
+
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from monitor.fleet.failure import PollFailedError, Reason
+from monitor.fleet.instances import Anomaly, InstanceKey, Listing, Status
+
+_STATUSES: dict[str, Status] = {status.value: status for status in Status if status is not Status.UNKNOWN}
+_GRAVITY = {Status.CURRENT: 0, Status.UNKNOWN: 1, Status.OUTDATED: 2, Status.INOPERABLE: 3}
+
+
+def checked(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the answer where it is a page; raise `PollFailedError` (incomplete) where it is not.
+
+    botocore gives a body that it cannot read (HTML, cut, empty) as a success without `StackInstances`
+    and without a next token. Taken at its word that would be an empty fleet.
+    """
+    if not isinstance(answer.get("StackInstances"), list):
+        raise _incomplete("NotAListing", "the answer has no list of stack instances")
+    if not isinstance(answer.get("NextPageToken", ""), str):
+        raise _incomplete("BadPageToken", "the page token is not a string")
+    return answer
+
+
+class Pages:
+    """Puts the pages of ListStackInstancesForProvisionedProduct together, one by one."""
+
+    def __init__(self) -> None:
+        """Begin an empty listing."""
+        self._statuses: dict[InstanceKey, Status] = {}
+        self._anomalies: Counter[Anomaly] = Counter()
+        self._unknown: set[str] = set()
+        self._accounts: dict[str, str] = {}
+        self._tokens: set[str] = set()
+        self.count = 0
+
+    def __len__(self) -> int:
+        """Return how many instances there are so far."""
+        return len(self._statuses)
+
+    def add(self, page: Mapping[str, Any]) -> str | None:
+        """Take one checked page in; return the token of the next one, or None after the last.
+
+        Raise `PollFailedError` (incomplete) where the token leads back to a page that was there before.
+        """
+        for item in page["StackInstances"]:
+            self._take(item)
+        self.count += 1
+        token: str | None = page.get("NextPageToken")
+        if not token:
+            return None
+        if token in self._tokens:
+            raise _incomplete("RepeatedPageToken", f"page {self.count} leads back to a page that was read before")
+        self._tokens.add(token)
+        return token
+
+    def listing(self) -> Listing:
+        """Return what all pages say together."""
+        return Listing(self._statuses, self.count, dict(self._anomalies), frozenset(self._unknown))
+
+    def _take(self, item: Any) -> None:
+        try:
+            account, region, raw = item["Account"], item["Region"], item.get("StackInstanceStatus")
+        except (KeyError, TypeError, AttributeError):
+            account = region = raw = None
+        if not (account and region and isinstance(account, str) and isinstance(region, str)):
+            self._anomalies[Anomaly.INVALID_ITEM] += 1
+            return
+        status = _STATUSES.get(raw) if isinstance(raw, str) else None
+        if status is None:
+            status = Status.UNKNOWN
+            self._anomalies[Anomaly.UNKNOWN_STATUS] += 1
+            self._unknown.add(str(raw))
+        # One string each for an account and a Region, however many instances carry them.
+        key = (self._accounts.setdefault(account, account), sys.intern(region))
+        if key in self._statuses:
+            self._anomalies[Anomaly.DUPLICATE] += 1
+            # The worse one counts, in whatever order they come: nothing bad is hidden.
+            status = max(status, self._statuses[key], key=_GRAVITY.__getitem__)
+        self._statuses[key] = status
+
+
+def _incomplete(code: str, message: str) -> PollFailedError:
+    return PollFailedError(Reason.INCOMPLETE, code, message)

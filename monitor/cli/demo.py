@@ -1,0 +1,68 @@
+"""`stackset-monitor demo`."""
+
+import os
+import tempfile
+import threading
+from pathlib import Path
+
+import click
+
+from monitor.cli.failure import CommandError
+from monitor.cli.options import listen_option
+from monitor.cli.run import run_daemon, stop_on_signals
+
+CONFIGURATION = """
+poll:
+  interval: 5s
+  timeout: 4s
+products: {products}
+state:
+  path: {state}
+web:
+  listen: {listen}
+log:
+  format: console
+"""
+
+
+@click.command()
+@listen_option
+def demo(listen: str | None) -> None:
+    """Run the daemon against a simulated AWS on this machine: no account, no credentials.
+
+    The fleet rolls out, fails and recovers while you watch. Everything is gone afterwards.
+    """
+    stop = stop_on_signals()
+    try:
+        from monitor.simulation.aws import ENVIRONMENT, SimulatedAws, stack_sets
+        from monitor.simulation.story import PRODUCTS, Story
+    except ImportError as error:
+        message = f"the demo needs more packages: install stackset-monitor[demo] ({error})"
+        raise CommandError(message) from error
+    from monitor.configuration.load import parse_settings
+
+    aws = SimulatedAws()
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]  # nothing of a real AWS must get in here
+    os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL=aws.start())
+    story = Story(stack_sets())
+
+    def live() -> None:
+        number = 0
+        while not stop.wait(1.0):
+            story.step(number)
+            number += 1
+
+    threading.Thread(target=live, name="story", daemon=True).start()
+    with tempfile.TemporaryDirectory(prefix="stackset-monitor-demo-") as folder:
+        text = CONFIGURATION.format(
+            products=[{"id": product_id, "name": name} for product_id, name in PRODUCTS.items()],
+            state=Path(folder) / "monitor.db",
+            listen=listen or "127.0.0.1:9935",
+        )
+        run_daemon(parse_settings(text.encode(), Path("demo")), stop, _where_to_look)
+
+
+def _where_to_look(address: str) -> None:
+    click.echo(f"Look at http://{address}/metrics: the gauges of a simulated fleet that changes as you watch.")
+    click.echo("Below are its events, one a line. Stop with Ctrl-C.")

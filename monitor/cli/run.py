@@ -1,0 +1,60 @@
+"""`stackset-monitor run`."""
+
+import signal
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.failure import CommandError
+from monitor.cli.options import config_option, listen_option, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.configuration.settings import Settings
+
+
+@click.command()
+@config_option
+@listen_option
+def run(config: Path, listen: str | None) -> None:
+    """Run the daemon: poll, serve /metrics, and tell transitions on stdout until SIGTERM or SIGINT."""
+    stop = stop_on_signals()
+    settings = settings_of(config)
+    if listen:
+        settings = replace(settings, listen=listen)
+    run_daemon(settings, stop)
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set. Called first, so that a stop during the start is clean too."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def run_daemon(
+    settings: "Settings", stop: threading.Event, when_bound: "Callable[[str], None]" = lambda _: None
+) -> None:
+    """Run a daemon until `stop`; `when_bound` is told the address before it starts."""
+    from monitor.daemon import Daemon
+    from monitor.log.lines import LineWriter
+    from monitor.log.setup import Log
+    from monitor.poller.ports import StateError
+    from monitor.web.server import ListenError, listen
+
+    if stop.is_set():
+        return
+    try:
+        bound = listen(settings.listen)
+        log = Log(LineWriter(sys.stdout.fileno()), settings.log_level, settings.log_format)
+        daemon = Daemon(settings, log, bound)
+    except (ListenError, StateError) as error:
+        raise CommandError(str(error)) from error
+    when_bound(daemon.address)
+    daemon.run(stop)

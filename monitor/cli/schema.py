@@ -1,0 +1,13 @@
+"""`stackset-monitor schema`."""
+
+import json
+
+import click
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration file, for editors and pipelines."""
+    from monitor.configuration.load import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))

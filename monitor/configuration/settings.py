@@ -1,0 +1,92 @@
+"""The settings that the rooms are built from. Frozen, complete, and known to be right. Times are seconds."""
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from monitor.fleet.instances import Product
+
+
+class LogFormat(StrEnum):
+    """How a line looks (`log.format`)."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(StrEnum):
+    """What is told (`log.level`)."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def number(self) -> int:
+        """The level as the standard library counts."""
+        return logging.getLevelNamesMapping()[self.name]
+
+
+class InstanceSeries(StrEnum):
+    """Which stack instances have series (`metrics.instance_series`)."""
+
+    ALL = "all"
+    NON_CURRENT = "non_current"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """How to reach one source."""
+
+    name: str
+    region: str | None
+    """None: the Region that boto3 finds by itself."""
+    calls_per_second: float
+    page_size: int
+    accept_language: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedProduct:
+    """A product to poll: where, how often, and how long one poll may take."""
+
+    product: Product
+    source: str
+    interval: float
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class PollSettings:
+    """What is the same for all polls."""
+
+    concurrency: int
+    stale_after: float
+    confirm_shrink: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesOptions:
+    """Which series there are (`metrics`)."""
+
+    instance_series: InstanceSeries = InstanceSeries.ALL
+    zero_series: bool = True
+    max_instance_series: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One whole configuration."""
+
+    poll: PollSettings
+    sources: tuple[SourceSettings, ...]
+    products: tuple[WatchedProduct, ...]
+    series: SeriesOptions
+    state_path: Path
+    history: float
+    listen: str
+    log_level: LogLevel
+    log_format: LogFormat

@@ -1,0 +1,197 @@
+"""The board: everything that `/metrics` shows, ready to be sent.
+
+A poll swaps one frozen `_Shown` for another, so that a scrape finds exactly one snapshot of each product.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from monitor.configuration.settings import SeriesOptions, WatchedProduct
+from monitor.exposition.blocks import Blocks, Writer, within_room
+from monitor.exposition.families import INSTANCE_SINCE, INSTANCE_STATUS, PRODUCT_FAMILIES, Family
+from monitor.exposition.pieces import Exposition, Part, part, piece
+from monitor.exposition.tally import Tally
+from monitor.exposition.text import product_labels
+from monitor.fleet.diff import Change
+from monitor.fleet.failure import Reason
+from monitor.fleet.instances import InstanceKey, Snapshot, Standing
+from monitor.poller.ports import CompletedPoll, FailedPoll, Remembered
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a scrape sees of one product."""
+
+    blocks: Blocks | None
+    lines: Mapping[Family, bytes]
+
+
+class _Entry:
+    """What the board keeps of one product."""
+
+    def __init__(self, watched: WatchedProduct, options: SeriesOptions) -> None:
+        self.lock = threading.Lock()
+        """Held while the entry is worked on. The board's own lock is only held for a moment, so that
+        no scrape waits until a large product is written."""
+        self.labels = product_labels(watched.product)
+        self.writer = Writer(watched.product, options)
+        self.tally = Tally(watched.interval)
+        self.blocks: Blocks | None = None
+        self.standings: Mapping[InstanceKey, Standing] | None = None
+        """What the blocks show; None where they do not show a whole snapshot."""
+        self.series = 0
+        self.shown = _Shown(None, dict.fromkeys(PRODUCT_FAMILIES, b""))
+
+
+class Board:
+    """The `Publisher` of the polls and the source of `/metrics`. Safe to use from many threads."""
+
+    def __init__(
+        self, options: SeriesOptions, own: Callable[[bool], bytes], on_state_error: Callable[[], None]
+    ) -> None:
+        """Show the products that are published, and after them what `own(openmetrics)` renders for each scrape."""
+        self._options = options
+        self._own = own
+        self._on_state_error = on_state_error
+        self._lock = threading.Lock()
+        self._entries: dict[str, _Entry] = {}
+        self._generation = 0
+        self._summaries: dict[bool, tuple[int, Part]] = {}
+        self._headers = {
+            (family, openmetrics): part([piece(family.header(openmetrics=openmetrics))])
+            for family in (INSTANCE_STATUS, INSTANCE_SINCE)
+            for openmetrics in (False, True)
+        }
+
+    def restored(self, watched: WatchedProduct, remembered: Remembered) -> None:
+        """Show a product from the state, before its first poll; without its snapshot where AWS lost it."""
+        entry = self._entry(watched)
+        with entry.lock:
+            if remembered.snapshot is not None:
+                entry.tally.last_success = remembered.snapshot.observed_at.timestamp()
+                if not remembered.missing:
+                    self._show(entry, remembered.snapshot, None)
+            self._swap(entry)
+
+    def completed(self, poll: CompletedPoll) -> None:
+        """Show a new snapshot in place of the last one."""
+        entry = self._entry(poll.watched)
+        with entry.lock:
+            tally = entry.tally
+            tally.up = True
+            tally.polls += 1
+            tally.duration = round(poll.seconds, 6)
+            tally.pages = poll.listing.pages
+            tally.last_success = poll.change.snapshot.observed_at.timestamp()
+            tally.anomalies.update(poll.listing.anomalies)
+            tally.count(poll.change.transitions)
+            self._show(entry, poll.change.snapshot, poll.change)
+            self._swap(entry)
+
+    def failed(self, poll: FailedPoll) -> None:
+        """Show that a poll failed; the last snapshot stays, unless AWS does not know the product."""
+        entry = self._entry(poll.watched)
+        with entry.lock:
+            tally = entry.tally
+            tally.up = False
+            tally.polls += 1
+            tally.duration = round(poll.seconds, 6)
+            tally.failures[poll.error.reason] += 1
+            if poll.error.reason is Reason.NOT_FOUND:
+                self._hide(entry)
+            self._swap(entry)
+
+    def skipped(self, watched: WatchedProduct, reason: str, count: int = 1) -> None:
+        """Count polls that were due and did not take place."""
+        entry = self._entry(watched)
+        with entry.lock:
+            entry.tally.skipped[reason] += count
+            self._swap(entry)
+
+    def withdraw(self, product_id: str) -> bool:
+        """Take the snapshot of a product away, because it is too old; return whether there was one."""
+        with self._lock:
+            entry = self._entries.get(product_id)
+        if entry is None:
+            return False
+        with entry.lock:
+            if entry.tally.counts is None:
+                return False
+            self._hide(entry)
+            self._swap(entry)
+            return True
+
+    def state_failed(self) -> None:
+        """Count that something could not be written down."""
+        self._on_state_error()
+
+    def exposition(self, *, openmetrics: bool) -> Exposition:
+        """Return everything there is to show, ready to be sent."""
+        with self._lock:
+            shown = [entry.shown for entry in self._entries.values()]
+            generation = self._generation
+        parts: list[Part] = []
+        for family, blocks in (
+            (INSTANCE_STATUS, [one.blocks.status for one in shown if one.blocks]),
+            (INSTANCE_SINCE, [one.blocks.since for one in shown if one.blocks]),
+        ):
+            parts.append(self._headers[family, openmetrics])
+            parts.extend(blocks)
+        parts.append(self._summary(shown, generation, openmetrics=openmetrics))
+        parts.append(part([piece(self._own(openmetrics))]))
+        return Exposition(parts)
+
+    def _summary(self, shown: list[_Shown], generation: int, *, openmetrics: bool) -> Part:
+        """Return the families that have few series a product; made again only when one of them changed."""
+        known, summary = self._summaries.get(openmetrics, (None, None))
+        if known != generation or summary is None:
+            lines: list[bytes] = []
+            for family in PRODUCT_FAMILIES:
+                lines.append(family.header(openmetrics=openmetrics))
+                lines.extend(one.lines[family] for one in shown)
+            summary = part([piece(b"".join(lines))])
+            self._summaries[openmetrics] = (generation, summary)
+        return summary
+
+    def _entry(self, watched: WatchedProduct) -> _Entry:
+        with self._lock:
+            entry = self._entries.get(watched.product.id)
+            if entry is None:
+                entry = self._entries[watched.product.id] = _Entry(watched, self._options)
+            return entry
+
+    def _show(self, entry: _Entry, snapshot: Snapshot, change: Change | None) -> None:
+        entry.tally.counts = snapshot.counts
+        wanted = sum(entry.writer.series_of(status) * count for status, count in snapshot.counts.items())
+        with self._lock:
+            others = sum(other.series for other in self._entries.values()) - entry.series
+            room = max(0, self._options.max_instance_series - others)
+            entry.series = min(wanted, room)
+        if wanted > room:
+            kept, entry.tally.dropped = within_room(entry.writer, snapshot.standings, room)
+            entry.blocks, entry.standings = Blocks(entry.writer, kept), None
+            return
+        entry.tally.dropped = 0
+        if entry.blocks is not None and snapshot.standings is entry.standings:
+            return
+        if (
+            entry.blocks is not None
+            and change is not None
+            and change.previous is not None
+            and change.previous.standings is entry.standings
+        ):
+            entry.blocks = entry.blocks.changed((t.key for t in change.transitions), snapshot.standings)
+        else:
+            entry.blocks = Blocks(entry.writer, snapshot.standings)
+        entry.standings = snapshot.standings
+
+    def _hide(self, entry: _Entry) -> None:
+        entry.blocks = entry.standings = entry.tally.counts = None
+        entry.series = entry.tally.dropped = 0
+
+    def _swap(self, entry: _Entry) -> None:
+        shown = _Shown(entry.blocks, entry.tally.lines(entry.labels))
+        with self._lock:
+            entry.shown = shown
+            self._generation += 1

@@ -1,0 +1,34 @@
+"""Why a poll did not end in a complete listing."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The `reason` label of `servicecatalog_poll_failures_total` and of the event `poll.failed`."""
+
+    THROTTLED = "throttled"
+    ACCESS_DENIED = "access_denied"
+    NOT_FOUND = "not_found"
+    CREDENTIALS = "credentials"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    INCOMPLETE = "incomplete"
+    OTHER = "other"
+
+
+class PollFailedError(Exception):
+    """A poll that ended without a complete listing; the cause is chained.
+
+    `error_code` is AWS' own code, or the name of the error below it. The message is one sentence
+    for people and never carries a credential.
+    """
+
+    def __init__(self, reason: Reason, error_code: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.error_code = error_code
+        self.message = message
+
+
+class PollCancelledError(Exception):
+    """The monitor is stopping: the poll was neither complete nor failed, it just did not take place."""

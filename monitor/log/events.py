@@ -1,0 +1,104 @@
+"""The events of the contract: which name, which level, which fields."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from monitor.configuration.settings import LogLevel, WatchedProduct
+from monitor.fleet.diff import Transition
+from monitor.fleet.instances import Status
+from monitor.log.outbox import Outbox
+from monitor.log.setup import Log, timestamp
+from monitor.poller.ports import CompletedPoll, FailedPoll, StateError
+
+TRANSITION = "stack_instance.transition"
+BASELINE = "provisioned_product.baseline"
+MISSING = "provisioned_product.missing"
+POLL_COMPLETED = "poll.completed"
+POLL_FAILED = "poll.failed"
+
+_LEVELS = {Status.OUTDATED: LogLevel.WARNING, Status.INOPERABLE: LogLevel.ERROR, Status.UNKNOWN: LogLevel.WARNING}
+
+
+def transition_fields(transition: Transition) -> dict[str, Any]:
+    """Return the fields of `stack_instance.transition`."""
+    since = transition.previous_since
+    return {
+        "event_id": transition.event_id,
+        "poll_id": transition.poll_id,
+        "provisioned_product_id": transition.product.id,
+        "provisioned_product_name": transition.product.name,
+        "account": transition.account,
+        "region": transition.region,
+        "previous_status": transition.previous_status,
+        "status": transition.status,
+        "previous_since": None if since is None else timestamp(since),
+        "observed_at": timestamp(transition.observed_at),
+    }
+
+
+def transition_level(transition: Transition) -> LogLevel:
+    """Return how loud a transition is: by the status it is to."""
+    return LogLevel.INFO if transition.status is None else _LEVELS.get(transition.status, LogLevel.INFO)
+
+
+class Events:
+    """The `Teller` of the polls."""
+
+    def __init__(self, log: Log, outbox: Outbox) -> None:
+        """Tell transitions by way of the outbox, everything else directly."""
+        self._log = log
+        self._outbox = outbox
+
+    def completed(self, poll: CompletedPoll) -> None:
+        """Tell the transitions that were committed, then the poll."""
+        change = poll.change
+        product = _product(poll.watched)
+        counts = {"counts": {str(status): count for status, count in change.snapshot.counts.items()}}
+        if change.baseline:
+            self._log.event(LogLevel.INFO, BASELINE, poll_id=change.poll_id, **product, **counts)
+        after: dict[str, Any] = {
+            "poll_id": change.poll_id,
+            **product,
+            "pages": poll.listing.pages,
+            "instances": len(change.snapshot.standings),
+            **counts,
+            "transitions": len(change.transitions),
+            "duration_seconds": round(poll.seconds, 3),
+        }
+        if poll.listing.anomalies:
+            after["anomalies"] = {str(kind): count for kind, count in poll.listing.anomalies.items()}
+        if poll.listing.unknown_statuses:
+            after["unknown_statuses"] = sorted(poll.listing.unknown_statuses)
+        if change.transitions:
+            self._outbox.wake(lambda: self._log.event(LogLevel.INFO, POLL_COMPLETED, **after))
+        else:
+            self._log.event(LogLevel.INFO, POLL_COMPLETED, **after)
+
+    def failed(self, poll: FailedPoll) -> None:
+        """Tell a failed poll, and once that a product is missing."""
+        error, product = poll.error, _product(poll.watched)
+        if poll.newly_missing:
+            self._log.event(LogLevel.ERROR, MISSING, poll_id=poll.poll_id, **product, message=error.message)
+        age = poll.snapshot_age
+        self._log.event(
+            LogLevel.WARNING,
+            POLL_FAILED,
+            poll_id=poll.poll_id,
+            **product,
+            reason=str(error.reason),
+            error_code=error.error_code,
+            message=error.message,
+            snapshot_age_seconds=None if age is None else round(age, 3),
+            duration_seconds=round(poll.seconds, 3),
+        )
+
+    def state_failed(self, error: StateError) -> None:
+        """Tell that something could not be written down."""
+        self._log.event(LogLevel.ERROR, "state.failed", message=str(error))
+
+
+def _product(watched: WatchedProduct) -> Mapping[str, str]:
+    return {
+        "provisioned_product_id": watched.product.id,
+        "provisioned_product_name": watched.product.name,
+    }

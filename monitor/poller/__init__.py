@@ -1,0 +1,1 @@
+"""One poll of one product: what it needs, what it does, and how long it may take."""

@@ -1,0 +1,101 @@
+"""What a poll needs of the rooms around it. They are declared here, where they are used."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from monitor.configuration.settings import WatchedProduct
+from monitor.fleet.diff import Change
+from monitor.fleet.failure import PollFailedError
+from monitor.fleet.instances import Listing, Snapshot
+from monitor.poller.deadline import Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the state knows of a product from before."""
+
+    snapshot: Snapshot | None
+    missing: bool
+    """AWS said that it does not know the product, and that was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedPoll:
+    """A poll that ended in a complete listing."""
+
+    watched: WatchedProduct
+    change: Change
+    listing: Listing
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPoll:
+    """A poll that did not."""
+
+    watched: WatchedProduct
+    poll_id: str
+    error: PollFailedError
+    seconds: float
+    observed_at: datetime
+    snapshot_age: float | None
+    """Seconds since the last complete listing; None where there was none."""
+    newly_missing: bool
+    """True for the first poll that was told that the product does not exist (any more)."""
+
+
+class Catalog(Protocol):
+    """Where listings come from."""
+
+    def list_stack_instances(
+        self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None
+    ) -> Listing:
+        """List every stack instance of a product, or raise `PollFailedError` or `PollCancelledError`."""
+
+
+class Store(Protocol):
+    """What outlives the process."""
+
+    def load(self, product_id: str) -> Remembered:
+        """Return what is known of a product."""
+
+    def commit(self, change: Change) -> None:
+        """Write the snapshot and its transitions down together; raise `StateError` where that cannot be."""
+
+    def mark_missing(self, product_id: str) -> None:
+        """Write down that AWS does not know the product; raise `StateError` where that cannot be."""
+
+
+class StateError(Exception):
+    """The state could not be read or written; one sentence that says why."""
+
+
+class Publisher(Protocol):
+    """Who shows the outcome of polls as metrics."""
+
+    def restored(self, watched: WatchedProduct, remembered: Remembered) -> None:
+        """Show a product from the state, before its first poll."""
+
+    def completed(self, poll: CompletedPoll) -> None:
+        """Show a new snapshot in place of the last one."""
+
+    def failed(self, poll: FailedPoll) -> None:
+        """Show that a poll failed; the last snapshot stays, unless the product is missing."""
+
+    def state_failed(self) -> None:
+        """Count that something could not be written down."""
+
+
+class Teller(Protocol):
+    """Who writes the events."""
+
+    def completed(self, poll: CompletedPoll) -> None:
+        """Tell the transitions that were committed, then the poll."""
+
+    def failed(self, poll: FailedPoll) -> None:
+        """Tell a failed poll."""
+
+    def state_failed(self, error: StateError) -> None:
+        """Tell that something could not be written down."""

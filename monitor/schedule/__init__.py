@@ -1,0 +1,1 @@
+"""When which product is polled, and by how many workers."""

@@ -1,0 +1,192 @@
+"""The state file: the last snapshot of each product, and the transitions, told or not yet."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from monitor.fleet.diff import Change, Transition
+from monitor.fleet.instances import Snapshot, count_statuses
+from monitor.poller.ports import Remembered, StateError
+from monitor.store import rows
+from monitor.store.lock import StateLock
+from monitor.store.tables import MIGRATIONS, VERSION
+
+BUSY_MILLISECONDS = 5000
+
+
+class State:
+    """One SQLite file with one writer, which is this object. Safe to use from many threads."""
+
+    def __init__(self, path: Path, on_commit: Callable[[], None] = lambda: None) -> None:
+        """Open or make the file; `on_commit` is called after each commit.
+
+        Raises `StateError` where that cannot be, also where another daemon has the file.
+        """
+        self._path = path
+        self._on_commit = on_commit
+        self._lock = threading.Lock()
+        self._file_lock = StateLock(path)
+        with _explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                message = f"the state file {path} is a directory"
+                raise StateError(message)
+            self._file_lock.acquire()
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._prepare()
+
+    def load(self, product_id: str) -> Remembered:
+        """Return the last snapshot of a product, and whether AWS had said that it does not exist."""
+        with self._lock, _explained(self._path):
+            known = self._connection.execute(
+                "SELECT observed_at, missing FROM product WHERE id = ?", (product_id,)
+            ).fetchone()
+            if known is None or known[0] is None:
+                return Remembered(None, missing=bool(known and known[1]))
+            standings = rows.standings(
+                self._connection.execute(
+                    "SELECT account, region, status, since FROM instance WHERE product_id = ?", (product_id,)
+                )
+            )
+        observed_at = rows.from_milliseconds(known[0])
+        snapshot = Snapshot(product_id, observed_at, standings, count_statuses(standings.values()))
+        return Remembered(snapshot, missing=bool(known[1]))
+
+    def commit(self, change: Change) -> None:
+        """Write a snapshot and its transitions in one transaction; only what changed is written."""
+        product_id, snapshot = change.product.id, change.snapshot
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO product (id, observed_at, missing) VALUES (?, ?, 0)"
+                " ON CONFLICT (id) DO UPDATE SET observed_at = excluded.observed_at, missing = 0",
+                (product_id, rows.to_milliseconds(snapshot.observed_at)),
+            )
+            if change.baseline:
+                connection.execute("DELETE FROM instance WHERE product_id = ?", (product_id,))
+                changed = snapshot.standings.items()
+                connection.executemany(_INSERT_INSTANCE, (rows.instance_row(product_id, *item) for item in changed))
+                return
+            connection.executemany(
+                "DELETE FROM instance WHERE product_id = ? AND account = ? AND region = ?",
+                ((product_id, *t.key) for t in change.transitions if t.status is None),
+            )
+            connection.executemany(
+                _INSERT_INSTANCE,
+                (
+                    rows.instance_row(product_id, t.key, snapshot.standings[t.key])
+                    for t in change.transitions
+                    if t.status is not None
+                ),
+            )
+            connection.executemany(_INSERT_TRANSITION, map(rows.transition_row, change.transitions))
+
+    def mark_missing(self, product_id: str) -> None:
+        """Write down that AWS does not know the product. Its last snapshot is kept, should it come back."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO product (id, missing) VALUES (?, 1) ON CONFLICT (id) DO UPDATE SET missing = 1",
+                (product_id,),
+            )
+
+    def untold(self, limit: int) -> Sequence[tuple[int, Transition]]:
+        """Return the oldest transitions that were not told yet, each with its place in the order."""
+        with self._lock, _explained(self._path):
+            found = self._connection.execute(
+                f"SELECT sequence, {rows.TRANSITION_COLUMNS} FROM transition"  # noqa: S608 - a constant
+                " WHERE told = 0 ORDER BY sequence LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [(row[0], rows.transition(row[1:])) for row in found]
+
+    def mark_told(self, through: int) -> None:
+        """Write down that every transition up to and with this place was told."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE transition SET told = 1 WHERE told = 0 AND sequence <= ?", (through,))
+
+    def prune(self, before: datetime) -> int:
+        """Forget the transitions that were observed before a moment; return how many."""
+        with self._transaction() as connection:
+            return connection.execute(
+                "DELETE FROM transition WHERE observed_at < ?", (rows.to_milliseconds(before),)
+            ).rowcount
+
+    def close(self) -> None:
+        """Close the file, after a commit that may be under way."""
+        with self._lock:
+            self._connection.close()
+            self._file_lock.release()
+
+    def _prepare(self) -> None:
+        run = self._connection.execute
+        run(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        run("PRAGMA journal_mode = WAL")
+        # FULL: a transition that was told must still be there after a power failure.
+        run("PRAGMA synchronous = FULL")
+        (version,) = run("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            message = (
+                f"the state file {self._path} is of version {version}, made by a later stackset-monitor;"
+                f" this one knows version {VERSION}"
+            )
+            raise StateError(message)
+        for step, script in enumerate(MIGRATIONS[version:], start=version + 1):
+            self._connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {step}; COMMIT;")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _explained(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # on some failures SQLite has rolled back by itself
+                    self._connection.execute("ROLLBACK")
+                raise
+        self._on_commit()
+
+
+def read_transitions(
+    path: Path, since: datetime, products: Sequence[str] = (), accounts: Sequence[str] = ()
+) -> Iterator[Transition]:
+    """Read the stored transitions since a moment, oldest first, while a daemon may be writing more.
+
+    Empty `products` or `accounts` let all pass. Raises `StateError`.
+    """
+    if not path.is_file():
+        message = f"there is no state file {path}"
+        raise StateError(message)
+    where, arguments = ["observed_at >= ?"], [rows.to_milliseconds(since), *products, *accounts]
+    for column, values in (("product_id", products), ("account", accounts)):
+        if values:
+            where.append(f"{column} IN ({','.join('?' * len(values))})")
+    query = (
+        f"SELECT {rows.TRANSITION_COLUMNS} FROM transition"  # noqa: S608 - constants and question marks
+        f" WHERE {' AND '.join(where)} ORDER BY observed_at, sequence"
+    )
+    with _explained(path):
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+            yield from map(rows.transition, connection.execute(query, arguments))
+        finally:
+            connection.close()
+
+
+_INSERT_INSTANCE = "INSERT OR REPLACE INTO instance (product_id, account, region, status, since) VALUES (?, ?, ?, ?, ?)"
+_INSERT_TRANSITION = f"INSERT INTO transition ({rows.TRANSITION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        message = f"the state file {path}: {error}"
+        raise StateError(message) from error
+    except OSError as error:
+        message = f"the state file {path}: {error.strerror or error}"
+        raise StateError(message) from error

@@ -1,0 +1,1 @@
+"""HTTP: `/metrics`, the two probes and a page for people. The only room that knows Starlette and uvicorn."""

@@ -1,0 +1,46 @@
+"""What every test has: an environment without AWS settings, and a simulated AWS where it asks for one."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from monitor.simulation.aws import ENVIRONMENT, SimulatedAws, forget, stack_sets
+from monitor.simulation.stack_sets import StackSets
+
+
+@dataclass(frozen=True)
+class Aws:
+    """The simulated AWS of a test: an endpoint, and the products of the account that callers are in."""
+
+    url: str
+    stack_sets: StackSets
+
+
+@pytest.fixture(autouse=True)
+def no_aws_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take out of the environment whatever a developer has there for AWS."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+
+@pytest.fixture(scope="session")
+def aws_server() -> Iterator[str]:
+    """Serve the simulated AWS on loopback for all tests of a worker."""
+    server = SimulatedAws()
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def aws(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    """Point boto3 to a simulated AWS without any products."""
+    forget()
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)
+    return Aws(aws_server, stack_sets())

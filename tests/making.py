@@ -1,0 +1,36 @@
+"""Values that tests are made of."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from monitor.configuration.settings import WatchedProduct
+from monitor.fleet.diff import Change, diff
+from monitor.fleet.instances import Anomaly, InstanceKey, Listing, Product, Snapshot, Status
+
+BASELINE = Product("pp-aaaaaaaaaaaaa", "baseline")
+EPOCH = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
+LATER = datetime(2026, 1, 2, 3, 9, 5, 678000, UTC)
+EU, US = "eu-west-1", "us-east-1"
+ONE, TWO, THREE = "111111111111", "222222222222", "333333333333"
+
+
+def watched(product: Product = BASELINE, *, interval: float = 300.0, timeout: float = 240.0) -> WatchedProduct:
+    """Return a product as the configuration gives it."""
+    return WatchedProduct(product, "default", interval, timeout)
+
+
+def listing(
+    statuses: Mapping[InstanceKey, Status], *, pages: int = 1, anomalies: Mapping[Anomaly, int] | None = None
+) -> Listing:
+    """Return a complete listing."""
+    return Listing(dict(statuses), pages, anomalies or {})
+
+
+def snapshot(statuses: Mapping[InstanceKey, Status], product: Product = BASELINE, at: datetime = EPOCH) -> Snapshot:
+    """Return a first snapshot: every status since `at`."""
+    return baseline(statuses, product, at).snapshot
+
+
+def baseline(statuses: Mapping[InstanceKey, Status], product: Product = BASELINE, at: datetime = EPOCH) -> Change:
+    """Return the change of a first poll."""
+    return diff(None, listing(statuses), product, "poll-0", at)

@@ -1,6 +1,7 @@
 """What every test has: an environment without AWS settings, and a simulated AWS where it asks for one."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -44,3 +45,13 @@ def aws(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)
     return Aws(aws_server, stack_sets())
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs a program which is not installed; where nothing may be missing, fail instead."""
+    for mark in item.iter_markers("needs"):
+        for program in mark.args:
+            if shutil.which(program) is None:
+                if os.environ.get("STACKSET_MONITOR_NO_SKIPS"):
+                    pytest.fail(f"{program} is not installed")
+                pytest.skip(f"needs {program}, which is not installed")

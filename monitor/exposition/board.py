@@ -85,7 +85,8 @@ class Board:
             tally.pages = poll.listing.pages
             tally.last_success = poll.change.snapshot.observed_at.timestamp()
             tally.anomalies.update(poll.listing.anomalies)
-            tally.count(poll.change.transitions)
+            if poll.committed:
+                tally.count(poll.change.transitions)
             self._show(entry, poll.change.snapshot, poll.change)
             self._swap(entry)
 

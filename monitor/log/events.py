@@ -62,14 +62,14 @@ class Events:
             "pages": poll.listing.pages,
             "instances": len(change.snapshot.standings),
             **counts,
-            "transitions": len(change.transitions),
+            "transitions": len(change.transitions) if poll.committed else 0,
             "duration_seconds": round(poll.seconds, 3),
         }
         if poll.listing.anomalies:
             after["anomalies"] = {str(kind): count for kind, count in poll.listing.anomalies.items()}
         if poll.listing.unknown_statuses:
             after["unknown_statuses"] = sorted(poll.listing.unknown_statuses)
-        if change.transitions:
+        if change.transitions and poll.committed:
             self._outbox.wake(lambda: self._log.event(LogLevel.INFO, POLL_COMPLETED, **after))
         else:
             self._log.event(LogLevel.INFO, POLL_COMPLETED, **after)

@@ -65,7 +65,7 @@ class Outbox:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: self._idle, timeout)
+            return self._changed.wait_for(lambda: self._idle and not self._work, timeout)
 
     def _run(self) -> None:
         while True:

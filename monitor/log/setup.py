@@ -61,7 +61,7 @@ class Log:
         """Tell one event."""
         self._logger.log(level.number, event, **fields)
 
-    def exception(self, event: str, error: BaseException, **fields: Any) -> None:
+    def crash(self, event: str, error: BaseException, **fields: Any) -> None:
         """Tell an error that nobody expected, with its traceback."""
         self._logger.error(event, exc_info=error, **fields)
 

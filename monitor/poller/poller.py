@@ -117,20 +117,23 @@ class Poller:
 
     def _complete(self, watched: WatchedProduct, memory: _Memory, poll_id: str, listing: Listing, begun: float) -> None:
         change = diff(memory.snapshot, listing, watched.product, poll_id, self._now())
-        poll = CompletedPoll(watched, change, listing, self._clock() - begun)
-        try:
-            self._store.commit(change)
-        except StateError as error:
-            # The gauges tell the truth all the same. The transitions wait: the next poll is compared
-            # with what was last written down, so that they are found again and then told.
-            self._publisher.state_failed()
-            self._teller.state_failed(error)
-            memory.complete_at = self._clock()
-            self._publisher.completed(replace(poll, change=replace(change, transitions=())))
-            return
-        memory.snapshot, memory.missing, memory.complete_at = change.snapshot, False, self._clock()
+        committed = self._written(lambda: self._store.commit(change))
+        poll = CompletedPoll(watched, change, listing, self._clock() - begun, committed)
+        memory.complete_at = self._clock()
+        if committed:
+            memory.snapshot, memory.missing = change.snapshot, False
+        # Else the next poll is compared with what was last written down: the transitions are found again.
         self._publisher.completed(poll)
         self._teller.completed(poll)
+
+    def _written(self, write: Callable[[], None]) -> bool:
+        try:
+            write()
+        except StateError as error:
+            self._publisher.state_failed()
+            self._teller.state_failed(error)
+            return False
+        return True
 
     def _fail(
         self, watched: WatchedProduct, memory: _Memory, poll_id: str, error: PollFailedError, begun: float
@@ -147,10 +150,6 @@ class Poller:
         )
         if newly_missing:
             memory.missing = True
-            try:
-                self._store.mark_missing(watched.product.id)
-            except StateError as state_error:
-                self._publisher.state_failed()
-                self._teller.state_failed(state_error)
+            self._written(lambda: self._store.mark_missing(watched.product.id))
         self._publisher.failed(poll)
         self._teller.failed(poll)

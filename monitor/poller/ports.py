@@ -29,6 +29,8 @@ class CompletedPoll:
     change: Change
     listing: Listing
     seconds: float
+    committed: bool
+    """False: the change could not be written down. It is shown, but its transitions are not told yet."""
 
 
 @dataclass(frozen=True, slots=True)

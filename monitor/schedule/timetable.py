@@ -38,7 +38,8 @@ class PhasedInterval(BaseTrigger):  # type: ignore[misc]
         """
         after = max(now, previous_fire_time + timedelta(seconds=self._seconds / 2)) if previous_fire_time else now
         place = math.floor((after.timestamp() - self._phase) / self._seconds) + 1
-        return datetime.fromtimestamp(place * self._seconds + self._phase, UTC)
+        due = datetime.fromtimestamp(place * self._seconds + self._phase, UTC)
+        return due if due > after else due + timedelta(seconds=self._seconds)  # a float may round down to `after`
 
 
 class Timetable:

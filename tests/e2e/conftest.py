@@ -1,0 +1,30 @@
+"""A configuration of one product with a short interval, for daemons that run as processes."""
+
+from pathlib import Path
+
+import pytest
+
+CONFIGURATION = """
+poll:
+  interval: 300ms
+  timeout: 300ms
+products:
+  - id: pp-aaaaaaaaaaaaa
+    name: baseline
+sources:
+  - name: hub
+    region: eu-west-1
+    calls_per_second: 1000
+state:
+  path: {folder}/state/monitor.db
+web:
+  listen: 127.0.0.1:0
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Write the configuration, and return its path."""
+    path = tmp_path / "monitor.yaml"
+    path.write_text(CONFIGURATION.format(folder=tmp_path).replace("timeout: 300ms", "timeout: 300ms"))
+    return path

@@ -1,0 +1,297 @@
+"""One poll from the listing to the events, with fakes that are typed against what the poller declares."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from monitor.configuration.settings import WatchedProduct
+from monitor.fleet.diff import Change
+from monitor.fleet.failure import PollCancelledError, PollFailedError, Reason
+from monitor.fleet.instances import Anomaly, InstanceKey, Listing, Status
+from monitor.poller.deadline import Deadline, Deadlines
+from monitor.poller.poller import Poller
+from monitor.poller.ports import Catalog, CompletedPoll, FailedPoll, Publisher, Remembered, StateError, Store, Teller
+from tests.making import BASELINE, EPOCH, EU, LATER, ONE, TWO, US, listing, snapshot, watched
+
+FLEET: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
+NOTHING = Remembered(None, missing=False)
+NOT_FOUND = PollFailedError(Reason.NOT_FOUND, "ResourceNotFoundException", "not there")
+THROTTLED = PollFailedError(Reason.THROTTLED, "ThrottlingException", "slow down")
+
+
+@dataclass
+class World:
+    """Everything around a poller, and what happened in it, in order."""
+
+    answers: list[Listing | Exception] = field(default_factory=list)
+    remembered: Remembered = NOTHING
+    disk_full: bool = False
+    happened: list[object] = field(default_factory=list)
+    monotonic: float = 1000.0
+    wall: datetime = EPOCH
+
+    def list_stack_instances(
+        self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None
+    ) -> Listing:
+        """Give the next answer."""
+        self.happened.append(("list", product_id, deadline.remaining()))
+        self.monotonic += 2.5
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def load(self, product_id: str) -> Remembered:
+        """Return what is remembered."""
+        return self.remembered
+
+    def commit(self, change: Change) -> None:
+        """Write down."""
+        if self.disk_full:
+            raise StateError("disk full")
+        self.happened.append(("commit", change))
+
+    def mark_missing(self, product_id: str) -> None:
+        """Write down."""
+        if self.disk_full:
+            raise StateError("disk full")
+        self.happened.append(("missing", product_id))
+
+
+@dataclass
+class Witness:
+    """A publisher or a teller that writes down what it is given."""
+
+    role: str
+    world: World
+
+    def restored(self, watched: WatchedProduct, remembered: Remembered) -> None:
+        """Write down."""
+        self.world.happened.append((self.role, "restored", remembered))
+
+    def completed(self, poll: CompletedPoll) -> None:
+        """Write down."""
+        self.world.happened.append((self.role, poll))
+
+    def failed(self, poll: FailedPoll) -> None:
+        """Write down."""
+        self.world.happened.append((self.role, poll))
+
+
+class FakePublisher(Witness):
+    """Shows nothing."""
+
+    def state_failed(self) -> None:
+        """Write down."""
+        self.world.happened.append((self.role, "state failed"))
+
+
+class FakeTeller(Witness):
+    """Tells nobody."""
+
+    def state_failed(self, error: StateError) -> None:
+        """Write down."""
+        self.world.happened.append((self.role, str(error)))
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a world without anything."""
+    return World()
+
+
+@pytest.fixture
+def poller(world: World) -> Poller:
+    """Return a poller in the world."""
+    catalog: Catalog = world
+    store: Store = world
+    publisher: Publisher = FakePublisher("publish", world)
+    teller: Teller = FakeTeller("tell", world)
+    return Poller(
+        {"default": catalog},
+        store,
+        publisher,
+        teller,
+        Deadlines(lambda: world.monotonic),
+        confirm_shrink=0.5,
+        now=lambda: world.wall,
+        clock=lambda: world.monotonic,
+    )
+
+
+def completed(world: World) -> list[CompletedPoll]:
+    """Return the complete polls as the publisher saw them."""
+    return [
+        e[1] for e in world.happened if isinstance(e, tuple) and e[0] == "publish" and isinstance(e[1], CompletedPoll)
+    ]
+
+
+def failed(world: World) -> list[FailedPoll]:
+    """Return the failed polls as the publisher saw them."""
+    return [e[1] for e in world.happened if isinstance(e, tuple) and e[0] == "publish" and isinstance(e[1], FailedPoll)]
+
+
+def test_a_complete_poll_is_committed_then_shown_then_told(world: World, poller: Poller) -> None:
+    """The order is what survives a crash: first the state, then the world."""
+    world.answers = [listing(FLEET)]
+    poller.poll(watched())
+    (poll,) = completed(world)
+    assert world.happened == [
+        ("list", BASELINE.id, 240.0),
+        ("commit", poll.change),
+        ("publish", poll),
+        ("tell", poll),
+    ]
+    assert (poll.seconds, poll.committed, poll.change.baseline) == (2.5, True, True)
+    assert poll.change.snapshot == snapshot(FLEET)
+
+
+def test_the_second_poll_is_compared_with_the_first(world: World, poller: Poller) -> None:
+    """Each poll has an id of its own, and its transitions have the time of the poll."""
+    world.answers = [listing(FLEET), listing({**FLEET, (TWO, EU): Status.CURRENT})]
+    poller.poll(watched())
+    world.wall = LATER
+    poller.poll(watched())
+    first, second = (poll.change for poll in completed(world))
+    (transition,) = second.transitions
+    assert (transition.key, transition.previous_status, transition.status) == (
+        (TWO, EU),
+        Status.OUTDATED,
+        Status.CURRENT,
+    )
+    assert (transition.previous_since, transition.observed_at) == (EPOCH, LATER)
+    assert first.poll_id != second.poll_id == transition.poll_id
+
+
+def test_what_changed_while_the_monitor_was_down_is_told_on_the_first_poll(world: World, poller: Poller) -> None:
+    """A restored snapshot is what the first listing is compared with."""
+    world.remembered = Remembered(snapshot(FLEET), missing=False)
+    world.wall = LATER
+    assert poller.restore(watched())
+    world.answers = [listing({**FLEET, (ONE, EU): Status.INOPERABLE})]
+    poller.poll(watched())
+    (poll,) = completed(world)
+    assert not poll.change.baseline
+    assert [t.key for t in poll.change.transitions] == [(ONE, EU)]
+
+
+def test_a_failed_poll_changes_nothing_but_says_so(world: World, poller: Poller) -> None:
+    """Nothing is committed; the age of the last snapshot is known; the next poll is compared with it."""
+    world.answers = [listing(FLEET), THROTTLED, listing(FLEET)]
+    poller.poll(watched())
+    world.monotonic += 300
+    poller.poll(watched())
+    (poll,) = failed(world)
+    assert (poll.error, poll.seconds, poll.snapshot_age, poll.newly_missing) == (THROTTLED, 2.5, 302.5, False)
+    poller.poll(watched())
+    assert completed(world)[1].change.transitions == ()
+
+
+def test_a_failed_first_poll_has_no_snapshot(world: World, poller: Poller) -> None:
+    """There is no age of what never was."""
+    world.answers = [THROTTLED]
+    poller.poll(watched())
+    assert [poll.snapshot_age for poll in failed(world)] == [None]
+
+
+def test_a_missing_product_is_told_once(world: World, poller: Poller) -> None:
+    """The second time it is only a failed poll; once it came back, it can go missing anew."""
+    world.answers = [listing(FLEET), NOT_FOUND, NOT_FOUND, listing(FLEET), NOT_FOUND]
+    for _ in range(5):
+        poller.poll(watched())
+    assert [poll.newly_missing for poll in failed(world)] == [True, False, True]
+    assert world.happened.count(("missing", BASELINE.id)) == 2
+    assert completed(world)[1].change.transitions == ()
+
+
+def test_a_product_that_was_missing_before_the_restart_is_not_told_again(world: World, poller: Poller) -> None:
+    """The state remembers that it was told."""
+    world.remembered = Remembered(snapshot(FLEET), missing=True)
+    poller.restore(watched())
+    world.answers = [NOT_FOUND]
+    poller.poll(watched())
+    assert [poll.newly_missing for poll in failed(world)] == [False]
+
+
+def test_a_stop_in_the_middle_leaves_no_trace(world: World, poller: Poller) -> None:
+    """A cancelled poll is neither complete nor failed."""
+    world.answers = [PollCancelledError()]
+    with pytest.raises(PollCancelledError):
+        poller.poll(watched())
+    assert world.happened == [("list", BASELINE.id, 240.0)]
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "listings", "kept"),
+    [
+        ({(ONE, EU): Status.CURRENT}, FLEET, 3, 3),
+        ({(ONE, EU): Status.CURRENT}, {(ONE, EU): Status.CURRENT}, 3, 1),
+        ({}, {}, 3, 0),
+        ({(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT}, FLEET, 2, 2),
+    ],
+)
+def test_a_listing_that_lost_most_is_listed_once_more(
+    world: World,
+    poller: Poller,
+    second: dict[InstanceKey, Status],
+    third: dict[InstanceKey, Status],
+    listings: int,
+    kept: int,
+) -> None:
+    """Of a loss of more than half the second listing is believed, whatever it says, and it is counted."""
+    world.answers = [listing(FLEET), listing(second), listing(third)]
+    poller.poll(watched())
+    poller.poll(watched())
+    poll = completed(world)[1]
+    assert len([e for e in world.happened if isinstance(e, tuple) and e[0] == "list"]) == listings
+    assert len(poll.change.snapshot.standings) == kept
+    assert poll.listing.anomalies == ({Anomaly.SHRINK: 1} if listings == 3 else {})
+
+
+def test_a_failure_while_confirming_is_a_failed_poll(world: World, poller: Poller) -> None:
+    """A loss that cannot be confirmed is not believed."""
+    world.answers = [listing(FLEET), listing({}), THROTTLED]
+    poller.poll(watched())
+    poller.poll(watched())
+    assert len(completed(world)) == len(failed(world)) == 1
+
+
+def test_what_cannot_be_written_down_is_shown_and_found_again(world: World, poller: Poller) -> None:
+    """While the disk is full the gauges are right; the transitions come when it takes them."""
+    now = {**FLEET, (ONE, EU): Status.INOPERABLE}
+    world.answers = [listing(FLEET), listing(now), listing(now)]
+    poller.poll(watched())
+    world.disk_full = True
+    poller.poll(watched())
+    world.disk_full = False
+    poller.poll(watched())
+    _, lost, found = completed(world)
+    assert (lost.committed, found.committed) == (False, True)
+    assert lost.change.snapshot.standings[ONE, EU].status is Status.INOPERABLE
+    assert [t.key for t in found.change.transitions] == [(ONE, EU)]
+    assert ("publish", "state failed") in world.happened
+    assert ("tell", "disk full") in world.happened
+
+
+def test_a_missing_product_is_told_although_the_disk_is_full(world: World, poller: Poller) -> None:
+    """What cannot be written down is at least told."""
+    world.disk_full = True
+    world.answers = [NOT_FOUND]
+    poller.poll(watched())
+    assert [poll.newly_missing for poll in failed(world)] == [True]
+    assert ("tell", "disk full") in world.happened
+
+
+def test_a_clock_that_was_set_back_makes_no_negative_age(world: World, poller: Poller) -> None:
+    """A snapshot from the future is as old as one from now."""
+    world.remembered = Remembered(snapshot(FLEET, at=EPOCH + timedelta(hours=1)), missing=False)
+    poller.restore(watched())
+    assert poller.snapshot_age(BASELINE.id) == 0.0
+
+
+def test_a_product_without_a_complete_poll_has_no_age(poller: Poller) -> None:
+    """Neither one that is not known."""
+    poller.restore(watched())
+    assert (poller.snapshot_age(BASELINE.id), poller.snapshot_age("pp-other")) == (None, None)

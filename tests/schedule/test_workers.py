@@ -1,0 +1,127 @@
+"""A fixed number of polls at once, each product at most once."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from monitor.schedule.workers import Workers
+
+WAIT = 5.0
+
+
+class Work:
+    """Polls that begin when a worker is free and end when the test says so."""
+
+    def __init__(self) -> None:
+        self.began = threading.Semaphore(0)
+        self.may_end = threading.Semaphore(0)
+        self.done: list[str] = []
+        self.errors: list[tuple[str, str]] = []
+        self.changed = threading.Condition()
+
+    def __call__(self, name: str) -> None:
+        """Do the work."""
+        self.began.release()
+        assert self.may_end.acquire(timeout=WAIT)
+        if name == "broken":
+            raise RuntimeError("nobody expected this")
+        self._finish(lambda: self.done.append(name))
+
+    def failed(self, name: str, error: Exception) -> None:
+        """Remember an error."""
+        self._finish(lambda: self.errors.append((name, str(error))))
+
+    def wait_for(self, count: int) -> bool:
+        """Wait until so many ended."""
+        with self.changed:
+            return self.changed.wait_for(lambda: len(self.done) + len(self.errors) >= count, WAIT)
+
+    def _finish(self, note: object) -> None:
+        with self.changed:
+            assert callable(note)
+            note()
+            self.changed.notify_all()
+
+
+@contextmanager
+def workers(count: int, work: Work) -> Iterator[Workers]:
+    """Run workers for a test, and end them."""
+    pool = Workers(count, work, work.failed)
+    yield pool
+    for _ in range(100):
+        work.may_end.release()
+    assert pool.stop(WAIT)
+
+
+def test_more_work_than_workers_is_late_and_never_dropped() -> None:
+    """Twenty products on two workers are all polled, in the order in which they came."""
+    work = Work()
+    with workers(1, work) as pool:
+        names = [f"pp-{n}" for n in range(20)]
+        assert all(pool.submit(name) for name in names)
+        for _ in names:
+            work.may_end.release()
+        assert work.wait_for(20)
+        assert work.done == names
+
+
+def test_no_more_than_the_workers_at_once() -> None:
+    """The third product waits until a worker is free."""
+    work = Work()
+    with workers(2, work) as pool:
+        for name in ("a", "b", "c"):
+            pool.submit(name)
+        assert work.began.acquire(timeout=WAIT)
+        assert work.began.acquire(timeout=WAIT)
+        assert not work.began.acquire(timeout=0.05)
+        work.may_end.release()
+        assert work.began.acquire(timeout=WAIT)
+
+
+def test_a_product_that_waits_or_runs_is_not_taken_again() -> None:
+    """An overrun is refused; afterwards the product is taken again."""
+    work = Work()
+    with workers(1, work) as pool:
+        assert pool.submit("a")
+        assert work.began.acquire(timeout=WAIT)
+        assert pool.submit("b")
+        assert [pool.submit("a"), pool.submit("b")] == [False, False]
+        work.may_end.release()
+        work.may_end.release()
+        assert work.wait_for(2)
+        with pool._changed:
+            assert pool._changed.wait_for(lambda: not pool._busy, WAIT)
+        assert pool.submit("a")
+
+
+def test_work_that_raises_harms_nothing() -> None:
+    """The error is told, and the same worker does the next work."""
+    work = Work()
+    with workers(1, work) as pool:
+        pool.submit("broken")
+        pool.submit("a")
+        work.may_end.release()
+        work.may_end.release()
+        assert work.wait_for(2)
+    assert (work.done, work.errors) == (["a"], [("broken", "nobody expected this")])
+
+
+def test_a_stop_does_not_wait_for_ever() -> None:
+    """What outlasts the time is left behind; what waited never begins; nothing more is taken."""
+    work = Work()
+    pool = Workers(1, work, work.failed)
+    pool.submit("a")
+    assert work.began.acquire(timeout=WAIT)
+    pool.submit("b")
+    assert not pool.stop(0.01)
+    assert not pool.submit("c")
+    work.may_end.release()
+    assert pool.stop(WAIT)
+    assert work.done == ["a"]
+
+
+def test_the_threads_do_not_hold_up_the_end_of_the_process() -> None:
+    """Python joins threads at exit that are not daemons."""
+    pool = Workers(3, lambda _: None, lambda _, __: None)
+    assert [thread.daemon for thread in pool._threads] == [True] * 3
+    assert pool.stop(WAIT)

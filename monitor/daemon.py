@@ -13,7 +13,7 @@ from monitor.configuration.settings import LogLevel, Settings
 from monitor.exposition.board import Board
 from monitor.exposition.tally import MISFIRE, OVERRUN
 from monitor.fleet.failure import PollCancelledError
-from monitor.log.events import TRANSITION, Events, transition_fields, transition_level
+from monitor.log.events import EventName, Events, transition_fields, transition_level
 from monitor.log.outbox import Outbox
 from monitor.log.setup import Log
 from monitor.poller.deadline import Deadlines
@@ -21,7 +21,7 @@ from monitor.poller.poller import Poller
 from monitor.poller.ports import StateError
 from monitor.schedule.timetable import Timetable
 from monitor.schedule.workers import Workers
-from monitor.store.state import State
+from monitor.store.opening import open_state
 from monitor.telemetry.registry import Telemetry
 from monitor.web.app import application
 from monitor.web.server import Server
@@ -41,7 +41,7 @@ class Daemon:
         self._settings = settings
         self._log = log
         self._telemetry = Telemetry(version=__version__, revision=os.environ.get("STACKSET_MONITOR_REVISION", ""))
-        self._state = State(settings.state_path, on_commit=self._telemetry.state_committed)
+        self._state = open_state(settings.state_path, self._telemetry.state_committed, self._state_failed)
         self._products = {watched.product.id: watched for watched in settings.products}
         self._deadlines = Deadlines()
         self._board = Board(settings.series, self._telemetry.render, self._telemetry.state_failed)
@@ -81,7 +81,10 @@ class Daemon:
         try:
             self._start(stop)
             while not stop.wait(TICK_SECONDS):
-                self._look_after()
+                try:
+                    self._look_after()
+                except Exception as error:  # noqa: BLE001 - the supervisor has to be there tomorrow, too
+                    self._log.crash(EventName.DEFECT, error)
         finally:
             self._stop()
 
@@ -95,7 +98,7 @@ class Daemon:
         self._server.start()
         self._log.event(
             LogLevel.INFO,
-            "monitor.started",
+            EventName.STARTED,
             version=__version__,
             listen=self.address,
             products=len(self._products),
@@ -107,17 +110,18 @@ class Daemon:
             self._timetable.add(watched.product.id, watched.interval)
 
     def _look_after(self) -> None:
-        """Do what has to be done again and again. This is the supervisor; it never waits for anything."""
+        """Do what has to be done again and again. This is the supervisor; it never waits for AWS."""
         self._deadlines.enforce()
         if jump := self._timetable.watch_clock():
-            self._log.event(LogLevel.WARNING, "monitor.clock_jumped", seconds=round(jump, 3))
-        for product_id in self._products:
+            self._log.event(LogLevel.WARNING, EventName.CLOCK_JUMPED, seconds=round(jump, 3))
+        for product_id, watched in self._products.items():
             age = self._poller.snapshot_age(product_id)
             if age is not None and age > self._settings.poll.stale_after and self._board.withdraw(product_id):
                 self._log.event(
                     LogLevel.WARNING,
-                    "provisioned_product.stale",
+                    EventName.STALE,
                     provisioned_product_id=product_id,
+                    provisioned_product_name=watched.product.name,
                     snapshot_age_seconds=round(age, 3),
                 )
         if time.monotonic() >= self._next_prune:
@@ -135,7 +139,7 @@ class Daemon:
         self._deadlines.cancel()
         polls_ended = self._workers.stop(STOP_SECONDS)
         self._outbox.stop(STOP_SECONDS)
-        self._log.event(LogLevel.INFO, "monitor.stopped", version=__version__, polls_ended=polls_ended)
+        self._log.event(LogLevel.INFO, EventName.STOPPED, version=__version__, polls_ended=polls_ended)
         self._log.writer.flush(STOP_SECONDS)
         self._server.stop(1.0)
         if polls_ended:  # else a commit may be under way, and the end of the process lets go just as well
@@ -158,12 +162,14 @@ class Daemon:
     def _crashed(self, product_id: str, error: Exception) -> None:
         """Say what nobody expected; it counts as the product's poll all the same."""
         self._polled.add(product_id)
-        self._log.exception("poll.crashed", error, provisioned_product_id=product_id)
+        self._log.crash(EventName.DEFECT, error, provisioned_product_id=product_id)
 
     def _state_failed(self, error: StateError) -> None:
         self._telemetry.state_failed()
-        self._log.event(LogLevel.ERROR, "state.failed", message=str(error))
+        self._log.event(LogLevel.ERROR, EventName.STATE_FAILED, message=str(error))
 
 
 def _line(log: Log) -> Callable[..., str | None]:
-    return lambda transition: log.render(transition_level(transition), TRANSITION, **transition_fields(transition))
+    return lambda transition: log.render(
+        transition_level(transition), EventName.TRANSITION, **transition_fields(transition)
+    )

@@ -1,6 +1,7 @@
 """The events of the contract: which name, which level, which fields."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 from monitor.configuration.settings import LogLevel, WatchedProduct
@@ -10,11 +11,22 @@ from monitor.log.outbox import Outbox
 from monitor.log.setup import Log, timestamp
 from monitor.poller.ports import CompletedPoll, FailedPoll, StateError
 
-TRANSITION = "stack_instance.transition"
-BASELINE = "provisioned_product.baseline"
-MISSING = "provisioned_product.missing"
-POLL_COMPLETED = "poll.completed"
-POLL_FAILED = "poll.failed"
+
+class EventName(StrEnum):
+    """Every event of the monitor; docs/events.md says what is in them."""
+
+    TRANSITION = "stack_instance.transition"
+    BASELINE = "provisioned_product.baseline"
+    MISSING = "provisioned_product.missing"
+    STALE = "provisioned_product.stale"
+    POLL_COMPLETED = "poll.completed"
+    POLL_FAILED = "poll.failed"
+    STATE_FAILED = "state.failed"
+    STARTED = "monitor.started"
+    DEFECT = "monitor.defect"
+    CLOCK_JUMPED = "monitor.clock_jumped"
+    STOPPED = "monitor.stopped"
+
 
 _LEVELS = {Status.OUTDATED: LogLevel.WARNING, Status.INOPERABLE: LogLevel.ERROR, Status.UNKNOWN: LogLevel.WARNING}
 
@@ -55,7 +67,7 @@ class Events:
         product = _product(poll.watched)
         counts = {"counts": {str(status): count for status, count in change.snapshot.counts.items()}}
         if change.baseline:
-            self._log.event(LogLevel.INFO, BASELINE, poll_id=change.poll_id, **product, **counts)
+            self._log.event(LogLevel.INFO, EventName.BASELINE, poll_id=change.poll_id, **product, **counts)
         after: dict[str, Any] = {
             "poll_id": change.poll_id,
             **product,
@@ -70,19 +82,19 @@ class Events:
         if poll.listing.unknown_statuses:
             after["unknown_statuses"] = sorted(poll.listing.unknown_statuses)
         if change.transitions and poll.committed:
-            self._outbox.wake(lambda: self._log.event(LogLevel.INFO, POLL_COMPLETED, **after))
+            self._outbox.wake(lambda: self._log.event(LogLevel.INFO, EventName.POLL_COMPLETED, **after))
         else:
-            self._log.event(LogLevel.INFO, POLL_COMPLETED, **after)
+            self._log.event(LogLevel.INFO, EventName.POLL_COMPLETED, **after)
 
     def failed(self, poll: FailedPoll) -> None:
         """Tell a failed poll, and once that a product is missing."""
         error, product = poll.error, _product(poll.watched)
         if poll.newly_missing:
-            self._log.event(LogLevel.ERROR, MISSING, poll_id=poll.poll_id, **product, message=error.message)
+            self._log.event(LogLevel.ERROR, EventName.MISSING, poll_id=poll.poll_id, **product, message=error.message)
         age = poll.snapshot_age
         self._log.event(
             LogLevel.WARNING,
-            POLL_FAILED,
+            EventName.POLL_FAILED,
             poll_id=poll.poll_id,
             **product,
             reason=str(error.reason),
@@ -94,7 +106,7 @@ class Events:
 
     def state_failed(self, error: StateError) -> None:
         """Tell that something could not be written down."""
-        self._log.event(LogLevel.ERROR, "state.failed", message=str(error))
+        self._log.event(LogLevel.ERROR, EventName.STATE_FAILED, message=str(error))
 
 
 def _product(watched: WatchedProduct) -> Mapping[str, str]:

@@ -59,17 +59,17 @@ class Log:
 
     def event(self, level: LogLevel, event: str, **fields: Any) -> None:
         """Tell one event."""
-        self._logger.log(level.number, event, **fields)
+        self._logger.log(level.number, str(event), **fields)
 
     def crash(self, event: str, error: BaseException, **fields: Any) -> None:
         """Tell an error that nobody expected, with its traceback."""
-        self._logger.error(event, exc_info=error, **fields)
+        self._logger.error(str(event), exc_info=error, **fields)
 
     def render(self, level: LogLevel, event: str, **fields: Any) -> str | None:
         """Return the line of an event; None where its level is not told."""
         if level.number < self._level:
             return None
-        line: Any = {"event": event, **fields}
+        line: Any = {"event": str(event), **fields}
         for processor in self._chain:
             line = processor(None, level, line)
         return str(line)

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from monitor.configuration.settings import WatchedProduct
 from monitor.fleet.diff import diff
-from monitor.fleet.failure import PollFailedError, Reason
+from monitor.fleet.failure import PollCancelledError, PollFailedError, Reason
 from monitor.fleet.instances import Anomaly, Listing, Snapshot
 from monitor.poller.deadline import Deadline, Deadlines
 from monitor.poller.ports import (
@@ -81,7 +81,8 @@ class Poller:
     def poll(self, watched: WatchedProduct) -> None:
         """Poll a product once. Whatever AWS does, this ends in a complete or in a failed poll.
 
-        Raises `PollCancelledError` when the monitor stops; then nothing has happened.
+        Raises `PollCancelledError` when the monitor stops; then nothing has happened. Raises what nobody
+        expected, after it was counted as a failed poll.
         """
         memory = self._memory(watched)
         poll_id = str(uuid4())
@@ -89,10 +90,15 @@ class Poller:
         try:
             with self._deadlines.running(watched.timeout) as deadline:
                 listing = self._list(watched, memory.snapshot, deadline)
+            self._complete(watched, memory, poll_id, listing, begun)
         except PollFailedError as error:
             self._fail(watched, memory, poll_id, error, begun)
-        else:
-            self._complete(watched, memory, poll_id, listing, begun)
+        except PollCancelledError:
+            raise
+        except Exception as error:
+            defect = PollFailedError(Reason.OTHER, type(error).__name__, "a defect of the monitor ended the poll")
+            self._fail(watched, memory, poll_id, defect, begun)
+            raise
 
     def snapshot_age(self, product_id: str) -> float | None:
         """Return the seconds since the last complete listing of a product, None where there was none."""

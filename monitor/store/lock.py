@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from monitor.poller.ports import StateError
+from monitor.store.failure import RefusedStateError
 
 
 class StateLock:
@@ -16,7 +16,7 @@ class StateLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock; raise `StateError` where another daemon has it."""
+        """Take the lock; raise `RefusedStateError` where another daemon has it."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -24,7 +24,7 @@ class StateLock:
             holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
             os.close(descriptor)
             message = f"another stackset-monitor (process {holder}) is using the state file that {self._path} locks"
-            raise StateError(message) from error
+            raise RefusedStateError(message) from error
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode("ascii"))
         self._descriptor = descriptor

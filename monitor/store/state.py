@@ -11,6 +11,8 @@ from monitor.fleet.diff import Change, Transition
 from monitor.fleet.instances import Snapshot, count_statuses
 from monitor.poller.ports import Remembered, StateError
 from monitor.store import rows
+from monitor.store.aside import set_aside
+from monitor.store.failure import BrokenStateError, RefusedStateError, explained
 from monitor.store.lock import StateLock
 from monitor.store.tables import MIGRATIONS, VERSION
 
@@ -20,27 +22,37 @@ BUSY_MILLISECONDS = 5000
 class State:
     """One SQLite file with one writer, which is this object. Safe to use from many threads."""
 
-    def __init__(self, path: Path, on_commit: Callable[[], None] = lambda: None) -> None:
-        """Open or make the file; `on_commit` is called after each commit.
+    def __init__(
+        self,
+        path: Path | None,
+        on_commit: Callable[[], None] = lambda: None,
+        on_problem: Callable[[StateError], None] = lambda _: None,
+    ) -> None:
+        """Open or make the file, or keep everything in memory where `path` is None.
 
-        Raises `StateError` where that cannot be, also where another daemon has the file.
+        `on_commit` is called after each commit to a file. Raises `StateError` where the file cannot be
+        opened, `BrokenStateError` where it is damaged, `RefusedStateError` where another daemon has it.
         """
         self._path = path
-        self._on_commit = on_commit
+        self._on_commit = on_commit if path else lambda: None
+        self._on_problem = on_problem
         self._lock = threading.Lock()
-        self._file_lock = StateLock(path)
-        with _explained(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir():
-                message = f"the state file {path} is a directory"
-                raise StateError(message)
-            self._file_lock.acquire()
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._prepare()
+        self._file_lock = StateLock(path) if path else None
+        with explained(path):
+            if path and self._file_lock:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if path.is_dir():
+                    raise RefusedStateError(f"the state file {path} is a directory")
+                self._file_lock.acquire()
+            try:
+                self._open()
+            except BaseException:
+                self._release()
+                raise
 
     def load(self, product_id: str) -> Remembered:
         """Return the last snapshot of a product, and whether AWS had said that it does not exist."""
-        with self._lock, _explained(self._path):
+        with self._lock, explained(self._path):
             known = self._connection.execute(
                 "SELECT observed_at, missing FROM product WHERE id = ?", (product_id,)
             ).fetchone()
@@ -56,32 +68,45 @@ class State:
         return Remembered(snapshot, missing=bool(known[1]))
 
     def commit(self, change: Change) -> None:
-        """Write a snapshot and its transitions in one transaction; only what changed is written."""
+        """Write a snapshot and its transitions in one transaction; only what changed is written.
+
+        A file that breaks meanwhile is set aside, and a new one begun. Raises `StateError`.
+        """
+        try:
+            self._commit(change)
+        except BrokenStateError as error:
+            self._begin_anew(error)
+            self._commit(change)
+
+    def _commit(self, change: Change) -> None:
         product_id, snapshot = change.product.id, change.snapshot
         with self._transaction() as connection:
+            whole = not self._holds(change.previous)
             connection.execute(
                 "INSERT INTO product (id, observed_at, missing) VALUES (?, ?, 0)"
                 " ON CONFLICT (id) DO UPDATE SET observed_at = excluded.observed_at, missing = 0",
                 (product_id, rows.to_milliseconds(snapshot.observed_at)),
             )
-            if change.baseline:
+            if whole:
                 connection.execute("DELETE FROM instance WHERE product_id = ?", (product_id,))
-                changed = snapshot.standings.items()
-                connection.executemany(_INSERT_INSTANCE, (rows.instance_row(product_id, *item) for item in changed))
-                return
-            connection.executemany(
-                "DELETE FROM instance WHERE product_id = ? AND account = ? AND region = ?",
-                ((product_id, *t.key) for t in change.transitions if t.status is None),
-            )
-            connection.executemany(
-                _INSERT_INSTANCE,
-                (
-                    rows.instance_row(product_id, t.key, snapshot.standings[t.key])
-                    for t in change.transitions
-                    if t.status is not None
-                ),
-            )
+                written = snapshot.standings.items()
+            else:
+                connection.executemany(
+                    "DELETE FROM instance WHERE product_id = ? AND account = ? AND region = ?",
+                    ((product_id, *t.key) for t in change.transitions if t.status is None),
+                )
+                written = {t.key: snapshot.standings[t.key] for t in change.transitions if t.status}.items()
+            connection.executemany(_INSERT_INSTANCE, (rows.instance_row(product_id, *item) for item in written))
             connection.executemany(_INSERT_TRANSITION, map(rows.transition_row, change.transitions))
+
+    def _holds(self, previous: Snapshot | None) -> bool:
+        """Say whether the file has the snapshot that a change begins with; a file that was begun anew has not."""
+        if previous is None:
+            return False
+        stored = self._connection.execute(
+            "SELECT observed_at FROM product WHERE id = ?", (previous.product_id,)
+        ).fetchone()
+        return bool(stored == (rows.to_milliseconds(previous.observed_at),))
 
     def mark_missing(self, product_id: str) -> None:
         """Write down that AWS does not know the product. Its last snapshot is kept, should it come back."""
@@ -93,7 +118,7 @@ class State:
 
     def untold(self, limit: int) -> Sequence[tuple[int, Transition]]:
         """Return the oldest transitions that were not told yet, each with its place in the order."""
-        with self._lock, _explained(self._path):
+        with self._lock, explained(self._path):
             found = self._connection.execute(
                 f"SELECT sequence, {rows.TRANSITION_COLUMNS} FROM transition"  # noqa: S608 - a constant
                 " WHERE told = 0 ORDER BY sequence LIMIT ?",
@@ -117,27 +142,52 @@ class State:
         """Close the file, after a commit that may be under way."""
         with self._lock:
             self._connection.close()
+            self._release()
+
+    def _begin_anew(self, error: BrokenStateError) -> None:
+        if self._path is None:
+            raise error
+        with self._lock, explained(self._path):
+            self._connection.close()
+            kept = set_aside(self._path)
+            self._open()
+        self._on_problem(StateError(f"{error}; it is kept as {kept.name}, and a new one was begun"))
+
+    def _release(self) -> None:
+        if self._file_lock:
             self._file_lock.release()
+
+    def _open(self) -> None:
+        self._connection = sqlite3.connect(self._path or ":memory:", isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
 
     def _prepare(self) -> None:
         run = self._connection.execute
         run(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-        run("PRAGMA journal_mode = WAL")
-        # FULL: a transition that was told must still be there after a power failure.
-        run("PRAGMA synchronous = FULL")
         (version,) = run("PRAGMA user_version").fetchone()
         if version > VERSION:
-            message = (
+            raise StateError(
                 f"the state file {self._path} is of version {version}, made by a later stackset-monitor;"
                 f" this one knows version {VERSION}"
             )
-            raise StateError(message)
+        (found,) = run("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise BrokenStateError(f"the state file {self._path} is broken: {' '.join(found.split())}")
+        run("PRAGMA journal_mode = WAL")
+        # FULL: a transition that was told must still be there after a power failure.
+        run("PRAGMA synchronous = FULL")
         for step, script in enumerate(MIGRATIONS[version:], start=version + 1):
             self._connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {step}; COMMIT;")
+        run("BEGIN IMMEDIATE")  # a file that can only be read is found out now, not at the first change
+        run("ROLLBACK")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _explained(self._path):
+        with self._lock, explained(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -167,7 +217,7 @@ def read_transitions(
         f"SELECT {rows.TRANSITION_COLUMNS} FROM transition"  # noqa: S608 - constants and question marks
         f" WHERE {' AND '.join(where)} ORDER BY observed_at, sequence"
     )
-    with _explained(path):
+    with explained(path):
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
@@ -178,15 +228,3 @@ def read_transitions(
 
 _INSERT_INSTANCE = "INSERT OR REPLACE INTO instance (product_id, account, region, status, since) VALUES (?, ?, ?, ?, ?)"
 _INSERT_TRANSITION = f"INSERT INTO transition ({rows.TRANSITION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        message = f"the state file {path}: {error}"
-        raise StateError(message) from error
-    except OSError as error:
-        message = f"the state file {path}: {error.strerror or error}"
-        raise StateError(message) from error

@@ -10,7 +10,7 @@ from monitor.configuration.settings import LogFormat, LogLevel
 from monitor.fleet.diff import Transition, diff
 from monitor.fleet.failure import PollFailedError, Reason
 from monitor.fleet.instances import Anomaly, InstanceKey, Status
-from monitor.log.events import TRANSITION, Events, transition_fields, transition_level
+from monitor.log.events import EventName, Events, transition_fields, transition_level
 from monitor.log.outbox import BATCH, Outbox
 from monitor.log.setup import Log
 from monitor.poller.ports import CompletedPoll, FailedPoll, StateError
@@ -62,7 +62,7 @@ class Office:
 
     def render(self, transition: Transition) -> str | None:
         """Make the line of a transition."""
-        return self.log.render(transition_level(transition), TRANSITION, **transition_fields(transition))
+        return self.log.render(transition_level(transition), EventName.TRANSITION, **transition_fields(transition))
 
 
 @pytest.fixture

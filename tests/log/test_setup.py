@@ -82,13 +82,13 @@ def test_a_traceback_has_no_values_of_variables() -> None:
     try:
         connect(SECRET)
     except ValueError as error:
-        log.crash("poll.crashed", error, provisioned_product_id="pp-1")
+        log.crash("monitor.defect", error, provisioned_product_id="pp-1")
     (line,) = lines.lines
     entry = json.loads(line)
     assert SECRET not in line
     assert entry["exception"].startswith("Traceback (most recent call last):")
     assert entry["exception"].endswith("ValueError: bad token of 20 characters")
-    assert (entry["level"], entry["event"], entry["provisioned_product_id"]) == ("error", "poll.crashed", "pp-1")
+    assert (entry["level"], entry["event"], entry["provisioned_product_id"]) == ("error", "monitor.defect", "pp-1")
 
 
 def test_a_line_that_cannot_be_formatted_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -174,7 +174,7 @@ def test_a_second_daemon_is_refused(state: State, path: Path) -> None:
     state.commit(baseline(FLEET))
     other = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     lock = path.with_name("monitor.db.lock")
-    assert other.stdout.startswith("StateError: another stackset-monitor (process ")
+    assert other.stdout.startswith("RefusedStateError: another stackset-monitor (process ")
     assert other.stdout.endswith(f") is using the state file that {lock} locks\n")
 
 

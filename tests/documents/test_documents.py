@@ -1,0 +1,92 @@
+"""What the documents say is what the code does."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from monitor.cli import COMMANDS
+from monitor.configuration.load import parse_settings
+from monitor.exposition.families import FAMILIES, INSTANCE, PRODUCT
+from monitor.fleet.diff import diff
+from monitor.fleet.instances import Status
+from monitor.log.events import EventName, transition_fields
+from tests.making import BASELINE, EU, LATER, ONE, listing, snapshot
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def rows(name: str) -> list[list[str]]:
+    """Return the cells of every table row whose first cell is code."""
+    text = (ROOT / "docs" / name).read_text()
+    found = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")
+    ]
+    return [[row[0].strip("`"), *row[1:]] for row in found]
+
+
+def test_the_table_of_metrics_is_the_list_of_families() -> None:
+    """Every family is there once, in the same order, with its type and labels."""
+    documented = [
+        (name, kind, re.findall(r"\bI\b|\bP\b|`(\w+)`", labels), labels) for name, kind, labels, _ in rows("metrics.md")
+    ]
+    for (name, kind, own, labels), family in zip(documented, FAMILIES, strict=True):
+        common = INSTANCE if labels.startswith("I") else PRODUCT if labels.startswith("P") else ()
+        assert (name, kind, (*common, *filter(None, own))) == (family.name, family.kind, family.labels)
+
+
+def test_the_table_of_events_is_the_list_of_events() -> None:
+    """Every event is there once, in the same order."""
+    assert [row[0] for row in rows("events.md")] == list(EventName)
+
+
+def test_the_fields_of_a_transition_are_documented() -> None:
+    """The fields that a log pipeline relies on, in their order."""
+    now = listing({(ONE, EU): Status.CURRENT})
+    (change,) = diff(snapshot({}), now, BASELINE, "poll-2", LATER).transitions
+    fields = re.findall(r"`(\w+)`", rows("events.md")[0][2])
+    assert fields == list(transition_fields(change))
+
+
+def test_every_metric_that_a_document_names_exists() -> None:
+    """A name in a text, an alert or a query is the name of a family."""
+    names = {family.name for family in FAMILIES}
+    for document in DOCUMENTS:
+        for name in re.findall(r"\b(?:servicecatalog|stackset_monitor)_[a-z_]+\b", document.read_text()):
+            assert name in names, f"{document.name} names {name}"
+
+
+def test_every_command_that_a_document_names_exists() -> None:
+    """`stackset-monitor WORD` is a command."""
+    for document in DOCUMENTS:
+        for command in re.findall(r"stackset-monitor ([a-z][a-z-]*) --", document.read_text()):
+            assert command in COMMANDS, f"{document.name} names {command}"
+
+
+def test_the_configuration_of_the_readme_is_right() -> None:
+    """A reader can copy it."""
+    (text,) = re.findall(r"```yaml\n(# monitor\.yaml\n.*?)```", README, re.DOTALL)
+    settings = parse_settings(text.encode(), Path("README.md"))
+    assert [watched.product.name for watched in settings.products] == ["pp-aaaaaaaaaaaaa", "guardrails"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    """A relative link is a file of the project."""
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+        if "://" not in link:
+            assert (document.parent / link).exists(), f"{document.name} links to {link}"
+
+
+@pytest.mark.needs("promtool")
+def test_the_alert_of_the_readme_is_a_rule(tmp_path: Path) -> None:
+    """The rules are what promtool calls one."""
+    (text,) = re.findall(r"```yaml\n(groups:\n.*?)```", README, re.DOTALL)
+    rules = tmp_path / "rules.yml"
+    rules.write_text(text)
+    check = subprocess.run(["promtool", "check", "rules", rules], capture_output=True, text=True, check=False)
+    assert check.returncode == 0, check.stderr
+    assert "1 rules found" in check.stdout

@@ -31,6 +31,10 @@ demo: $(INSTALLED) ## Run the daemon against a simulated AWS on this machine
 test: $(INSTALLED) ## Run every test that needs no root
 	$(BIN)/python -m pytest
 
+.PHONY: crash
+crash: $(INSTALLED) ## Kill the daemon 200 times at random instants (about 7 minutes)
+	STACKSET_MONITOR_KILLS=$${STACKSET_MONITOR_KILLS:-200} $(BIN)/python -m pytest -n 0 -s tests/e2e/test_crash.py
+
 .PHONY: lint
 lint: $(INSTALLED) ## Format check, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -33,7 +33,12 @@ product_option = click.option(
     "--product", "products", multiple=True, metavar="ID", help="Only this product; repeatable."
 )
 output_option = click.option(
-    "--output", type=click.Choice(list(Output)), default=Output.TABLE, show_default=True, help="How it is printed."
+    "--output",
+    type=click.Choice([output.value for output in Output]),
+    default=Output.TABLE.value,
+    show_default=True,
+    callback=lambda _, __, value: Output(value),
+    help="How it is printed.",
 )
 
 

@@ -40,11 +40,20 @@ class DaemonProcess:
 
     def __enter__(self) -> Self:
         """Wait until it listens."""
-        self.url = f"http://{self.wait_for_event('monitor.started')['listen']}"
+        try:
+            self.url = f"http://{self.wait_for_event('monitor.started')['listen']}"
+        except AssertionError as error:
+            error.add_note(self.stderr())
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         """End it, whatever became of the test."""
+        self.close()
+
+    def close(self) -> list[dict[str, Any]]:
+        """End it if it still runs, and return everything that it told."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -52,6 +61,7 @@ class DaemonProcess:
         for stream in (self._process.stdout, self._process.stderr):
             if stream:
                 stream.close()
+        return self.entries
 
     @property
     def pid(self) -> int:
@@ -66,8 +76,9 @@ class DaemonProcess:
         return code
 
     def stderr(self) -> str:
-        """Return what it wrote on stderr; only after it ended."""
+        """Return what it wrote on stderr, after its end."""
         assert self._process.stderr
+        self._process.kill()
         return self._process.stderr.read()
 
     def wait_for_event(self, name: str, **fields: object) -> dict[str, Any]:
@@ -109,6 +120,8 @@ class DaemonProcess:
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
+            if not line.endswith("\n"):
+                break  # a kill may come in the middle of a line; whoever reads lines does not see that one
             with self._written:
                 self.entries.append(json.loads(line))
                 self._written.notify_all()

@@ -111,7 +111,7 @@ def test_before_the_first_poll_it_is_alive_and_not_ready(config: Path, monkeypat
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-        config.write_text(config.read_text().replace("300ms", "1h"))
+        config.write_text(config.read_text().replace("300ms", "50m"))
         with DaemonProcess(config) as daemon:
             assert daemon.get("/livez") == (200, b"ok\n")
             assert daemon.get("/readyz") == (503, b"some products were not polled yet\n")

@@ -1,0 +1,168 @@
+"""A stop exits 0 within 10 seconds, whatever is under way, and a stdout that nobody reads holds up nothing."""
+
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Aws
+from tests.e2e.process import DaemonProcess, eventually
+
+PRODUCT = "pp-aaaaaaaaaaaaa"
+LONGEST = 10.0
+
+
+@pytest.fixture
+def fleet(aws: Aws) -> Aws:
+    """Fill the simulated AWS."""
+    aws.stack_sets.add_product(PRODUCT, "baseline")
+    for number in range(20):
+        aws.stack_sets.set(PRODUCT, f"{number:012}", "eu-west-1", "CURRENT")
+    return aws
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Be an AWS that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+        yield server
+
+
+def stops(daemon: DaemonProcess) -> None:
+    """Send SIGTERM; it exits 0 in time, and the last line says so."""
+    begun = time.monotonic()
+    assert daemon.stop(signal.SIGTERM) == 0
+    assert time.monotonic() - begun < LONGEST
+    assert daemon.entries[-1]["event"] == "monitor.stopped"
+    assert daemon.stderr() == ""
+
+
+def test_in_the_middle_of_a_page(silent: socket.socket, config: Path) -> None:
+    """A worker that waits for an answer is interrupted; the poll neither failed nor was complete."""
+    config.write_text(config.read_text().replace("300ms", "50m"))
+    with DaemonProcess(config) as daemon:
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(65536).startswith(b"POST / HTTP/1.1")
+            stops(daemon)
+        assert daemon.entries[-1]["polls_ended"] is True
+        assert [entry["event"] for entry in daemon.entries] == ["monitor.started", "monitor.stopped"]
+
+
+def test_in_back_off(fleet: Aws, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that waits before its next attempt does not wait any longer."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "50")
+    config.write_text(config.read_text().replace("300ms", "50m"))
+    fleet.stack_sets.throttled = True
+    with DaemonProcess(config) as daemon:
+        assert eventually(lambda: sum(daemon.samples("servicecatalog_api_errors_total").values()) >= 3)
+        stops(daemon)
+        assert daemon.entries[-1]["polls_ended"] is True
+
+
+def test_in_a_commit(fleet: Aws, config: Path, tmp_path: Path) -> None:
+    """A worker that waits for the disk is left behind when it takes too long; what it wrote is whole or not there."""
+    state = tmp_path / "state" / "monitor.db"
+    with DaemonProcess(config) as daemon:
+        daemon.wait_for_event("poll.completed")
+        with closing(sqlite3.connect(state, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            fleet.stack_sets.set(PRODUCT, "0" * 12, "eu-west-1", "OUTDATED")
+            assert eventually(lambda: other.execute("SELECT 1").fetchone() == (1,))
+            stops(daemon)
+            other.execute("ROLLBACK")
+    with DaemonProcess(config) as daemon:
+        daemon.wait_for_event("stack_instance.transition", account="0" * 12, status="OUTDATED")
+        stops(daemon)
+
+
+def test_during_the_start(fleet: Aws, config: Path) -> None:
+    """From the moment on that the signal is caught at all, it ends the start cleanly."""
+    daemon = DaemonProcess(config)
+
+    def caught() -> bool:
+        status = Path(f"/proc/{daemon.pid}/status").read_text()
+        mask = int(status.split("SigCgt:")[1].split()[0], 16)
+        return bool(mask >> (signal.SIGTERM - 1) & 1)
+
+    try:
+        assert eventually(caught)
+        assert daemon.stop(signal.SIGTERM) == 0
+        assert daemon.stderr() == ""
+    finally:
+        daemon.close()
+
+
+def test_a_stdout_that_nobody_reads(fleet: Aws, config: Path) -> None:
+    """Polling and scrapes go on while it is blocked, and the stop is as quick; nothing of it is lost."""
+    address = "127.0.0.1:" + free_port()
+    config.write_text(config.read_text().replace("127.0.0.1:0", address))
+    command = [sys.executable, "-m", "monitor", "run", "--config", str(config)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            reader = DaemonProcess.__new__(DaemonProcess)
+            reader.url = f"http://{address}"
+            polls = "servicecatalog_polls_total"
+
+            def polled() -> float:
+                try:
+                    return reader.samples(polls)[()]
+                except (OSError, KeyError):
+                    return 0
+
+            assert eventually(lambda: polled() >= 1)
+            for status in ("OUTDATED", "INOPERABLE") * 5:  # each time about 10 KB of lines; a pipe takes 64
+                for number in range(20):
+                    fleet.stack_sets.set(PRODUCT, f"{number:012}", "eu-west-1", status)
+                seen = polled()
+                assert eventually(partial(lambda seen: polled() >= seen + 2, seen))
+            begun = time.monotonic()
+            process.terminate()
+            assert process.wait(LONGEST) == 0
+            assert time.monotonic() - begun < LONGEST
+        finally:
+            process.kill()
+    with DaemonProcess(config) as daemon:  # what could not be told is told by the next one
+        daemon.wait_for_event("stack_instance.transition")
+        stops(daemon)
+
+
+def free_port() -> str:
+    """Return a port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
+def test_a_closed_stdout(fleet: Aws, config: Path, tmp_path: Path) -> None:
+    """With nobody at the other end the transitions wait in the state; a scrape answers; the stop is clean."""
+    address = "127.0.0.1:" + free_port()
+    config.write_text(config.read_text().replace("127.0.0.1:0", address))
+    command = [sys.executable, "-m", "monitor", "run", "--config", str(config)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert process.stdout
+            process.stdout.readline()
+            process.stdout.close()
+            reader = DaemonProcess.__new__(DaemonProcess)
+            reader.url = f"http://{address}"
+            assert eventually(lambda: reader.samples("servicecatalog_up") == {(): 1})
+            fleet.stack_sets.set(PRODUCT, "0" * 12, "eu-west-1", "INOPERABLE")
+            inoperable = "servicecatalog_stack_instance_transitions_total"
+            assert eventually(lambda: reader.samples(inoperable, to="INOPERABLE")["CURRENT",] == 1)
+            process.terminate()
+            assert process.wait(LONGEST) == 0
+        finally:
+            process.kill()
+    with closing(sqlite3.connect(tmp_path / "state" / "monitor.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM transition WHERE told = 0").fetchone() == (1,)

@@ -35,6 +35,10 @@ test: $(INSTALLED) ## Run every test that needs no root
 crash: $(INSTALLED) ## Kill the daemon 200 times at random instants (about 7 minutes)
 	STACKSET_MONITOR_KILLS=$${STACKSET_MONITOR_KILLS:-200} $(BIN)/python -m pytest -n 0 -s tests/e2e/test_crash.py
 
+.PHONY: soak
+soak: $(INSTALLED) ## 10,000 polls of a changing fleet with faults (about 4 minutes)
+	STACKSET_MONITOR_POLLS=$${STACKSET_MONITOR_POLLS:-10000} $(BIN)/python -m pytest -n 0 -s tests/e2e/test_soak.py
+
 .PHONY: lint
 lint: $(INSTALLED) ## Format check, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 WAIT = 20.0
 """Seconds to wait for anything; on a quiet machine nothing takes more than two."""
@@ -108,14 +109,22 @@ class DaemonProcess:
 
     def samples(self, name: str, **labels: str) -> dict[tuple[str, ...], float]:
         """Scrape, and return the samples of a name that have these labels, by their other labels but the product's."""
-        status, body = self.get("/metrics")
-        assert status == 200
         return {
             tuple(v for k, v in s.labels.items() if k not in labels and not k.startswith("provisioned")): s.value
-            for family in text_string_to_metric_families(body.decode())
-            for s in family.samples
+            for s in self.scrape()
             if s.name == name and labels.items() <= s.labels.items()
         }
+
+    def scrape(self) -> list[Sample]:
+        """Return every sample of one scrape."""
+        status, body = self.get("/metrics")
+        assert status == 200
+        return [s for family in text_string_to_metric_families(body.decode()) for s in family.samples]
+
+    def forget(self, *names: str) -> None:
+        """Forget the events of these names: a long run tells too many."""
+        with self._written:
+            self.entries[:] = [entry for entry in self.entries if entry["event"] not in names]
 
     def _read(self) -> None:
         assert self._process.stdout

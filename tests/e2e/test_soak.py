@@ -1,0 +1,165 @@
+"""Many polls of a changing fleet with faults, at accelerated time: memory, threads and descriptors stay flat.
+
+`make soak` makes 10,000 polls; the short run is part of `make test`. The seed is printed, and taken from
+STACKSET_MONITOR_SEED where it is set.
+"""
+
+import json
+import os
+import random
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from monitor.simulation.exchange import Answer, Plan, Request
+from monitor.simulation.faults import FAULTS
+from monitor.simulation.stack_sets import StackSets
+from monitor.simulation.wire import FaultyAws, Upstream
+from tests.e2e.process import DaemonProcess
+
+POLLS = int(os.environ.get("STACKSET_MONITOR_POLLS", "200"))
+SEED = int(os.environ.get("STACKSET_MONITOR_SEED", random.SystemRandom().randrange(2**32)))
+PRODUCTS = [f"pp-{n:013}" for n in range(10)]
+KEYS = [(f"{n:012}", region) for n in range(15) for region in ("eu-west-1", "us-east-1")]
+QUICK = [fault for name, fault in FAULTS.items() if "silence" not in name and "drip" not in name]
+"""What takes a deadline's time would only make the run longer; it is tested on its own."""
+CONFIGURATION = """
+poll:
+  interval: 100ms
+  timeout: 100ms
+  concurrency: 4
+sources:
+  - name: hub
+    region: eu-west-1
+    calls_per_second: 1000
+products: {products}
+state:
+  path: {folder}/monitor.db
+web:
+  listen: 127.0.0.1:0
+"""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a process holds."""
+
+    megabytes: float
+    threads: int
+    descriptors: int
+
+
+def size_of(pid: int) -> Size:
+    """Ask the kernel."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return Size(
+        int(status["VmRSS"].split()[0]) / 1024, int(status["Threads"]), len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    )
+
+
+def upstream(stack_sets: StackSets) -> Upstream:
+    """Answer from the stack sets themselves, which is quicker than moto."""
+
+    def answer(request: Request) -> Answer:
+        if request.product_id is None:  # what a redirect leads to
+            return Answer(404)
+        items, token = stack_sets.page(request.product_id, json.loads(request.body).get("PageToken"), 20)
+        return Answer(body=json.dumps({"StackInstances": items, "NextPageToken": token}).encode())
+
+    return answer
+
+
+@contextmanager
+def living(stack_sets: StackSets, aws: FaultyAws, chance: random.Random) -> Iterator[None]:
+    """Change instances and plan faults, until the end of the block."""
+    stop = threading.Event()
+
+    def live() -> None:
+        while not stop.wait(0.02):
+            for _ in range(3):
+                status = chance.choice(("CURRENT", "OUTDATED", "INOPERABLE", None))
+                stack_sets.set(chance.choice(PRODUCTS), *chance.choice(KEYS), status)
+            if chance.random() < 0.2:
+                aws.clear()  # the plans that were carried out
+                aws.plan(Plan(chance.choice(QUICK), product_id=chance.choice(PRODUCTS), page=chance.choice((1, 2))))
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.timeout(120 + POLLS)
+def test_nothing_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first quarter the process stays as large as it is; at the end it shows what the fleet is."""
+    print(f"seed {SEED}, {POLLS} polls")
+    chance = random.Random(SEED)
+    stack_sets = StackSets()
+    for product in PRODUCTS:
+        stack_sets.add_product(product, product)
+        for key in KEYS:
+            stack_sets.set(product, *key, "CURRENT")
+    aws = FaultyAws(upstream(stack_sets))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.start())
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    config = tmp_path / "monitor.yaml"
+    config.write_text(CONFIGURATION.format(products=PRODUCTS, folder=tmp_path))
+    sizes: list[Size] = []
+    begun = time.monotonic()
+
+    with DaemonProcess(config) as daemon:
+        with living(stack_sets, aws, chance):
+            polls, counted = 0.0, "servicecatalog_polls_total"
+            while polls < POLLS:
+                threading.Event().wait(0.25)
+                polls = sum(value for _, value in all_samples(daemon, counted))
+                sizes.append(size_of(daemon.pid))
+                daemon.forget("poll.completed", "poll.failed", "stack_instance.transition")
+        seconds = time.monotonic() - begun
+        failures = sum(value for _, value in all_samples(daemon, "servicecatalog_poll_failures_total"))
+        aws.clear()
+        for product in PRODUCTS:
+            daemon.wait_for_event("poll.completed", provisioned_product_id=product)
+        daemon.forget("poll.completed")
+        for product in PRODUCTS:
+            daemon.wait_for_event("poll.completed", provisioned_product_id=product, transitions=0)
+        shown = {
+            (labels["provisioned_product_id"], labels["account"], labels["region"]): labels["status"]
+            for labels, value in all_samples(daemon, "servicecatalog_stack_instance_status")
+            if value == 1
+        }
+        assert daemon.stop() == 0
+    aws.stop()
+
+    actual = {(product, *key): status for product in PRODUCTS for key, status in stack_sets.instances(product).items()}
+    assert shown == actual
+    quarter = len(sizes) // 4
+    early, late = sizes[quarter : 2 * quarter], sizes[-quarter:]
+    report("polls", [polls], f"{failures:.0f} failed, {seconds:.0f} s, {polls / seconds:.0f} polls a second")
+    report("resident memory, MiB", [size.megabytes for size in sizes], "")
+    report("threads", [size.threads for size in sizes], "")
+    report("descriptors", [size.descriptors for size in sizes], "")
+    assert statistics.median(s.megabytes for s in late) < 1.05 * statistics.median(s.megabytes for s in early) + 2
+    assert max(size.threads for size in late) <= max(size.threads for size in early)
+    assert max(size.descriptors for size in late) <= max(size.descriptors for size in early) + 5
+
+
+def all_samples(daemon: DaemonProcess, name: str) -> list[tuple[dict[str, str], float]]:
+    """Scrape, and return all samples of a name."""
+    return [(sample.labels, sample.value) for sample in daemon.scrape() if sample.name == name]
+
+
+def report(what: str, values: list[float], more: str) -> None:
+    """Print a figure at the end of each quarter."""
+    quarters = [values[min(len(values) - 1, len(values) * n // 4)] for n in range(1, 5)]
+    print(f"{what}: {values[0]:.0f}" if more else f"{what}: " + ", ".join(f"{value:.0f}" for value in quarters), more)

@@ -2,13 +2,20 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from monitor.simulation.aws import ENVIRONMENT, SimulatedAws, forget, stack_sets
 from monitor.simulation.stack_sets import StackSets
+
+CANARIES = {
+    "AWS_ACCESS_KEY_ID": "AKIACANARYCANARY0000",
+    "AWS_SECRET_ACCESS_KEY": "canary-secret-wJalrXUtnFEMI",
+    "AWS_SESSION_TOKEN": "canary-token-IQoJb3JpZ2luX2Vj",
+}
+"""Credentials that must not be found in anything that a test, or a daemon in it, prints."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +48,24 @@ def aws_server() -> Iterator[str]:
 def aws(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
     """Point boto3 to a simulated AWS without any products."""
     forget()
-    for name, value in ENVIRONMENT.items():
+    for name, value in (ENVIRONMENT | CANARIES).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)
     return Aws(aws_server, stack_sets())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look for the canaries in everything that a test printed, whatever its outcome."""
+    report = yield
+    for name, text in report.sections:
+        for canary in CANARIES.values():
+            if canary in text:
+                report.outcome = "failed"
+                report.longrepr = f"{item.nodeid} prints a credential ({name})"
+    return report
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

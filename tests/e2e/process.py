@@ -17,6 +17,8 @@ from typing import Any, Self
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from tests.conftest import CANARIES
+
 WAIT = 20.0
 """Seconds to wait for anything; on a quiet machine nothing takes more than two."""
 
@@ -59,9 +61,12 @@ class DaemonProcess:
             self._process.kill()
         self._process.wait()
         self._reader.join()
-        for stream in (self._process.stdout, self._process.stderr):
-            if stream:
-                stream.close()
+        assert self._process.stdout
+        assert self._process.stderr
+        written = json.dumps(self.entries) + self._process.stderr.read() if not self._process.stderr.closed else ""
+        self._process.stdout.close()
+        self._process.stderr.close()
+        assert not [canary for canary in CANARIES.values() if canary in written], "a credential is printed"
         return self.entries
 
     @property

@@ -3,6 +3,7 @@
 import gzip
 import platform
 import subprocess
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -248,3 +249,41 @@ def test_a_scrape_keeps_what_it_began_with() -> None:
     shown.completed(completed(diff(first.snapshot, listing({}), BASELINE, "poll-2", LATER)))
     assert b"".join(under_way.text()).decode() == before
     assert text(shown) != before
+
+
+def test_scrapes_during_publishes_find_the_old_or_the_new_snapshot() -> None:
+    """While a poll thread swaps two fleets without end, every scrape shows exactly one of them, in all families."""
+    shown = board()
+    one = baseline({(f"{n:012}", EU): Status.CURRENT for n in range(700)})
+    there = diff(one.snapshot, listing({(f"{n:012}", EU): Status.OUTDATED for n in range(900)}), BASELINE, "p", LATER)
+    back = diff(
+        there.snapshot, listing({key: standing.status for key, standing in one.snapshot.standings.items()}),
+        BASELINE, "q", LATER,
+    )  # fmt: skip
+    shown.completed(completed(one))
+    stop = threading.Event()
+
+    def publish() -> None:
+        while not stop.is_set():
+            shown.completed(completed(there))
+            shown.completed(completed(back))
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    seen = set()
+    try:
+        for _ in range(60):
+            exposition = b"".join(shown.exposition(openmetrics=False).text())
+            seen.add(
+                (
+                    exposition.count(b'status="CURRENT"} 1\n'),
+                    exposition.count(b'status="OUTDATED"} 1\n'),
+                    exposition.count(b"status_since_timestamp_seconds{"),
+                    exposition.count(b'status="CURRENT"} 700\n'),
+                    exposition.count(b'status="OUTDATED"} 900\n'),
+                )
+            )
+    finally:
+        stop.set()
+        thread.join()
+    assert seen == {(700, 0, 0, 1, 0), (0, 900, 900, 0, 1)}

@@ -1,0 +1,51 @@
+"""More that is due than there are workers, on a real wire."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from monitor.simulation.exchange import Plan
+from monitor.simulation.faults import late
+from monitor.simulation.wire import FaultyAws, forward_to
+from tests.conftest import Aws
+from tests.e2e.process import DaemonProcess, eventually
+
+SLOW, QUICK = "pp-aaaaaaaaaaaaa", "pp-bbbbbbbbbbbbb"
+
+
+def test_what_is_late_is_counted_and_never_polled_twice_at_once(
+    aws: Aws, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker, held by a slow product: the quick one overruns meanwhile, and goes on afterwards."""
+    for product in (SLOW, QUICK):
+        aws.stack_sets.add_product(product, product)
+        aws.stack_sets.set(product, "111111111111", "eu-west-1", "CURRENT")
+    slow = FaultyAws(forward_to(aws.url))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", slow.start())
+    slow.plan(Plan(late(0.8), product_id=SLOW, times=None))
+    config.write_text(
+        config.read_text()
+        .replace("interval: 300ms", "interval: 2s\n  concurrency: 1")
+        .replace("  timeout: 300ms\n", "")
+        .replace("products:", f"products:\n  - id: {QUICK}\n    interval: 200ms")
+    )
+    with DaemonProcess(config) as daemon:
+        overruns = "servicecatalog_polls_skipped_total"
+        assert eventually(lambda: by_product(daemon, overruns, reason="overrun")[QUICK] >= 4)
+        daemon.wait_for_events(3, "poll.completed", provisioned_product_id=SLOW)
+        assert by_product(daemon, overruns, reason="overrun")[SLOW] == 0
+        completed = [e for e in daemon.entries if e["event"] == "poll.completed"]
+        assert daemon.stop() == 0
+    slow.stop()
+    between = {e["provisioned_product_id"] for one, e in pairwise(completed) if one["provisioned_product_id"] == SLOW}
+    assert QUICK in between
+
+
+def by_product(daemon: DaemonProcess, name: str, **labels: str) -> dict[str, float]:
+    """Return the samples of a name by their product."""
+    return {
+        sample.labels["provisioned_product_id"]: sample.value
+        for sample in daemon.scrape()
+        if sample.name == name and labels.items() <= sample.labels.items()
+    }

@@ -1,14 +1,16 @@
 """One call to AWS, as often as it takes: budget, attempts, back-off, and what is counted of it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import tenacity
 
+from monitor.catalog.aside import within
 from monitor.catalog.budget import Budget
-from monitor.catalog.errors import Fault, fault
-from monitor.catalog.wire import within
-from monitor.fleet.failure import PollCancelledError, PollFailedError, Reason
+from monitor.catalog.errors import Fault, NoCredentialsFoundError, fault
+from monitor.catalog.wire import ApiObserver
+from monitor.fleet.failure import PollCancelledError
 from monitor.poller.deadline import Deadline
 
 FIRST_BACKOFF = 0.5
@@ -16,21 +18,8 @@ LONGEST_BACKOFF = 20.0
 """Seconds; each wait is drawn at random below a bound that doubles from the first to the longest."""
 
 
-class ApiObserver(Protocol):
-    """Who wants to know of every attempt."""
-
-    def attempted(self, operation: str, seconds: float) -> None:
-        """One request went out and took this long until its answer or its failure."""
-
-    def failed(self, operation: str, code: str) -> None:
-        """One attempt failed with an error code of AWS, or with the name of an error below it."""
-
-    def waited(self, seconds: float) -> None:
-        """A call waited for its place in the budget."""
-
-
-class _PassingError(Exception):
-    """An attempt failed in a way that may pass."""
+class _AttemptFailedError(Exception):
+    """One attempt failed; the cause is chained."""
 
     def __init__(self, seen: Fault) -> None:
         super().__init__(seen.message)
@@ -38,43 +27,49 @@ class _PassingError(Exception):
 
 
 class Caller:
-    """Makes the calls to one source."""
+    """Makes the calls to one source. Safe to use from many threads."""
 
-    def __init__(self, budget: Budget, observer: ApiObserver, attempts: int) -> None:
-        """Make up to `attempts` attempts a call, the first included."""
+    def __init__(self, budget: Budget, observer: ApiObserver, attempts: int, hide: Callable[[str], str]) -> None:
+        """Make up to `attempts` attempts a call, the first included; messages go through `hide`."""
         self._budget = budget
         self._observer = observer
         self._attempts = attempts
+        self._hide = hide
 
-    def call(
-        self,
-        operation: str,
-        function: Callable[..., Mapping[str, Any]],
-        arguments: Mapping[str, Any],
-        deadline: Deadline,
-    ) -> Mapping[str, Any]:
+    def call(self, operation: str, function: Callable[[], Mapping[str, Any]], deadline: Deadline) -> Mapping[str, Any]:
         """Call `function`, again where its failure may pass; raise `PollFailedError` with the last failure.
 
         An answer that `function` finds incomplete is asked for again like any other passing failure.
         """
-        retrying = tenacity.Retrying(
+        try:
+            try:
+                return self._attempt(operation, function, deadline)
+            except _AttemptFailedError as error:
+                return self._again(error, lambda: self._attempt(operation, function, deadline), deadline)
+        except _AttemptFailedError as error:
+            raise error.fault.error() from error.__cause__
+
+    def _again(
+        self, first: _AttemptFailedError, attempt: Callable[[], Mapping[str, Any]], deadline: Deadline
+    ) -> Mapping[str, Any]:
+        """Go on after a first attempt that failed. tenacity costs more than all the rest: a good call does without."""
+        failed = [first]
+
+        def function() -> Mapping[str, Any]:
+            if failed:
+                raise failed.pop()
+            return attempt()
+
+        return tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._attempts),
             wait=tenacity.wait_random_exponential(multiplier=FIRST_BACKOFF, max=LONGEST_BACKOFF),
             sleep=deadline.wait,
-            retry=tenacity.retry_if_exception_type(_PassingError),
+            retry=tenacity.retry_if_exception(_may_pass),
             reraise=True,
-        )
-        try:
-            return retrying(self._attempt, operation, function, arguments, deadline)
-        except _PassingError as error:
-            raise error.fault.error() from error.__cause__
+        )(function)
 
     def _attempt(
-        self,
-        operation: str,
-        function: Callable[..., Mapping[str, Any]],
-        arguments: Mapping[str, Any],
-        deadline: Deadline,
+        self, operation: str, function: Callable[[], Mapping[str, Any]], deadline: Deadline
     ) -> Mapping[str, Any]:
         if (pause := self._budget.take()) > 0:
             self._observer.waited(min(pause, deadline.remaining()))
@@ -82,18 +77,16 @@ class Caller:
         deadline.check()
         try:
             with within(deadline):
-                return function(**arguments)
+                return function()
         except PollCancelledError:
             raise
-        except PollFailedError as error:
-            if error.reason is not Reason.INCOMPLETE:
-                raise
-            self._observer.failed(operation, error.error_code)
-            raise _PassingError(Fault(error.reason, error.error_code, error.message, passing=True)) from error
         except Exception as error:  # botocore's parsers raise many kinds on a broken body
-            deadline.check()
             seen = fault(error)
-            self._observer.failed(operation, seen.code)
-            if seen.passing:
-                raise _PassingError(seen) from error
-            raise seen.error() from error
+            if not isinstance(error, NoCredentialsFoundError):  # which were counted when they were asked for
+                self._observer.failed(operation, seen.code)
+            deadline.check()
+            raise _AttemptFailedError(replace(seen, message=self._hide(seen.message))) from error
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, _AttemptFailedError) and error.fault.passing

@@ -1,26 +1,41 @@
 """Pages of stack instances put together to a listing that is complete, or to an error."""
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from monitor.fleet.failure import PollFailedError, Reason
 from monitor.fleet.instances import Anomaly, InstanceKey, Listing, Status
 
+MOST_UNKNOWN_STATUSES = 10
+"""Different ones that a listing names; there is no end to what a broken answer may have in their place."""
+_LONGEST_STATUS = 64
 _STATUSES: dict[str, Status] = {status.value: status for status in Status if status is not Status.UNKNOWN}
 _GRAVITY = {Status.CURRENT: 0, Status.UNKNOWN: 1, Status.OUTDATED: 2, Status.INOPERABLE: 3}
 
 
-def checked(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the answer where it is a page; raise `PollFailedError` (incomplete) where it is not.
+def check_body(body: bytes) -> None:
+    """Raise `PollFailedError` (incomplete) where the body of an answer is not that of a page.
 
     botocore gives a body that it cannot read (HTML, cut, empty) as a success without `StackInstances`
-    and without a next token. Taken at its word that would be an empty fleet.
+    and without a next token, and an object or a string in their place as an empty list. Taken at its word
+    either would be an empty fleet.
     """
-    if not isinstance(answer.get("StackInstances"), list):
+    try:
+        answer = json.loads(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise _incomplete("NotJSON", "the answer is not JSON") from error
+    if not all(isinstance(item, Mapping | None) for item in checked(answer)["StackInstances"]):
+        raise _incomplete("NotAListing", "the list has something in it that is no stack instance")
+
+
+def checked(answer: Any) -> Mapping[str, Any]:
+    """Return the answer where it is a page; raise `PollFailedError` (incomplete) where it is not."""
+    if not isinstance(answer, Mapping) or not isinstance(answer.get("StackInstances"), list):
         raise _incomplete("NotAListing", "the answer has no list of stack instances")
-    if not isinstance(answer.get("NextPageToken", ""), str):
+    if not isinstance(answer.get("NextPageToken") or "", str):
         raise _incomplete("BadPageToken", "the page token is not a string")
     return answer
 
@@ -62,18 +77,17 @@ class Pages:
         return Listing(self._statuses, self.count, dict(self._anomalies), frozenset(self._unknown))
 
     def _take(self, item: Any) -> None:
-        try:
-            account, region, raw = item["Account"], item["Region"], item.get("StackInstanceStatus")
-        except (KeyError, TypeError, AttributeError):
-            account = region = raw = None
-        if not (account and region and isinstance(account, str) and isinstance(region, str)):
+        fields = item if isinstance(item, Mapping) else {}
+        account, region, raw = fields.get("Account"), fields.get("Region"), fields.get("StackInstanceStatus")
+        if not (_is_name(account) and _is_name(region)):
             self._anomalies[Anomaly.INVALID_ITEM] += 1
             return
         status = _STATUSES.get(raw) if isinstance(raw, str) else None
         if status is None:
             status = Status.UNKNOWN
             self._anomalies[Anomaly.UNKNOWN_STATUS] += 1
-            self._unknown.add(str(raw))
+            if len(self._unknown) < MOST_UNKNOWN_STATUSES:
+                self._unknown.add(ascii(raw)[:_LONGEST_STATUS] if not _is_name(raw) else raw[:_LONGEST_STATUS])
         # One string each for an account and a Region, however many instances carry them.
         key = (self._accounts.setdefault(account, account), sys.intern(region))
         if key in self._statuses:
@@ -81,6 +95,11 @@ class Pages:
             # The worse one counts, in whatever order they come: nothing bad is hidden.
             status = max(status, self._statuses[key], key=_GRAVITY.__getitem__)
         self._statuses[key] = status
+
+
+def _is_name(value: Any) -> TypeGuard[str]:
+    """Say whether a value can stand in a label: text, with nothing in it that is not a character."""
+    return isinstance(value, str) and bool(value) and value.isprintable()
 
 
 def _incomplete(code: str, message: str) -> PollFailedError:

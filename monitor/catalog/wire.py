@@ -1,146 +1,129 @@
 """The HTTP below boto3, so that a deadline can end a call in any phase.
 
-botocore's read timeout is per receive: a server that sends one byte a second never trips it.
-botocore lets a `before-send` handler answer a request (a documented event); ours sends it over
-botocore's own HTTP session, on connections that another thread can shut down.
+botocore lets a `before-send` handler answer a request (a documented event). Ours is set on the session and
+so sends every request of a source, those to STS included, over botocore's own HTTP session on connections of ours.
 """
 
-import contextlib
 import os
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
-from botocore.awsrequest import (
-    AWSHTTPConnection,
-    AWSHTTPConnectionPool,
-    AWSHTTPSConnection,
-    AWSHTTPSConnectionPool,
-    AWSPreparedRequest,
-    AWSResponse,
-)
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
-from monitor.poller.deadline import Deadline
+from monitor.catalog.aside import current_deadline
+from monitor.catalog.connections import LARGEST_ANSWER, Call, HTTPConnectionPool, HTTPSConnectionPool, current_call
+from monitor.catalog.redaction import Secrets
+from monitor.fleet.failure import PollFailedError, Reason
+
+if TYPE_CHECKING:
+    from botocore.session import Session
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 20.0
 """Seconds to wait for the next byte. The API answers in well below one."""
-
-_deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
-_call: ContextVar["_Call | None"] = ContextVar("call", default=None)
+_OK = 200
 
 
-@contextmanager
-def within(deadline: Deadline) -> Iterator[None]:
-    """Let every AWS call of this thread end with the deadline, also those that botocore makes by itself."""
-    token = _deadline.set(deadline)
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
+class ApiObserver(Protocol):
+    """Who wants to know of every attempt."""
+
+    def attempted(self, operation: str, seconds: float) -> None:
+        """One request went out and took this long until its answer or its failure."""
+
+    def failed(self, operation: str, code: str) -> None:
+        """One attempt failed with an error code of AWS, or with the name of an error below it."""
+
+    def waited(self, seconds: float) -> None:
+        """A call waited for its place in the budget."""
 
 
-class _Call:
-    """One request under way, and the connection that it waits on."""
+class Wire:
+    """Sends the requests of one source. Safe to use from many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, observer: ApiObserver, connections: int) -> None:
+        """Keep up to `connections` connections open to each endpoint."""
+        self.secrets = Secrets()
+        self._observer = observer
+        self._connections = connections
         self._lock = threading.Lock()
-        self._line: socket.socket | None = None
-        self._over = False
+        self._sessions: dict[str, _HTTPSession] = {}
 
-    def on(self, line: socket.socket | None) -> None:
+    def serve(self, session: "Session") -> None:
+        """Send what the clients of a session send that are made from now on."""
+        ca_bundle = session.get_config_variable("ca_bundle")
+
+        def send(**event: Any) -> AWSResponse:
+            request, operation = event["request"], event["event_name"].rpartition(".")[2]
+            self.secrets.sent(request)
+            http = self._session(request.url, ca_bundle)
+            begun = time.monotonic()
+            try:
+                return http.send(request)
+            finally:
+                self._observer.attempted(operation, time.monotonic() - begun)
+
+        session.register("before-send", send)
+
+    def _session(self, url: str, ca_bundle: str | None) -> "_HTTPSession":
+        place = urlsplit(url)
+        origin = f"{place.scheme}://{place.netloc}"
         with self._lock:
-            self._line = line
-            over = self._over
-        if over:
-            self.interrupt()
-
-    def interrupt(self) -> None:
-        with self._lock:
-            self._over = True
-            if self._line is not None:
-                with contextlib.suppress(OSError):  # closed in the meantime: nobody waits on it
-                    self._line.shutdown(socket.SHUT_RDWR)
+            session = self._sessions.get(origin)
+            if session is None:
+                session = self._sessions[origin] = _HTTPSession(origin, ca_bundle, self._connections)
+            return session
 
 
-class _Interruptible:
-    """Mixed into botocore's connections: keeps a second handle on the socket, since TLS takes over the first."""
+class _HTTPSession(URLLib3Session):  # type: ignore[misc]
+    """botocore's HTTP session to one endpoint, on connections that a deadline can interrupt."""
 
-    _line: socket.socket | None = None
-
-    def _new_conn(self) -> socket.socket:
-        connected: socket.socket = super()._new_conn()  # type: ignore[misc]
-        self._drop_line()
-        self._line = connected.dup()
-        self._tell_call()
-        return connected
-
-    def request(self, *args: Any, **kwargs: Any) -> Any:
-        self._tell_call()
-        return super().request(*args, **kwargs)  # type: ignore[misc]
-
-    def close(self) -> None:
-        self._drop_line()
-        super().close()  # type: ignore[misc]
-
-    def _tell_call(self) -> None:
-        if (call := _call.get()) is not None:
-            call.on(self._line)
-
-    def _drop_line(self) -> None:
-        line, self._line = self._line, None
-        if line is not None:
-            self._tell_call()
-            line.close()
-
-
-class _HTTPConnection(_Interruptible, AWSHTTPConnection):  # type: ignore[misc]
-    pass
-
-
-class _HTTPSConnection(_Interruptible, AWSHTTPSConnection):  # type: ignore[misc]
-    pass
-
-
-class _HTTPConnectionPool(AWSHTTPConnectionPool):  # type: ignore[misc]
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSConnectionPool(AWSHTTPSConnectionPool):  # type: ignore[misc]
-    ConnectionCls = _HTTPSConnection
-
-
-class Wire(URLLib3Session):  # type: ignore[misc]
-    """botocore's HTTP session on connections that a deadline can interrupt."""
-
-    def __init__(self, url: str, *, ca_bundle: str | None, connections: int) -> None:
-        """Serve one endpoint with up to `connections` connections; proxies as botocore finds them for `url`."""
+    def __init__(self, origin: str, ca_bundle: str | None, connections: int) -> None:
         super().__init__(
             verify=ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or True,
-            proxies=get_environ_proxies(url),
+            proxies=get_environ_proxies(origin),
             timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
             max_pool_connections=connections,
+            # botocore's clients ask for this themselves. Without it a request is sent in two halves, the
+            # second when the first is acknowledged: 40 ms.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         # The dictionary is the one that the pool managers were given by reference.
-        self._pool_classes_by_scheme.update(http=_HTTPConnectionPool, https=_HTTPSConnectionPool)
+        self._pool_classes_by_scheme.update(http=HTTPConnectionPool, https=HTTPSConnectionPool)
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
         """Send one request; raise what the deadline of this thread raises, or botocore's HTTP errors."""
-        deadline = _deadline.get()
+        deadline = current_deadline()
         if deadline is None:
             return super().send(request)
         deadline.check()
-        call = _Call()
-        token = _call.set(call)
+        call = Call(deadline)
+        token = current_call.set(call)
         try:
             with deadline.attached(call):
-                return super().send(request)
+                response = super().send(request)
+        except HTTPClientError as error:
+            if call.too_large:
+                message = f"the answer has more than {LARGEST_ANSWER} bytes"
+                raise PollFailedError(Reason.INCOMPLETE, "AnswerTooLarge", message) from error
+            raise
         finally:
-            _call.reset(token)
+            current_call.reset(token)
+            call.close()
             # An interrupted body may look like a short but complete one: what counts is the clock.
             deadline.check()
+        if _is_cut(response):
+            message = "the connection was closed before the end of the answer"
+            raise PollFailedError(Reason.INCOMPLETE, "CutAnswer", message)
+        return response
+
+
+def _is_cut(response: AWSResponse) -> bool:
+    """Compare the length that was announced with the one that came, which botocore does not."""
+    announced = response.headers.get("Content-Length", "")
+    return response.status_code == _OK and announced.isdecimal() and int(announced) != len(response.content)

@@ -15,6 +15,7 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from moto.servicecatalog.models import ServiceCatalogBackend, servicecatalog_backends
 from moto.servicecatalog.responses import ServiceCatalogResponse
 
+from monitor.simulation.exchange import Answer, Request
 from monitor.simulation.stack_sets import NotAStackSetError, NotThereError, StackSets
 
 LARGEST_PAGE = 20
@@ -28,6 +29,7 @@ ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
+OPERATION = "ListStackInstancesForProvisionedProduct"
 _OPERATION = "list_stack_instances_for_provisioned_product"
 
 
@@ -75,6 +77,18 @@ class SimulatedAws:
         self._server.stop()
 
 
+def answer(request: Request) -> Answer:
+    """Answer in this process, without moto's server: an upstream for a server that misbehaves, and a quick one."""
+    install()
+    if request.operation != OPERATION:
+        return Answer(400, json.dumps({"__type": "UnknownOperationException"}).encode())
+    try:
+        members = _list(servicecatalog_backends[ACCOUNT][request.region or REGION], json.loads(request.body))
+    except JsonRESTError as error:
+        return Answer(400, json.dumps({"__type": error.error_type, "Message": error.message}).encode())
+    return Answer(body=json.dumps({name: value for name, value in members.items() if value is not None}).encode())
+
+
 def _of(backend: ServiceCatalogBackend) -> StackSets:
     """Return the state beside moto's own; made when it is asked for, since moto's reset empties `__dict__`."""
     found: StackSets = backend.__dict__.setdefault("stack_sets", StackSets())
@@ -103,8 +117,11 @@ def _backend_operation(
 
 
 def _response_operation(self: ServiceCatalogResponse) -> ActionResult:
-    parameters: dict[str, Any] = json.loads(self.body)
-    items, token = getattr(self.servicecatalog_backend, _OPERATION)(
+    return ActionResult(_list(self.servicecatalog_backend, json.loads(self.body)))
+
+
+def _list(backend: ServiceCatalogBackend, parameters: dict[str, Any]) -> dict[str, Any]:
+    items, token = getattr(backend, _OPERATION)(
         parameters["ProvisionedProductId"], parameters.get("PageToken"), int(parameters.get("PageSize", LARGEST_PAGE))
     )
-    return ActionResult({"StackInstances": items, "NextPageToken": token})
+    return {"StackInstances": items, "NextPageToken": token}

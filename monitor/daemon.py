@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitor import __version__
 from monitor.catalog.client import OPERATIONS, Source
+from monitor.configuration.load import ConfigurationError
 from monitor.configuration.settings import LogLevel, Settings
 from monitor.exposition.board import Board
 from monitor.exposition.tally import MISFIRE, OVERRUN
@@ -23,23 +24,28 @@ from monitor.schedule.timetable import Timetable
 from monitor.schedule.workers import Workers
 from monitor.store.opening import open_state
 from monitor.telemetry.registry import Telemetry
+from monitor.web.access import Access
 from monitor.web.app import application
 from monitor.web.server import Server
 
 TICK_SECONDS = 0.5
 """How often the supervisor looks: a deadline ends a poll at most this late."""
 PRUNE_SECONDS = 3600.0
-STOP_SECONDS = 3.0
-"""For each of the three things a stop waits for: polls, events, lines. A stop takes 10 s at the most."""
+STOP_POLLS, STOP_EVENTS, STOP_LINES, STOP_WEB = 3.0, 2.0, 1.0, 1.0
+"""Seconds that a stop waits for each of these: less than 10 s together."""
 
 
 class Daemon:
     """One monitor. Made of settings; nothing runs before `run`."""
 
     def __init__(self, settings: Settings, log: Log, bound: socket.socket) -> None:
-        """Open the state; raise `StateError` where that cannot be."""
+        """Open the state.
+
+        Raises `StateError` where that cannot be, and `ConfigurationError` for a wrong web configuration.
+        """
         self._settings = settings
         self._log = log
+        access = Access(settings.web_config, self._web_config_changed)
         self._telemetry = Telemetry(version=__version__, revision=os.environ.get("STACKSET_MONITOR_REVISION", ""))
         self._state = open_state(settings.state_path, self._telemetry.state_committed, self._state_failed)
         self._products = {watched.product.id: watched for watched in settings.products}
@@ -60,7 +66,7 @@ class Daemon:
         self._timetable = Timetable(self._due, self._misfired)
         self._polled: set[str] = set()
         self._workers = Workers(settings.poll.concurrency, self._poll, self._crashed)
-        self._server = Server(application(self._board, self, version=__version__), bound)
+        self._server = Server(application(self._board, self, version=__version__), bound, access)
         self._next_prune = time.monotonic()
 
     @property
@@ -137,11 +143,11 @@ class Daemon:
     def _stop(self) -> None:
         self._timetable.stop()
         self._deadlines.cancel()
-        polls_ended = self._workers.stop(STOP_SECONDS)
-        self._outbox.stop(STOP_SECONDS)
+        polls_ended = self._workers.stop(STOP_POLLS)
+        self._outbox.stop(STOP_EVENTS)
         self._log.event(LogLevel.INFO, EventName.STOPPED, version=__version__, polls_ended=polls_ended)
-        self._log.writer.flush(STOP_SECONDS)
-        self._server.stop(1.0)
+        self._log.writer.flush(STOP_LINES)
+        self._server.stop(STOP_WEB)
         if polls_ended:  # else a commit may be under way, and the end of the process lets go just as well
             self._state.close()
 
@@ -167,6 +173,12 @@ class Daemon:
     def _state_failed(self, error: StateError) -> None:
         self._telemetry.state_failed()
         self._log.event(LogLevel.ERROR, EventName.STATE_FAILED, message=str(error))
+
+    def _web_config_changed(self, error: ConfigurationError | None) -> None:
+        if error is None:
+            self._log.event(LogLevel.INFO, EventName.WEB_CONFIG_RELOADED)
+        else:
+            self._log.event(LogLevel.ERROR, EventName.WEB_CONFIG_REFUSED, message=str(error))
 
 
 def _line(log: Log) -> Callable[..., str | None]:

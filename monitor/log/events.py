@@ -22,6 +22,8 @@ class EventName(StrEnum):
     POLL_COMPLETED = "poll.completed"
     POLL_FAILED = "poll.failed"
     STATE_FAILED = "state.failed"
+    WEB_CONFIG_RELOADED = "web_config.reloaded"
+    WEB_CONFIG_REFUSED = "web_config.reload_failed"
     STARTED = "monitor.started"
     DEFECT = "monitor.defect"
     CLOCK_JUMPED = "monitor.clock_jumped"

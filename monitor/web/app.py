@@ -1,5 +1,6 @@
 """The routes."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -10,13 +11,14 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from monitor.web.limits import Limits
 from monitor.web.negotiation import OPENMETRICS, TEXT, wants_gzip, wants_openmetrics
 from monitor.web.page import page
 
-SCRAPES_AT_ONCE = 8
-"""Scrapes that are sent at the same time; one more gets a 503. Prometheus comes alone or in pairs."""
-CHUNK_BYTES = 1 << 20
-"""Pieces are joined to about this size before they are sent: fewer calls, and little memory for each client."""
+PROBES = ("/livez", "/readyz")
+CHUNK_BYTES = 1 << 17
+"""Pieces are joined to at least this size before they are sent: few calls, and little memory for each client,
+since a client that takes nothing holds two of them."""
 
 
 class Exposition(Protocol):
@@ -57,7 +59,7 @@ class Health(Protocol):
 class Metrics:
     """`/metrics` as a bare ASGI application: the bytes are there already, and go out as they are."""
 
-    def __init__(self, board: Board, at_once: int = SCRAPES_AT_ONCE) -> None:
+    def __init__(self, board: Board, at_once: int) -> None:
         """Send at most `at_once` expositions at the same time."""
         self._board = board
         self._at_once = at_once
@@ -76,7 +78,7 @@ class Metrics:
             self._under_way -= 1
 
     async def _answer(self, scope: Scope, send: Send) -> None:
-        accept, accept_encoding = _header(scope, b"accept"), _header(scope, b"accept-encoding")
+        accept, accept_encoding = header(scope, b"accept"), header(scope, b"accept-encoding")
         openmetrics, packed = wants_openmetrics(accept), wants_gzip(accept_encoding)
         shown = self._board.exposition(openmetrics=openmetrics)
         length, pieces = (shown.gzip_length, shown.gzip()) if packed else (shown.length, shown.text())
@@ -91,11 +93,12 @@ class Metrics:
         if scope["method"] != "HEAD":
             for chunk in _chunks(pieces):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await asyncio.sleep(0)  # others have their turn; and it is noticed when the client has gone
         await send({"type": "http.response.body", "body": b""})
 
 
-def application(board: Board, health: Health, *, version: str) -> Starlette:
-    """Return the whole site: anything else is a 404, other methods are a 405."""
+def application(board: Board, health: Health, *, version: str, scrapes: int = Limits().scrapes) -> Starlette:
+    """Return the whole site: anything else is a 404, other methods are a 405; too many scrapes at once are a 503."""
 
     def probe(good: Callable[[], bool], bad: str) -> Callable[[Request], Response]:
         def endpoint(_: Request) -> Response:
@@ -112,15 +115,17 @@ def application(board: Board, health: Health, *, version: str) -> Starlette:
 
         return call
 
-    return Starlette(
+    app = Starlette(
         routes=[
-            Route("/metrics", Metrics(board), methods=["GET", "HEAD"]),
+            Route("/metrics", Metrics(board, scrapes), methods=["GET", "HEAD"]),
             Route("/livez", wrapped(probe(health.alive, "the scheduler does not tick"))),
             Route("/readyz", wrapped(probe(health.ready, "some products were not polled yet"))),
             Route("/", front),
         ],
         exception_handlers={HTTPException: _plain},
     )
+    app.router.redirect_slashes = False  # /metrics/ is anything else
+    return app
 
 
 async def _plain(_: Request, error: Exception) -> Response:
@@ -130,7 +135,7 @@ async def _plain(_: Request, error: Exception) -> Response:
     return PlainTextResponse(f"{error.status_code} {error.detail}\n", error.status_code, error.headers)
 
 
-def _header(scope: Scope, name: bytes) -> str:
+def header(scope: Scope, name: bytes) -> str:
     """Return a header's values, joined as RFC 9110 lets several lines of one name be joined."""
     return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
 

@@ -1,15 +1,29 @@
-"""The server: uvicorn on a thread of its own, where it leaves the signals alone, on a socket bound before."""
+"""The server: an event loop on a thread of its own, with uvicorn's HTTP, on a socket that was bound before."""
 
+import asyncio
+import logging
+import os
 import socket
 import threading
+from email.utils import formatdate
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.server import ServerState
 
-KEEP_ALIVE_SECONDS = 75
-"""Longer than the usual scrape interval of a minute, so that Prometheus keeps its connection."""
-HEADER_BYTES = 16 * 1024
+from monitor.web.access import Access
+from monitor.web.aside import aside
+from monitor.web.connection import Connection
+from monitor.web.connections import Connections
+from monitor.web.guard import Guard
+from monitor.web.limits import HEAD_BYTES, Limits
+from monitor.web.listener import Listener
+
 BACKLOG = 512
+TICK_SECONDS = 0.1
+"""How soon a stop is noticed."""
+LAST_ANSWERS_SECONDS = 0.5
+"""For the answers that are under way when the server stops."""
 
 
 class ListenError(Exception):
@@ -31,7 +45,9 @@ def listen(address: str) -> socket.socket:
         family, _, _, _, where = found[0]
         bound = socket.create_server(where[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        message = f"cannot listen on {address}: {error.strerror or error}"
+        # create_server adds the address once more; a name that is not found has a number of its own, below 0.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        message = f"cannot listen on {address}: {reason or error}"
         raise ListenError(message) from error
     return bound
 
@@ -39,26 +55,30 @@ def listen(address: str) -> socket.socket:
 class Server:
     """Serves an application until it is stopped."""
 
-    def __init__(self, app: ASGIApp, bound: socket.socket) -> None:
-        """Serve on a bound socket; its address is `address`."""
+    def __init__(
+        self, app: ASGIApp, bound: socket.socket, access: Access | None = None, limits: Limits | None = None
+    ) -> None:
+        """Serve on a bound socket, whose address is `address`, those whom `access` lets in; by default everybody."""
         host, port = bound.getsockname()[:2]
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._socket = bound
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=1,
-                h11_max_incomplete_event_size=HEADER_BYTES,
-            )
+        self._access = access or Access()
+        self._limits = limits or Limits()
+        self._config = uvicorn.Config(
+            Guard(app, self._access),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            proxy_headers=False,
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=self._limits.keep_alive,  # type: ignore[arg-type] # which is any number of seconds
+            h11_max_incomplete_event_size=HEAD_BYTES,
         )
-        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._register = Connections(self._limits.most_connections)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="web", daemon=True)
 
     def start(self) -> None:
         """Begin to serve."""
@@ -70,8 +90,48 @@ class Server:
 
     def stop(self, timeout: float) -> None:
         """Stop serving; what is under way has a second to end."""
-        self._server.should_exit = True
-        self._thread.join(timeout)
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
 
-    def _run(self) -> None:
-        self._server.run(sockets=[self._socket])
+    async def _serve(self) -> None:
+        state = ServerState()
+        self._config.load()
+        # A line for each stranger who sends no HTTP would help nobody but him.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        listener = Listener(
+            self._socket,
+            self._access,
+            self._limits,
+            self._register,
+            lambda accepted, welcome: Connection(self._config, state, accepted, self._limits, self._register, welcome),
+        )
+        tasks = [asyncio.create_task(listener.run()), asyncio.create_task(self._renew())]
+        try:
+            while not self._stopping.is_set():
+                state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+                await asyncio.wait(tasks, timeout=TICK_SECONDS)
+                for task in tasks:
+                    if task.done():  # which none of them should be
+                        task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            self._socket.close()
+            await self._end(state)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.renewal)
+            await aside(self._access.renew, "web-renewal")
+
+    async def _end(self, state: ServerState) -> None:
+        """Let those be answered who are being answered, for a moment; then close everything."""
+        if state.tasks:
+            await asyncio.wait(set(state.tasks), timeout=LAST_ANSWERS_SECONDS)
+        if state.connections:
+            await asyncio.sleep(TICK_SECONDS)  # under TLS there may be something to send yet
+        for visitor in self._register.everybody():
+            visitor.abort()
+        if state.tasks:
+            await asyncio.wait(set(state.tasks), timeout=TICK_SECONDS)

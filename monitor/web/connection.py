@@ -1,0 +1,129 @@
+"""One connection: uvicorn's HTTP/1.1 with a deadline for everything that depends on the client.
+
+uvicorn knows one deadline, between two requests. A client that sends a byte a second, or does not read its
+response, would be served for ever. Here exactly one timer runs at any time, and at its end the connection is
+cut off.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import h11
+from uvicorn import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from monitor.web.connections import Connections, Phase
+from monitor.web.limits import Limits
+from monitor.web.tls import Certificate
+
+
+class Connection(H11Protocol):
+    """A client from its first packet to its last."""
+
+    def __init__(
+        self,
+        config: Config,
+        state: ServerState,
+        sock: socket.socket,
+        limits: Limits,
+        register: Connections,
+        welcome: Callable[[Certificate], bool],
+    ) -> None:
+        """Serve on a socket that was just accepted; `welcome` judges the certificate of a client that has one."""
+        super().__init__(config, state, {}, asyncio.get_running_loop())
+        self._socket = sock
+        self._limits = limits
+        self._register = register
+        self._welcome = welcome
+        self._wire: asyncio.Transport | None = None
+        self._phase = Phase.WAITING
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Begin to wait for a request, now that TLS is agreed on."""
+        super().connection_made(transport)
+        self._wire = transport
+        # A response counts as sent when the last of it has been handed to the kernel, not to a buffer.
+        transport.set_write_buffer_limits(high=1, low=0)
+        self._enter(Phase.WAITING)
+        certificate = transport.get_extra_info("peercert")
+        if certificate and not self._welcome(certificate):
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sent."""
+        if self.transport.is_closing():
+            return
+        super().data_received(data)
+        if self.transport.is_closing():
+            self._enter(Phase.CLOSING)
+        elif self._answering() and self._phase is not Phase.ANSWERED:
+            self._enter(Phase.ANSWERED)
+        elif self._phase is Phase.RESTING:
+            self._enter(Phase.WAITING)
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that this is no HTTP; amid a response nothing can be said any more, but uvicorn would."""
+        if self.conn.our_state is h11.IDLE:
+            super().send_400_response(msg)
+        else:
+            self.abort()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or go on with one that is there already."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._enter(Phase.CLOSING)
+        elif self._answering():
+            self._enter(Phase.ANSWERED)
+        else:
+            self._enter(Phase.WAITING if self.conn.trailing_data[0] else Phase.RESTING)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget everything."""
+        super().connection_lost(exc)
+        self.left()
+
+    def left(self) -> None:
+        """Note that nobody is there any more; also where TLS was never agreed on."""
+        if self._deadline:
+            self._deadline.cancel()
+        self._register.leave(self)
+
+    def abort(self) -> None:
+        """Cut off, whatever is under way."""
+        if self._wire is not None:
+            self._wire.abort()
+            return
+        with suppress(OSError):  # amid the handshake: asyncio finds that the other end has gone
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def made(self) -> bool:
+        """Whether there is somebody to talk to: not before the TLS handshake."""
+        return self._wire is not None
+
+    def _answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn's types do not say that there may be none
+        return cycle is not None and not cycle.response_complete
+
+    def _enter(self, phase: Phase) -> None:
+        """Begin a phase, and its deadline."""
+        limits = self._limits
+        match phase:
+            case Phase.WAITING:
+                seconds = limits.head
+            case Phase.ANSWERED:
+                seconds = limits.response
+            case Phase.RESTING:
+                seconds = limits.keep_alive + limits.closing  # uvicorn closes after keep_alive
+            case Phase.CLOSING:
+                seconds = limits.closing
+        if self._deadline:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(seconds, self.abort)
+        self._phase = phase
+        self._register.move(self, phase)

@@ -1,0 +1,13 @@
+"""What several tests of the web room have."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.web.certificates import WebFolder
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> WebFolder:
+    """Write a web configuration with TLS into a folder of its own."""
+    return WebFolder(tmp_path)

@@ -2,16 +2,18 @@
 
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
 import click
 
-from monitor.cli.failure import CommandError
+from monitor.cli.failure import FAILED, INTERRUPTED, WRONG, CommandError
+from monitor.cli.streams import drop_stdout, prepare_stdout, tell
 
 COMMANDS = {
     "run": "Run the daemon.",
-    "poll": "Poll everything once and print what is found.",
+    "poll": "Poll every product once and print what is found.",
     "check": "Check a configuration file.",
     "history": "Print the stored transitions.",
     "schema": "Print the JSON Schema of the configuration file.",
@@ -25,8 +27,10 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
+            if (close := get_close_matches(cmd_name, COMMANDS, n=1)) and not ctx.resilient_parsing:
+                ctx.fail(f"No such command {cmd_name!r}. Did you mean {close[0]!r}?")
             return None
         command: click.Command = getattr(import_module(f"monitor.cli.{cmd_name}"), cmd_name)
         return command
@@ -41,13 +45,18 @@ class _Commands(click.Group):
 def cli() -> None:
     """Watch the stack instances of AWS Service Catalog products deployed as CloudFormation StackSets.
 
-    Exit codes: 0 fine; 1 something is not CURRENT (poll); 2 wrong usage or configuration;
-    3 it could not be done (AWS, port, disk).
-    """
+    \b
+    Exit codes:
+      0  fine; with poll: every instance is CURRENT
+      1  poll found an instance that is not CURRENT
+      2  wrong usage or configuration
+      3  it could not be done (AWS, port, disk)
+    """  # noqa: D301 - click's mark for lines that stay as they are
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code."""
+    prepare_stdout()
     sys.exit(call(lambda: cli.main(args=arguments, prog_name="stackset-monitor", standalone_mode=False)))
 
 
@@ -56,21 +65,45 @@ def call(command: Callable[[], Any]) -> int:
     try:
         code = command()
     except CommandError as error:
-        click.echo(f"stackset-monitor: {error}", err=True)
-        return error.code
-    except click.ClickException as error:
+        return _failed(str(error), error.code)
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        return 2
+        return WRONG
+    except click.ClickException as error:
+        return _failed(_usage(error), WRONG)
     except (click.Abort, KeyboardInterrupt):
-        return 130
-    except BrokenPipeError:
-        return _broken_pipe()
+        return INTERRUPTED
+    except (BrokenPipeError, SystemExit):  # the reader left early, as `head` does; click makes an exit of it
+        drop_stdout()
+        return 0
+    except OSError as error:
+        where = "the output" if error.filename is None else error.filename
+        return _failed(f"{where}: {error.strerror or error}", FAILED)
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        return _failed(_bug(error), FAILED)
     return code if isinstance(code, int) else 0
 
 
-def _broken_pipe() -> int:
-    """Be quiet where the reader of a pipe left early, as `head` does."""
-    import os
+def _failed(sentence: str, code: int) -> int:
+    tell(sentence)
+    return code
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+
+def _usage(error: click.ClickException) -> str:
+    """Put what click says, and where to read more, into one line."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "stackset-monitor"
+    sentence = " ".join(error.format_message().split()).removesuffix(".")
+    return f"{sentence} (see {path} --help)"
+
+
+def _bug(error: Exception) -> str:
+    """Name what nobody expected, and where it happened."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f" in {trace.tb_frame.f_globals.get('__name__')}, line {trace.tb_lineno}" if trace else ""
+    what = f"{type(error).__name__}{where}: {' '.join(str(error).split())}"
+    return f"this is a bug, please report it: {what} (python -X dev -m monitor shows the traceback)"

@@ -1,5 +1,6 @@
 """`stackset-monitor demo`."""
 
+import json
 import os
 import tempfile
 import threading
@@ -8,26 +9,20 @@ from pathlib import Path
 import click
 
 from monitor.cli.failure import CommandError
-from monitor.cli.options import listen_option
+from monitor.cli.options import address, checked
 from monitor.cli.run import run_daemon, stop_on_signals
-
-CONFIGURATION = """
-poll:
-  interval: 5s
-  timeout: 4s
-products: {products}
-state:
-  path: {state}
-web:
-  listen: {listen}
-log:
-  format: console
-"""
 
 
 @click.command()
-@listen_option
-def demo(listen: str | None) -> None:
+@click.option(
+    "--listen",
+    callback=checked(address),
+    default="127.0.0.1:9935",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Listen here.",
+)
+def demo(listen: str) -> None:
     """Run the daemon against a simulated AWS on this machine: no account, no credentials.
 
     The fleet rolls out, fails and recovers while you watch. Everything is gone afterwards.
@@ -55,12 +50,15 @@ def demo(listen: str | None) -> None:
 
     threading.Thread(target=live, name="story", daemon=True).start()
     with tempfile.TemporaryDirectory(prefix="stackset-monitor-demo-") as folder:
-        text = CONFIGURATION.format(
-            products=[{"id": product_id, "name": name} for product_id, name in PRODUCTS.items()],
-            state=Path(folder) / "monitor.db",
-            listen=listen or "127.0.0.1:9935",
-        )
-        run_daemon(parse_settings(text.encode(), Path("demo")), stop, _where_to_look)
+        configuration = {
+            "poll": {"interval": "5s", "timeout": "4s"},
+            "products": [{"id": product_id, "name": name} for product_id, name in PRODUCTS.items()],
+            "state": {"path": f"{folder}/monitor.db"},
+            "web": {"listen": listen},
+            "log": {"format": "console"},
+        }
+        settings = parse_settings(json.dumps(configuration).encode(), Path("demo"))
+        run_daemon(settings, stop, _where_to_look)
 
 
 def _where_to_look(address: str) -> None:

@@ -4,6 +4,8 @@ WRONG = 2
 """Exit code: wrong usage or configuration."""
 FAILED = 3
 """Exit code: it could not be done (AWS, port, disk)."""
+INTERRUPTED = 130
+"""Exit code: Ctrl-C. What shells say of a process that SIGINT ended."""
 
 
 class CommandError(Exception):

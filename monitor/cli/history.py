@@ -5,8 +5,16 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.failure import WRONG, CommandError
-from monitor.cli.options import Output, config_option, output_option, product_option, settings_of
+from monitor.cli.failure import CommandError
+from monitor.cli.options import (
+    Output,
+    checked,
+    config_option,
+    output_option,
+    product_option,
+    seconds,
+    settings_of,
+)
 
 COLUMNS = (
     "observed_at",
@@ -25,24 +33,30 @@ TABLE_COLUMNS = COLUMNS[:8]
 
 @click.command()
 @config_option
-@click.option("--since", default="24h", show_default=True, metavar="DURATION", help="How far back, as 90s, 24h or 7d.")
+@click.option(
+    "--since",
+    callback=checked(seconds),
+    default="24h",
+    show_default=True,
+    metavar="DURATION",
+    help="How far back to go, written like 90m, 24h or 7d.",
+)
 @product_option
 @click.option("--account", "accounts", multiple=True, metavar="ID", help="Only this account; repeatable.")
 @output_option
-def history(config: Path, since: str, products: tuple[str, ...], accounts: tuple[str, ...], output: Output) -> None:
-    """Print the stored transitions, oldest first. The daemon may be running."""
+def history(config: Path, since: float, products: tuple[str, ...], accounts: tuple[str, ...], output: Output) -> None:
+    """Print the stored transitions, oldest first. The daemon may be running.
+
+    A transition is one stack instance that changed status, appeared (no previous status) or
+    disappeared (no status). How long they are kept is state.history in the configuration.
+    """
     from monitor.cli.table import print_rows
-    from monitor.configuration.duration import parse_duration
     from monitor.log.events import transition_fields
     from monitor.poller.ports import StateError
     from monitor.store.state import read_transitions
 
     settings = settings_of(config)
-    try:
-        begin = datetime.now(UTC) - timedelta(seconds=parse_duration(since))
-    except ValueError as error:
-        message = f"--since: {error}"
-        raise CommandError(message, WRONG) from error
+    begin = datetime.now(UTC) - timedelta(seconds=since)
     try:
         rows = (
             transition_fields(transition)

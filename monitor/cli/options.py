@@ -1,14 +1,16 @@
 """Options that several commands share, and what becomes of them."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from monitor.cli.failure import WRONG, CommandError
 
 if TYPE_CHECKING:
+    from monitor.configuration.load import ConfigurationError
     from monitor.configuration.settings import Settings
 
 
@@ -20,6 +22,33 @@ class Output(StrEnum):
     CSV = "csv"
 
 
+def checked(check: Callable[[str], Any]) -> Callable[..., Any]:
+    """Check an option as the configuration file checks the same kind of text."""
+
+    def callback(_: click.Context, __: click.Parameter, value: str | None) -> Any:
+        try:
+            return None if value is None else check(value)
+        except ValueError as error:
+            message = f"{value!r:.80} {error}"
+            raise click.BadParameter(message) from error
+
+    return callback
+
+
+def address(text: str) -> str:
+    """Take an address to listen on."""
+    from monitor.configuration.address import checked_address
+
+    return checked_address(text)
+
+
+def seconds(text: str) -> float:
+    """Take a duration."""
+    from monitor.configuration.duration import parse_duration
+
+    return parse_duration(text)
+
+
 config_option = click.option(
     "--config",
     "config",
@@ -28,17 +57,19 @@ config_option = click.option(
     metavar="FILE",
     help="The configuration file (YAML).",
 )
-listen_option = click.option("--listen", metavar="HOST:PORT", help="Listen here instead of at web.listen.")
+listen_option = click.option(
+    "--listen", callback=checked(address), metavar="HOST:PORT", help="Listen here instead of at web.listen."
+)
 product_option = click.option(
     "--product", "products", multiple=True, metavar="ID", help="Only this product; repeatable."
 )
 output_option = click.option(
     "--output",
     type=click.Choice([output.value for output in Output]),
+    callback=lambda _, __, value: Output(value),
     default=Output.TABLE.value,
     show_default=True,
-    callback=lambda _, __, value: Output(value),
-    help="How it is printed.",
+    help="A table for people, JSON or CSV for programs.",
 )
 
 
@@ -55,6 +86,10 @@ def settings_of(config: Path) -> "Settings":
     except UnreadableError as error:
         raise CommandError(str(error)) from error
     except ConfigurationError as error:
-        count = len(error.problems)
-        message = f"{count} {'problem' if count == 1 else 'problems'} in the configuration\n{error}"
-        raise CommandError(message, WRONG) from error
+        raise wrong_file(error, "the configuration") from error
+
+
+def wrong_file(error: "ConfigurationError", what: str) -> CommandError:
+    """Return the error that tells every problem of a file."""
+    count = len(error.problems)
+    return CommandError(f"{count} {'problem' if count == 1 else 'problems'} in {what}\n{error}", WRONG)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.failure import CommandError
+from monitor.cli.failure import WRONG, CommandError
 from monitor.cli.options import config_option, listen_option, settings_of
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def run_daemon(
     settings: "Settings", stop: threading.Event, when_bound: "Callable[[str], None]" = lambda _: None
 ) -> None:
     """Run a daemon until `stop`; `when_bound` is told the address before it starts."""
+    from monitor.configuration.load import ConfigurationError
     from monitor.daemon import Daemon
     from monitor.log.lines import LineWriter
     from monitor.log.setup import Log
@@ -56,5 +57,9 @@ def run_daemon(
         daemon = Daemon(settings, log, bound)
     except (ListenError, StateError) as error:
         raise CommandError(str(error)) from error
+    except ConfigurationError as error:  # of the web configuration, which the daemon reads by itself
+        count = len(error.problems)
+        message = f"{count} {'problem' if count == 1 else 'problems'} in the web configuration\n{error}"
+        raise CommandError(message, WRONG) from error
     when_bound(daemon.address)
     daemon.run(stop)

@@ -1,15 +1,28 @@
 """YAML read to plain values, with the line of each of them: a problem can then be shown where it is."""
 
-from collections.abc import Hashable
+import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from monitor.configuration.syntax import syntax_problem
+
 Path = tuple[str | int, ...]
 
 MOST_VALUES = 200_000
 """More than any real file has; aliases of aliases reach it from a few lines."""
+DEEPEST = 32
+"""Levels of nesting; what is read and checked by recursion must end before the interpreter ends it."""
+TAGS = frozenset(
+    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")
+)
+"""What YAML finds by itself. Others are written out (`!!set`, `!secret`), and nothing here knows them."""
+TOO_MANY = f"the file has more than {MOST_VALUES} values, counted with its aliases"
+TOO_DEEP = "this is nested too deeply"
+LONGEST_SHOWN = 64
+"""Characters of a key or a value that a message shows."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,10 +40,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The plain value of a file, and on which line each part of it begins."""
+    """The plain value of a file, where each part of it begins, and how each plain word in it is written."""
 
     value: Any
     lines: dict[Path, int]
+    written: dict[Path, str]
+    """The scalars without quotes, as they stand in the file: `no`, which is false, or `0123`, which is 83."""
     problems: tuple[Problem, ...]
 
     def line(self, path: Path) -> int:
@@ -40,73 +55,127 @@ class Document:
                 return self.lines[path[:length]]
         return 1
 
+    def problem(self, message: str, *path: str | int) -> Problem:
+        """Return a problem with what is at a path."""
+        return Problem(self.line(path), dotted(path), message)
+
 
 def dotted(path: Path) -> str:
-    """Write a path as `products[2].id`."""
+    """Write a path as `products[2].id`; what is no word in quotes, so that it stays one line."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            word = part if re.fullmatch(r"[\w-]+", part) else json.dumps(part)
+            text += f".{shortened(word)}" if text else shortened(word)
     return text
+
+
+def shortened(text: str) -> str:
+    """Cut text that is too long for a message."""
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
 
 
 def read_document(text: bytes) -> Document:
     """Read YAML. What is wrong with it, bytes that are no text included, is in `problems` and not raised."""
     try:
-        node = yaml.compose(text.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+        characters = text.decode()  # a byte order mark is left to YAML, which allows it
     except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
-        return Document(None, {}, (Problem(line, "", "this is not UTF-8 text"),))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        message = " ".join(part for part in (error.context, error.problem) if part)
-        return Document(None, {}, (Problem(mark.line + 1 if mark else 1, "", f"this is not YAML: {message}"),))
-    except yaml.YAMLError as error:
-        return Document(None, {}, (Problem(1, "", f"this is not YAML: {' '.join(str(error).split())}"),))
-    except RecursionError:
-        return Document(None, {}, (Problem(1, "", "this is nested too deeply"),))
+        return _unreadable(text.count(b"\n", 0, error.start) + 1, "this is not UTF-8 text: save the file as UTF-8")
     reader = _Reader()
     try:
+        node = _Loader(characters).get_single_node()
         value = reader.read(node, ()) if node is not None else None
-    except (_TooManyError, RecursionError):
-        return Document(None, {}, (Problem(1, "", "this has too many values, or one that contains itself"),))
-    return Document(value, reader.lines, tuple(reader.problems))
+    except yaml.YAMLError as error:
+        return _unreadable(*syntax_problem(error, characters))
+    except _TooMuchError as error:
+        return _unreadable(error.line, error.message)
+    return Document(value, reader.lines, reader.written, tuple(reader.problems))
 
 
-class _TooManyError(Exception):
-    pass
+def _unreadable(line: int, message: str) -> Document:
+    return Document(None, {}, {}, (Problem(line, "", message),))
+
+
+class _TooMuchError(Exception):
+    def __init__(self, mark: yaml.Mark, message: str) -> None:
+        super().__init__()
+        self.line = mark.line + 1
+        self.message = message
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's, which composes by recursion."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self._depth > DEEPEST:
+            raise _TooMuchError(self.peek_event().start_mark, TOO_DEEP)  # type: ignore[no-untyped-call]
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
 
 class _Reader:
     def __init__(self) -> None:
         self.lines: dict[Path, int] = {}
+        self.written: dict[Path, str] = {}
         self.problems: list[Problem] = []
         self._scalars = yaml.constructor.SafeConstructor()
+        self._open: set[int] = set()
 
     def read(self, node: yaml.Node, path: Path) -> Any:
         if len(self.lines) > MOST_VALUES:
-            raise _TooManyError
+            raise _TooMuchError(node.start_mark, TOO_MANY)
+        if len(path) > DEEPEST:  # by aliases: the nodes themselves are not
+            raise _TooMuchError(node.start_mark, TOO_DEEP)
         self.lines.setdefault(path, node.start_mark.line + 1)
-        match node:
-            case yaml.MappingNode():
+        if node.tag not in TAGS:
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            self._problem(node, path, f"the tag {shortened(tag)!r} is not supported")
+            return None
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        if id(node) in self._open:
+            self._problem(node, path, "this contains itself, by an alias")
+            return None
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.MappingNode):
                 return self._mapping(node, path)
-            case yaml.SequenceNode():
-                return [self.read(item, (*path, place)) for place, item in enumerate(node.value)]
+            return [self.read(item, (*path, place)) for place, item in enumerate(node.value)]
+        finally:
+            self._open.discard(id(node))
+
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+        text = _text(node.value)
+        if text is None:
+            self._problem(node, path, "half of a Unicode character (a surrogate) stands here")
+            return None
+        node.value = text
+        if not node.style:
+            self.written[path] = node.value
         try:
             return self._scalars.construct_object(node)
-        except (yaml.YAMLError, ValueError, OverflowError):
-            self._problem(node, path, f"{node.value[:64]!r} cannot be read as {node.tag.rpartition(':')[2]}")
+        except (yaml.YAMLError, ValueError, OverflowError, LookupError, AttributeError):  # a tag may claim anything
+            kind = node.tag.rpartition(":")[2]
+            self._problem(node, path, f"{shortened(node.value)!r} cannot be read as {kind}: text needs quotes")
             return None
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key: Hashable = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-            if not isinstance(key, str):
+            key = _text(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
+            if key is None:
                 self._problem(key_node, path, "a key must be a plain word")
                 continue
             here = (*path, key)
             if key_node.tag == "tag:yaml.org,2002:merge":
-                self._problem(key_node, path, "merge keys (<<) are not supported")
+                self._problem(key_node, path, "merge keys (<<) are not supported: write the keys out")
             elif key in result:
                 self._problem(key_node, here, f"the key is there twice, first on line {self.lines[here]}")
             else:
@@ -116,3 +185,16 @@ class _Reader:
 
     def _problem(self, node: yaml.Node, path: Path, message: str) -> None:
         self.problems.append(Problem(node.start_mark.line + 1, dotted(path), message))
+
+
+def _text(value: str) -> str | None:
+    r"""Put together the halves of characters, which JSON writes as two escapes (`\ud83d\ude00`).
+
+    None where half a character is left: that is no text.
+    """
+    if value.isascii():
+        return value
+    try:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        return None

@@ -1,14 +1,13 @@
 """From a file to settings, or to every problem of the file at once."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from monitor.configuration.document import Document, Problem, dotted, read_document
-from monitor.configuration.duration import format_duration
+from monitor.configuration.contradictions import DEFAULT_SOURCE, contradictions
+from monitor.configuration.document import Problem, read_document
+from monitor.configuration.explain import schema_problems
 from monitor.configuration.model import ConfigurationFile, ProductPart, SourcePart
 from monitor.configuration.settings import (
     PollSettings,
@@ -27,9 +26,9 @@ class ConfigurationError(Exception):
     """A file with problems."""
 
     def __init__(self, path: Path, problems: Sequence[Problem]) -> None:
-        """Keep the problems, by their lines."""
+        """Keep the problems, by their lines, each once."""
         self.path = path
-        self.problems = tuple(sorted(problems))
+        self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(f"{path}:{problem}" for problem in self.problems))
 
 
@@ -61,95 +60,14 @@ def parse_settings(text: bytes, path: Path) -> Settings:
         try:
             model = ConfigurationFile.model_validate(document.value)
         except ValidationError as error:
-            problems.extend(_explained(error, document))
-        else:
-            problems.extend(_contradictions(model, document))
+            problems.extend(schema_problems(error, document))
+        problems.extend(contradictions(document))
     if problems or model is None:
         raise ConfigurationError(path, problems)
-    return _settings(model)
+    return _settings(model, path.parent)
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the file."""
-    schema = ConfigurationFile.model_json_schema(mode="validation")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def _explained(error: ValidationError, document: Document) -> Iterator[Problem]:
-    for detail in error.errors(include_url=False):
-        path = tuple(detail["loc"])
-        match detail["type"]:
-            case "extra_forbidden":
-                message = f"unknown key{_meant(path)}"
-            case "missing":
-                message = "is required"
-            case "model_type" | "model_attributes_type" | "dict_type":
-                message = "must be a mapping"
-            case "list_type":
-                message = "must be a list"
-            case _:
-                message = detail["msg"].removeprefix("Value error, ")
-                message = message.removeprefix("Input ")
-        yield Problem(document.line(path), dotted(path), message)
-
-
-def _meant(path: tuple[str | int, ...]) -> str:
-    """Return a hint where an unknown key looks like a known one of the same place."""
-    fields: Iterable[str] = _fields_at(path[:-1])
-    close = get_close_matches(str(path[-1]), fields, n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
-
-
-def _fields_at(path: tuple[str | int, ...]) -> Iterable[str]:
-    model: type[BaseModel] = ConfigurationFile
-    for part in path:
-        if part == "sources":
-            model = SourcePart
-        elif part == "products":
-            model = ProductPart
-        elif isinstance(part, str):
-            annotation = model.model_fields[part].annotation
-            if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-                return ()
-            model = annotation
-    return model.model_fields
-
-
-def _contradictions(model: ConfigurationFile, document: Document) -> Iterator[Problem]:
-    """Find what is wrong between keys that are right one by one."""
-
-    def problem(message: str, *path: str | int) -> Problem:
-        return Problem(document.line(path), dotted(path), message)
-
-    if not model.products:
-        yield problem("at least one product is required", "products")
-    if model.poll.timeout is not None and model.poll.timeout > model.poll.interval:
-        yield problem(
-            f"is longer than the interval of {format_duration(model.poll.interval)}: polls would overrun",
-            "poll",
-            "timeout",
-        )
-    sources: dict[str, int] = {}
-    for place, source in enumerate(model.sources):
-        if source.name in sources:
-            yield problem(f"the source is there twice, first as sources[{sources[source.name]}]", "sources", place)
-        sources.setdefault(source.name, place)
-    products: dict[str, int] = {}
-    for place, product in enumerate(model.products):
-        if product.id in products:
-            yield problem(f"the product is there twice, first as products[{products[product.id]}]", "products", place)
-        products.setdefault(product.id, place)
-        if product.source is None and len(sources) > 1:
-            yield problem("`source` is required, since there are several sources", "products", place)
-        elif product.source is not None and product.source not in (sources or {DEFAULT_SOURCE: 0}):
-            known = ", ".join(sources) or DEFAULT_SOURCE
-            yield problem(f"there is no source {product.source!r}, only {known}", "products", place, "source")
-
-
-DEFAULT_SOURCE = "default"
-
-
-def _settings(model: ConfigurationFile) -> Settings:
+def _settings(model: ConfigurationFile, folder: Path) -> Settings:
     sources = tuple(map(_source, model.sources or [SourcePart(name=DEFAULT_SOURCE)]))
     poll = model.poll
     return Settings(
@@ -164,6 +82,7 @@ def _settings(model: ConfigurationFile) -> Settings:
         listen=model.web.listen,
         log_level=model.log.level,
         log_format=model.log.format,
+        web_config=folder / model.web.config_file if model.web.config_file else None,
     )
 
 

@@ -2,26 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
-from monitor.configuration.duration import PATTERN, parse_duration
+from monitor.configuration.kinds import Duration, FilePath, Listen, Name, ProductId, Region
 from monitor.configuration.settings import InstanceSeries, LogFormat, LogLevel
-
-
-def _duration(value: object) -> float:
-    if not isinstance(value, str):
-        message = f"{value!r} is not a duration: write it like 90s, 5m, 1h30m or 7d"
-        raise ValueError(message)  # noqa: TRY004 - pydantic collects ValueError
-    return parse_duration(value)
 
 
 def _later(what: str) -> Callable[[object], object]:
     def refuse(value: object) -> object:
-        if value is not None:
-            message = f"not supported by this version yet: {what}"
-            raise ValueError(message)
+        if value is not None:  # which is not shown: it may be a secret
+            raise PydanticCustomError("not_supported", "not supported by this version yet: {what}", {"what": what})
         return value
 
     return refuse
@@ -29,15 +22,6 @@ def _later(what: str) -> Callable[[object], object]:
 
 def _product(value: object) -> object:
     return {"id": value} if isinstance(value, str) else value
-
-
-Duration = Annotated[
-    float,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["90s", "5m", "1h30m", "7d"]}),
-]
-Name = Annotated[str, Field(min_length=1, max_length=128)]
-Port = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]*\]|[^\s:\[\]]*):[0-9]{1,5}$")]
 
 
 class _Part(BaseModel):
@@ -68,27 +52,26 @@ class SourcePart(_Part):
     """An AWS account and Region that products are read from."""
 
     name: Name = Field(description="what products refer to it by, and the label `source`")
-    region: str | None = Field(
-        None, pattern=r"^[a-z]{2,}(-[a-z0-9]+)+$", description="default: the Region that boto3 finds by itself"
+    region: Region | None = Field(None, description="its Region; default: the one that boto3 finds by itself")
+    role_arn: Annotated[None, BeforeValidator(_later("sources that assume a role"))] = Field(
+        None, description="an IAM role to assume; not supported by this version yet"
     )
-    role_arn: Annotated[str | None, AfterValidator(_later("sources that assume a role"))] = Field(
-        None, description="an IAM role to assume"
-    )
-    external_id: Annotated[str | None, AfterValidator(_later("sources that assume a role"))] = Field(
-        None, description="the external id that the role asks for"
+    external_id: Annotated[None, BeforeValidator(_later("sources that assume a role"))] = Field(
+        None, description="the external id that the role asks for; not supported by this version yet"
     )
     calls_per_second: float = Field(10.0, gt=0, le=1000, description="budget of all calls to this source")
     page_size: int = Field(20, ge=1, le=20, description="stack instances a page; the API allows 1 to 20")
-    accept_language: str = Field("en", pattern="^(en|jp|zh)$", description="the language of AWS' own messages")
-    discover: Annotated[dict[str, Any] | None, AfterValidator(_later("discovery of products"))] = Field(
-        None, description="find the CFN_STACKSET products here instead of listing them"
+    accept_language: Literal["en", "jp", "zh"] = Field("en", description="the language of AWS' own messages")
+    discover: Annotated[None, BeforeValidator(_later("discovery of products"))] = Field(
+        None,
+        description="find the CFN_STACKSET products here instead of listing them; not supported by this version yet",
     )
 
 
 class ProductPart(_Part):
     """A provisioned product of type CFN_STACKSET."""
 
-    id: str = Field(pattern="^[A-Za-z0-9_-]{1,100}$", description="the provisioned product's id, as `pp-aaaaaaaaaaaaa`")
+    id: ProductId = Field(description="the provisioned product's id, as `pp-aaaaaaaaaaaaa`")
     name: Name | None = Field(None, description="the label `provisioned_product_name`; default: the id")
     source: Name | None = Field(None, description="the name of its source; needed only where there are several")
     interval: Duration | None = Field(None, description="how often it is polled; default: poll.interval")
@@ -98,48 +81,54 @@ class MetricsPart(_Part):
     """Which series there are."""
 
     instance_series: Annotated[InstanceSeries, Field(strict=False)] = Field(
-        InstanceSeries.ALL, description="which stack instances have series"
+        InstanceSeries.ALL, description="which stack instances have series: all, non_current or none"
     )
     zero_series: bool = Field(default=True, description="false: only the series of the status that holds")
-    max_instance_series: int = Field(1_000_000, ge=0, description="series of stack instances, of all products")
+    max_instance_series: int = Field(
+        1_000_000, ge=0, description="of all products together; what is over it is counted and left out"
+    )
 
 
 class StatePart(_Part):
     """What outlives the process."""
 
-    path: Annotated[Path, Field(strict=False)] = Field(
-        Path("state/monitor.db"), description="the SQLite file, seen from the working directory"
-    )
+    path: FilePath = Field(Path("state/monitor.db"), description="the SQLite file, seen from the working directory")
     history: Duration = Field(90 * 86400.0, description="how long transitions are kept")
 
 
 class WebPart(_Part):
     """Where Prometheus scrapes."""
 
-    listen: Port = Field("0.0.0.0:9935", description="HOST:PORT")
-    config_file: Annotated[str | None, AfterValidator(_later("TLS and users by web.config_file"))] = Field(
-        None, description="a web configuration file in the format of Prometheus' exporter-toolkit"
+    listen: Listen = Field("0.0.0.0:9935", description="HOST:PORT, [IPv6]:PORT, or :PORT for every address")
+    config_file: FilePath | None = Field(
+        None,
+        description="TLS and users: a web configuration file in the format of Prometheus' exporter-toolkit, seen from"
+        " the folder of this file; default: neither",
     )
 
 
 class LogPart(_Part):
     """What is told on stdout."""
 
-    level: Annotated[LogLevel, Field(strict=False)] = Field(LogLevel.INFO, description="what is told")
-    format: Annotated[LogFormat, Field(strict=False)] = Field(LogFormat.JSON, description="how a line looks")
+    level: Annotated[LogLevel, Field(strict=False)] = Field(
+        LogLevel.INFO, description="events that matter less than this are not told"
+    )
+    format: Annotated[LogFormat, Field(strict=False)] = Field(LogFormat.JSON, description="json, or console for people")
 
 
 class ConfigurationFile(_Part):
     """The configuration of stackset-monitor."""
 
-    poll: PollPart = PollPart()
+    poll: PollPart = Field(default_factory=PollPart)
     sources: list[SourcePart] = Field(
-        [], description='default: one, "default", with the ambient credentials and Region'
+        default_factory=list,
+        description="where products are read from; default: one source, `default`, with the credentials and the"
+        " Region that boto3 finds by itself",
     )
-    products: list[Annotated[ProductPart, BeforeValidator(_product, json_schema_input_type=str | ProductPart)]] = Field(
-        [], description="an id, or an object"
-    )
-    metrics: MetricsPart = MetricsPart()
-    state: StatePart = StatePart()
-    web: WebPart = WebPart()
-    log: LogPart = LogPart()
+    products: list[
+        Annotated[ProductPart, BeforeValidator(_product, json_schema_input_type=ProductId | ProductPart)]
+    ] = Field(min_length=1, description="what is watched: ids, or ids with more about them")
+    metrics: MetricsPart = Field(default_factory=MetricsPart)
+    state: StatePart = Field(default_factory=StatePart)
+    web: WebPart = Field(default_factory=WebPart)
+    log: LogPart = Field(default_factory=LogPart)

@@ -90,3 +90,5 @@ class Settings:
     listen: str
     log_level: LogLevel
     log_format: LogFormat
+    web_config: Path | None = None
+    """The web configuration file: TLS and users."""

@@ -1,0 +1,57 @@
+"""Commands run by a test: in this process, or as a process of their own."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from monitor.cli import main
+
+PRODUCT, OTHER = "pp-aaaaaaaaaaaaa", "pp-bbbbbbbbbbbbb"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def here(capsys: pytest.CaptureFixture[str], *arguments: str) -> Result:
+    """Run a command in this process, which keeps its signal handlers."""
+    capsys.readouterr()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    printed = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return Result(ended.value.code, printed.out, printed.err)
+
+
+def python(*arguments: str) -> Sequence[str]:
+    """Return the command line that runs a command in a process of its own."""
+    return [sys.executable, "-m", "monitor", *arguments]
+
+
+def process(command: Sequence[str], env: Mapping[str, str] | None = None) -> Result:
+    """Run a command line to its end."""
+    ended = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=50, check=False, env=env)
+    return Result(ended.returncode, ended.stdout, ended.stderr)
+
+
+def configuration(folder: Path, *products: str, more: str = "") -> str:
+    """Write a configuration with a state file beside it; return its path."""
+    path = folder / "monitor.yaml"
+    listed = "".join(f"  - {product}\n" for product in products or (PRODUCT,))
+    path.write_text(f"products:\n{listed}state:\n  path: {folder}/monitor.db\n{more}", encoding="utf-8")
+    return str(path)

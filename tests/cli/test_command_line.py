@@ -1,0 +1,214 @@
+"""The commands and options that the interface promises, and how wrong usage is told."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import pytest
+
+from monitor import __version__
+from monitor.cli import cli
+from monitor.configuration.duration import EXAMPLES
+from tests.cli.commands import Result, here, process, python
+
+COMMANDS: Mapping[str, Mapping[str, bool]] = {
+    "run": {"--config": False, "--listen": False},
+    "poll": {"--config": False, "--product": True, "--output": False},
+    "check": {"--config": False},
+    "history": {"--config": False, "--since": False, "--product": True, "--account": True, "--output": False},
+    "schema": {},
+    "demo": {"--listen": False},
+    "version": {},
+}
+"""Each command with its options; true where an option may be given again and again."""
+HEAVY = {"boto3", "botocore", "pydantic", "yaml", "apscheduler", "uvicorn", "starlette", "rich", "structlog", "moto"}
+
+
+def options(command: click.Command) -> dict[str, bool]:
+    """Return the options of a command, apart from --help."""
+    return {
+        parameter.opts[0]: parameter.multiple for parameter in command.params if isinstance(parameter, click.Option)
+    }
+
+
+@pytest.fixture
+def context() -> click.Context:
+    """Give the context that commands are found in."""
+    return click.Context(cli, info_name="stackset-monitor")
+
+
+def test_every_command_of_the_interface_is_there(context: click.Context) -> None:
+    """No command is missing, and none is there that nobody knows of."""
+    assert set(cli.list_commands(context)) >= set(COMMANDS)
+    for name in cli.list_commands(context):
+        assert cli.get_command(context, name)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_the_interface_is_there(name: str, context: click.Context) -> None:
+    """Those that may be given several times can be."""
+    command = cli.get_command(context, name)
+    assert command
+    assert options(command).items() >= COMMANDS[name].items()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_what_a_command_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each option is explained; the outputs are written as they are given."""
+    shown = here(capsys, name, "--help")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith(f"Usage: stackset-monitor {name} [OPTIONS]\n")
+    for option in COMMANDS[name]:
+        assert f"\n  {option} " in shown.out
+    assert "TABLE" not in shown.out
+    assert shown.out == here(capsys, name, "-h").out
+
+
+def test_help_of_all_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the exit codes, so that a script needs nothing else."""
+    shown = here(capsys, "--help")
+    assert (shown.code, shown.err) == (0, "")
+    for name in COMMANDS:
+        assert f"\n  {name} " in shown.out
+    assert (
+        """
+  Exit codes:
+    0  fine; with poll: every instance is CURRENT
+    1  poll found an instance that is not CURRENT
+    2  wrong usage or configuration
+    3  it could not be done (AWS, port, disk)
+"""
+        in shown.out
+    )
+
+
+def test_no_command_shows_the_help_as_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """On stderr, since nobody asked for it."""
+    shown = here(capsys)
+    assert (shown.code, shown.out) == (2, "")
+    assert shown.err.startswith("Usage: stackset-monitor [OPTIONS] COMMAND [ARGS]...\n")
+
+
+ADDRESS = "is not an address to listen on: write it as HOST:PORT, like 0.0.0.0:9935, [::]:9935 or :9935"
+PORT = "has a port that does not exist: 65535 is the last one"
+WRONG_USAGE = {
+    "pol": "No such command 'pol'. Did you mean 'poll'?",
+    "nothing-like-it": "No such command 'nothing-like-it'",
+    "--verbose": "No such option '--verbose'",
+    "poll": "Missing option '--config'",
+    "run": "Missing option '--config'",
+    "check": "Missing option '--config'",
+    "history": "Missing option '--config'",
+    "poll --config x --output xml": "Invalid value for '--output': 'xml' is not one of 'table', 'json', 'csv'",
+    "poll --config x --output TABLE": "Invalid value for '--output': 'TABLE' is not one of 'table', 'json', 'csv'",
+    "history --config x --since 1": f"Invalid value for '--since': '1' is not a duration: write it like {EXAMPLES}",
+    "history --config x --since 0s": "Invalid value for '--since': '0s' is no time at all: write more than 0s",
+    "run --config x --listen 9935": f"Invalid value for '--listen': '9935' {ADDRESS}",
+    "demo --listen :70000": f"Invalid value for '--listen': ':70000' {PORT}",
+    "version now": "Got unexpected extra argument (now)",
+    "schema --output json": "No such option '--output'",
+}
+
+
+@pytest.mark.parametrize("usage", WRONG_USAGE)
+def test_wrong_usage_is_one_sentence(usage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the place to read more, and exit code 2."""
+    arguments = usage.split()
+    path = f"stackset-monitor {arguments[0]}" if arguments[0] in COMMANDS else "stackset-monitor"
+    said = f"stackset-monitor: {WRONG_USAGE[usage]} (see {path} --help)\n"
+    assert here(capsys, *arguments) == Result(2, "", said)
+
+
+@pytest.mark.parametrize("command", ["run", "poll", "check", "history"])
+def test_a_configuration_that_cannot_be_read(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing file and a directory are no wrong configuration: exit code 3."""
+    said = "stackset-monitor: cannot read the configuration file"
+    missing = tmp_path / "monitor.yaml"
+    assert here(capsys, command, "--config", str(missing)) == Result(
+        3, "", f"{said} {missing}: No such file or directory\n"
+    )
+    assert here(capsys, command, "--config", str(tmp_path)) == Result(3, "", f"{said} {tmp_path}: Is a directory\n")
+
+
+@pytest.mark.parametrize("command", ["run", "poll", "check", "history"])
+def test_a_wrong_configuration_is_told_whole(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line for each problem, as compilers write them, and exit code 2."""
+    path = tmp_path / "monitor.yaml"
+    path.write_text("poll: {interval: 5 m}\nproducts: [pp-a, pp-a]\nwebb: {}\n")
+    assert here(capsys, command, "--config", str(path)) == Result(
+        2,
+        "",
+        "stackset-monitor: 3 problems in the configuration\n"
+        f"{path}:1: poll.interval: '5 m' is not a duration: write it like 90s, 5m, 1h30m or 7d\n"
+        f"{path}:2: products[1]: 'pp-a' is there twice, first as products[0] on line 2\n"
+        f"{path}:3: webb: unknown key; did you mean `web`?\n",
+    )
+
+
+def test_check_says_what_is_fine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With how much there is, so that a wrong file is noticed."""
+    path = tmp_path / "monitor.yaml"
+    path.write_text("products: [pp-a]")
+    assert here(capsys, "check", "--config", str(path)) == Result(0, f"{path}: fine: 1 product in 1 source\n", "")
+    path.write_text("products: [{id: pp-a, source: a}, {id: pp-b, source: b}]\nsources: [{name: a}, {name: b}]")
+    assert here(capsys, "check", "--config", str(path)) == Result(0, f"{path}: fine: 2 products in 2 sources\n", "")
+
+
+def test_check_reads_the_web_configuration_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What would keep the daemon from starting is found before."""
+    path, web = tmp_path / "monitor.yaml", tmp_path / "web.yml"
+    path.write_text("products: [pp-a]\nweb: {config_file: web.yml}")
+    web.write_text("http_server_config: {}\n")
+    assert here(capsys, "check", "--config", str(path)).code == 0
+    web.write_text("http_server_confg: {}\n")
+    assert here(capsys, "check", "--config", str(path)) == Result(
+        2,
+        "",
+        "stackset-monitor: 1 problem in the web configuration\n"
+        f"{web}:1: http_server_confg: unknown key; did you mean `http_server_config`?\n",
+    )
+
+
+def test_check_calls_one_problem_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """People read this."""
+    path = tmp_path / "monitor.yaml"
+    path.write_text("")
+    said = f"stackset-monitor: 1 problem in the configuration\n{path}:1: the file is empty: `products` is required\n"
+    assert here(capsys, "check", "--config", str(path)) == Result(2, "", said)
+
+
+def test_a_bug_is_one_sentence_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody expected is told with its place, and how to see the traceback."""
+    nothing: dict[str, str] = {}
+    monkeypatch.setattr("monitor.cli.check.settings_of", lambda _: nothing["products\nof"])
+    said = here(capsys, "check", "--config", "x")
+    assert said.code == 3
+    assert said.err == (
+        "stackset-monitor: this is a bug, please report it: KeyError in tests.cli.test_command_line, line"
+        f" {test_a_bug_is_one_sentence_too.__code__.co_firstlineno + 3}: 'products\\nof'"
+        " (python -X dev -m monitor shows the traceback)\n"
+    )
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """Name and version, nothing else."""
+    assert here(capsys, "version") == Result(0, f"stackset-monitor {__version__}\n", "")
+
+
+def test_the_module_is_the_command() -> None:
+    """`python -m monitor` says the same as `stackset-monitor`, its own name in messages included."""
+    command = str(Path(sys.executable).with_name("stackset-monitor"))
+    for arguments, code in (["version"], 0), (["pol"], 2):
+        found = process(python(*arguments))
+        assert found == process([command, *arguments])
+        assert found.code == code
+
+
+def test_version_is_quick() -> None:
+    """It imports none of the libraries that the rooms need."""
+    script = "import sys; from monitor.cli import main\ntry: main(['version'])\nfinally: print(*sys.modules)"
+    first, second = process([sys.executable, "-c", script]).out.splitlines()
+    assert first == f"stackset-monitor {__version__}"
+    assert {name.partition(".")[0] for name in second.split()} & (HEAVY | {"sqlite3", "asyncio"}) == set()
+    assert "monitor.cli.version" in second.split()

@@ -1,0 +1,139 @@
+"""`history`: the stored transitions, printed."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from monitor.fleet.diff import diff
+from monitor.fleet.instances import Product, Status
+from monitor.store.state import State
+from tests.cli.commands import OTHER, Result, configuration, here
+from tests.making import BASELINE, EPOCH, EU, LATER, ONE, TWO, US, baseline, listing
+
+GUARDRAILS = Product(OTHER, "guard\nrails 🚦")
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """Write down three transitions of long ago, and one of now, which is of another product."""
+    state = State(tmp_path / "monitor.db")
+    first = baseline({(ONE, EU): Status.CURRENT, (TWO, EU): Status.INOPERABLE}, BASELINE, EPOCH)
+    second = diff(
+        first.snapshot,
+        listing({(ONE, EU): Status.OUTDATED, (ONE, US): Status.CURRENT}),
+        BASELINE,
+        "5b6f1a2e-0000-4000-8000-000000000001",
+        LATER,
+    )
+    third = baseline({(TWO, EU): Status.OUTDATED}, GUARDRAILS, EPOCH)
+    fourth = diff(third.snapshot, listing({(TWO, EU): Status.CURRENT}), GUARDRAILS, "poll-2", NOW)
+    for change in (first, second, third, fourth):
+        state.commit(change)
+    state.close()
+    return configuration(tmp_path)
+
+
+def history(capsys: pytest.CaptureFixture[str], path: str, *more: str) -> Result:
+    """Run `history`."""
+    return here(capsys, "history", "--config", path, *more)
+
+
+def rows(found: Result) -> list[dict[str, str | None]]:
+    """Return the rows of JSON output."""
+    assert (found.code, found.err) == (0, "")
+    result: list[dict[str, str | None]] = json.loads(found.out)
+    return result
+
+
+def test_a_table_for_people(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Oldest first; nothing stands where there was no status, and control characters are shown, not obeyed."""
+    found = history(capsys, path, "--since", "99y")
+    now = f"{NOW:%Y-%m-%dT%H:%M:%S}.{NOW.microsecond // 1000:03d}Z"
+    expected = f"""\
+OBSERVED AT               PROVISIONED PRODUCT ID  PROVISIONED PRODUCT NAME  ACCOUNT       REGION     PREVIOUS STATUS  STATUS    PREVIOUS SINCE
+2026-01-02T03:09:05.678Z  pp-aaaaaaaaaaaaa        baseline                  111111111111  eu-west-1  CURRENT          OUTDATED  2026-01-02T03:04:05.678Z
+2026-01-02T03:09:05.678Z  pp-aaaaaaaaaaaaa        baseline                  111111111111  us-east-1                   CURRENT
+2026-01-02T03:09:05.678Z  pp-aaaaaaaaaaaaa        baseline                  222222222222  eu-west-1  INOPERABLE                 2026-01-02T03:04:05.678Z
+{now}  pp-bbbbbbbbbbbbb        guard\\nrails 🚦           222222222222  eu-west-1  OUTDATED         CURRENT   2026-01-02T03:04:05.678Z
+"""  # noqa: E501 - a table is as wide as it is
+    assert found.out.splitlines() == expected.splitlines()
+    assert (found.code, found.err) == (0, "")
+
+
+def test_json_has_the_fields_of_the_event(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same names and values as in the log line, so that one finds the other."""
+    assert rows(history(capsys, path, "--since", "99y", "--output", "json"))[1] == {
+        "event_id": "1e41776d-a705-52f0-93e1-5aa885c9b047",
+        "poll_id": "5b6f1a2e-0000-4000-8000-000000000001",
+        "provisioned_product_id": "pp-aaaaaaaaaaaaa",
+        "provisioned_product_name": "baseline",
+        "account": ONE,
+        "region": US,
+        "previous_status": None,
+        "status": "CURRENT",
+        "previous_since": None,
+        "observed_at": "2026-01-02T03:09:05.678Z",
+    }
+
+
+def test_csv_has_every_field(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a header line; what is not there is empty."""
+    found = history(capsys, path, "--since", "99y", "--output", "csv", "--account", TWO, "--product", BASELINE.id)
+    assert found == Result(
+        0,
+        "observed_at,provisioned_product_id,provisioned_product_name,account,region,previous_status,status,"
+        "previous_since,event_id,poll_id\n"
+        "2026-01-02T03:09:05.678Z,pp-aaaaaaaaaaaaa,baseline,222222222222,eu-west-1,INOPERABLE,,"
+        "2026-01-02T03:04:05.678Z,d0ca8de9-8561-50b0-8ff9-6f06c31c7c96,5b6f1a2e-0000-4000-8000-000000000001\n",
+        "",
+    )
+
+
+def test_a_day_is_the_default(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is older is there when it is asked for."""
+    recent = rows(history(capsys, path, "--output", "json"))
+    assert [row["provisioned_product_name"] for row in recent] == ["guard\nrails 🚦"]
+    assert len(rows(history(capsys, path, "--output", "json", "--since", "100y"))) == 4
+
+
+def test_products_and_accounts_can_be_chosen(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Several of each; a product may be one that is no longer in the configuration."""
+
+    def accounts(*more: str) -> list[str | None]:
+        return [row["account"] for row in rows(history(capsys, path, "--since", "99y", "--output", "json", *more))]
+
+    assert accounts("--product", OTHER) == [TWO]
+    assert accounts("--product", OTHER, "--product", BASELINE.id) == [ONE, ONE, TWO, TWO]
+    assert accounts("--account", ONE) == [ONE, ONE]
+    assert accounts("--account", ONE, "--account", TWO, "--product", BASELINE.id) == [ONE, ONE, TWO]
+    assert accounts("--account", "000000000000") == []
+
+
+@pytest.mark.parametrize("output", ["table", "json", "csv"])
+def test_no_state_file_is_told_before_anything_is_printed(
+    output: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No header of a table that does not come; nothing is made."""
+    path = configuration(tmp_path)
+    found = history(capsys, path, "--output", output)
+    assert found == Result(3, "", f"stackset-monitor: there is no state file {tmp_path}/monitor.db\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["monitor.yaml"]
+
+
+def test_a_state_file_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one sentence with its name, and exit code 3."""
+    (tmp_path / "monitor.db").write_text("this is not a database" * 100)
+    found = history(capsys, configuration(tmp_path), "--output", "csv")
+    assert (found.code, found.out) == (3, "")
+    assert found.err.startswith(f"stackset-monitor: the state file {tmp_path}/monitor.db ")
+    assert found.err.count("\n") == 1
+
+
+def test_the_daemon_may_be_writing(path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who has the state open does not mind."""
+    state = State(tmp_path / "monitor.db")
+    assert len(rows(history(capsys, path, "--output", "json"))) == 1
+    state.close()

@@ -1,0 +1,244 @@
+"""`poll`: one poll of everything, printed."""
+
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import OTHER, PRODUCT, Result, configuration, here, process, python
+from tests.conftest import Aws
+from tests.making import EU, ONE, TWO, US
+
+NAMED = (f"{{id: {PRODUCT}, name: baseline}}", f"{{id: {OTHER}, name: guardrails}}")
+
+
+def poll(capsys: pytest.CaptureFixture[str], path: str, *more: str) -> Result:
+    """Run `poll` in this process."""
+    return here(capsys, "poll", "--config", path, *more)
+
+
+@pytest.fixture
+def fleet(aws: Aws) -> Aws:
+    """Simulate a product whose three instances are CURRENT, and one with an instance of every status."""
+    for product_id, name in ((PRODUCT, "baseline"), (OTHER, "guardrails")):
+        aws.stack_sets.add_product(product_id, name)
+    for account, region in ((ONE, EU), (ONE, US), (TWO, EU)):
+        aws.stack_sets.set(PRODUCT, account, region, "CURRENT")
+    for number, status in enumerate(("CURRENT", "OUTDATED", "INOPERABLE", "IMAGINARY")):
+        aws.stack_sets.set(OTHER, f"{number}" * 12, EU, status)
+    return aws
+
+
+def test_all_current_is_fine(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 0, an aligned table, nothing on stderr, nothing stored."""
+    found = poll(capsys, configuration(tmp_path, NAMED[0]))
+    assert found == Result(
+        0,
+        """\
+PROVISIONED PRODUCT ID  PROVISIONED PRODUCT NAME  ACCOUNT       REGION     STATUS
+pp-aaaaaaaaaaaaa        baseline                  111111111111  eu-west-1  CURRENT
+pp-aaaaaaaaaaaaa        baseline                  111111111111  us-east-1  CURRENT
+pp-aaaaaaaaaaaaa        baseline                  222222222222  eu-west-1  CURRENT
+""",
+        "",
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["monitor.yaml"]
+
+
+@pytest.mark.parametrize("status", ["OUTDATED", "INOPERABLE", "A_STATUS_OF_THE_FUTURE"])
+def test_one_that_is_not_current_is_told(
+    status: str, fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1, whichever status it is."""
+    fleet.stack_sets.set(PRODUCT, TWO, EU, status)
+    found = poll(capsys, configuration(tmp_path, PRODUCT), "--output", "csv")
+    assert (found.code, found.err) == (1, "")
+    shown = status if status in {"OUTDATED", "INOPERABLE"} else "UNKNOWN"
+    assert found.out.splitlines()[-1] == f"{PRODUCT},{PRODUCT},{TWO},{EU},{shown}"
+
+
+def test_json_is_an_array_of_objects(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the order of the configuration, and sorted by account and Region."""
+    found = poll(capsys, configuration(tmp_path, *reversed(NAMED)), "--output", "json")
+    assert (found.code, found.err) == (1, "")
+    rows = [
+        (OTHER, "guardrails", "000000000000", EU, "CURRENT"),
+        (OTHER, "guardrails", "111111111111", EU, "OUTDATED"),
+        (OTHER, "guardrails", "222222222222", EU, "INOPERABLE"),
+        (OTHER, "guardrails", "333333333333", EU, "UNKNOWN"),
+        (PRODUCT, "baseline", ONE, EU, "CURRENT"),
+        (PRODUCT, "baseline", ONE, US, "CURRENT"),
+        (PRODUCT, "baseline", TWO, EU, "CURRENT"),
+    ]
+    keys = ("provisioned_product_id", "provisioned_product_name", "account", "region", "status")
+    assert json.loads(found.out) == [dict(zip(keys, row, strict=True)) for row in rows]
+    assert found.out.count("\n") == len(rows) + 2
+
+
+def test_csv_has_a_header_and_quotes(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names with commas, quotes and newlines stay one field."""
+    name = json.dumps('a, "b"\nc 🚦')
+    found = poll(capsys, configuration(tmp_path, f"{{id: {OTHER}, name: {name}}}"), "--output", "csv")
+    assert found.out.splitlines()[:3] == [
+        "provisioned_product_id,provisioned_product_name,account,region,status",
+        'pp-bbbbbbbbbbbbb,"a, ""b""',
+        'c 🚦",000000000000,eu-west-1,CURRENT',
+    ]
+
+
+def test_nothing_there_is_nothing_printed(aws: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A product without stack instances is fine."""
+    aws.stack_sets.add_product(PRODUCT, "baseline")
+    path = configuration(tmp_path, PRODUCT)
+    assert poll(capsys, path, "--output", "json") == Result(0, "[]\n", "")
+    assert poll(capsys, path, "--output", "csv").out.count("\n") == 1
+    assert poll(capsys, path).out.count("\n") == 1
+
+
+def test_only_the_products_that_are_asked_for(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--product` may be repeated; the exit code is about these."""
+    path = configuration(tmp_path, PRODUCT, OTHER, "pp-nobodyknowsit")
+    only = poll(capsys, path, "--output", "csv", "--product", PRODUCT)
+    assert (only.code, only.out.count(PRODUCT), only.out.count(OTHER)) == (0, 6, 0)
+    both = poll(capsys, path, "--output", "csv", "--product", OTHER, "--product", PRODUCT, "--product", OTHER)
+    assert (both.code, both.out.count(PRODUCT), both.out.count(OTHER)) == (1, 6, 8)
+
+
+def test_an_unknown_product_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """AWS is not asked."""
+    found = poll(capsys, configuration(tmp_path, PRODUCT), "--product", PRODUCT, "--product", "baseline")
+    assert found == Result(2, "", "stackset-monitor: --product: 'baseline' is not in the configuration\n")
+
+
+def test_what_cannot_be_listed_is_told_and_the_rest_printed(
+    fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence a product, with AWS' own words, and exit code 3."""
+    fleet.stack_sets.add_product("pp-notastackset", "bucket", stack_set=False)
+    found = poll(capsys, configuration(tmp_path, "pp-nobodyknowsit", NAMED[0], "pp-notastackset"), "--output", "csv")
+    assert found == Result(
+        3,
+        f"""\
+provisioned_product_id,provisioned_product_name,account,region,status
+{PRODUCT},baseline,{ONE},{EU},CURRENT
+{PRODUCT},baseline,{ONE},{US},CURRENT
+{PRODUCT},baseline,{TWO},{EU},CURRENT
+""",
+        "stackset-monitor: pp-nobodyknowsit could not be listed: Provisioned product pp-nobodyknowsit not found"
+        " (not_found, ResourceNotFoundException)\n"
+        "stackset-monitor: pp-notastackset could not be listed: Provisioned product pp-notastackset is not of type"
+        " CFN_STACKSET (other, InvalidParametersException)\n",
+    )
+
+
+def test_more_products_than_threads(aws: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each is listed once, and printed where the configuration has it."""
+    products = [f"pp-{number:02d}" for number in range(12)]
+    for product in products:
+        aws.stack_sets.add_product(product, product)
+        aws.stack_sets.set(product, ONE, EU, "CURRENT")
+    path = configuration(
+        tmp_path, *products, more="poll: {concurrency: 2}\nsources: [{name: a, calls_per_second: 1000}]\n"
+    )
+    found = poll(capsys, path, "--output", "csv")
+    assert (found.code, found.err) == (0, "")
+    assert [line.partition(",")[0] for line in found.out.splitlines()[1:]] == products
+
+
+def test_the_deadline_ends_a_poll(
+    aws: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that takes the call and says nothing does not hold the command."""
+    with silent_server() as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url_of(silent))
+        found = poll(capsys, configuration(tmp_path, PRODUCT, more="poll: {timeout: 300ms}\n"), "--output", "json")
+    assert found == Result(
+        3,
+        "[]\n",
+        f"stackset-monitor: {PRODUCT} could not be listed: the poll was not complete after 0.3 s"
+        " (timeout, DeadlineExceeded)\n",
+    )
+
+
+def test_a_bug_in_a_listing_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a thread raises does not get lost, and the command ends."""
+    monkeypatch.setattr("monitor.catalog.client.Source.list_stack_instances", lambda *_: 1 // 0)
+    found = poll(capsys, configuration(tmp_path, PRODUCT, OTHER))
+    assert (found.code, found.out) == (3, "")
+    assert found.err.startswith("stackset-monitor: this is a bug, please report it: ZeroDivisionError in ")
+
+
+def test_a_process_of_its_own(fleet: Aws, tmp_path: Path) -> None:
+    """The same from a shell: no bar where stderr is no terminal, no colours where stdout is none."""
+    found = process(python("poll", "--config", configuration(tmp_path, *NAMED)))
+    assert (found.code, found.err) == (1, "")
+    assert found.out.splitlines()[-1] == (
+        "pp-bbbbbbbbbbbbb        guardrails                333333333333  eu-west-1  UNKNOWN"
+    )
+    assert "\x1b" not in found.out
+
+
+def test_a_bar_and_colours_are_for_terminals(fleet: Aws, tmp_path: Path) -> None:
+    """On a terminal, a bar shows products, pages and instances, and is wiped before the table in colours comes."""
+    command = python("poll", "--config", configuration(tmp_path, *NAMED))
+    terminal, end = pty.openpty()
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
+    with subprocess.Popen(command, stdout=end, stderr=end, stdin=end, env=env) as running:
+        os.close(end)
+        shown = b""
+        while chunk := read(terminal):
+            shown += chunk
+    os.close(terminal)
+    text = shown.decode()
+    bar, wiped, table = text.rpartition("\x1b[2K")
+    assert running.returncode == 1
+    assert wiped
+    assert "2/2 products, 2 pages, 7 instances" in re.sub(r"\x1b\[[0-9;]*m", "", bar)
+    assert "polling" not in table
+    assert "\x1b[1mPROVISIONED PRODUCT ID" in table
+    assert f"{TWO}  {EU}  \x1b[32mCURRENT\x1b[0m\r\n" in table
+    assert "\x1b[31mINOPERABLE\x1b[0m" in table
+
+
+def test_ctrl_c_ends_it_at_once(aws: Aws, tmp_path: Path) -> None:
+    """While AWS says nothing: exit code 130, no traceback, nothing printed."""
+    # SIGINT may be ignored by whoever runs the tests, and a process inherits that.
+    script = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    script += "; from monitor.cli import main; main(sys.argv[1:])"
+    path = configuration(tmp_path, PRODUCT, OTHER)
+    with silent_server() as silent:
+        env = {**os.environ, "AWS_ENDPOINT_URL": url_of(silent)}
+        command = [sys.executable, "-c", script, "poll", "--config", path]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as running:
+            silent.settimeout(40)
+            with silent.accept()[0], silent.accept()[0]:  # both polls are under way
+                running.send_signal(signal.SIGINT)
+                out, err = running.communicate(timeout=5)
+    assert (running.returncode, out, err.strip()) == (130, "", "")
+
+
+def silent_server() -> socket.socket:
+    """Take connections on loopback, and say nothing."""
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def url_of(server: socket.socket) -> str:
+    """Return the URL of a server."""
+    return "http://{}:{}".format(*server.getsockname())
+
+
+def read(terminal: int) -> bytes:
+    """Read from a terminal; nothing where nobody has it open any more."""
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # what Linux says of the end
+        return b""

@@ -1,0 +1,64 @@
+"""`run` and `demo` where they cannot start: one sentence and an exit code, before anything else happens."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from monitor.store.lock import StateLock
+from tests.cli.commands import Result, configuration, process, python
+from tests.conftest import Aws
+
+
+def run(path: str, *more: str) -> Result:
+    """Run the daemon, which is expected to end by itself."""
+    return process(python("run", "--config", path, *more))
+
+
+@pytest.mark.parametrize("command", ["run", "demo"])
+def test_an_occupied_port(command: str, tmp_path: Path) -> None:
+    """Exit code 3 and the address, as it was given."""
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        address = "{}:{}".format(*occupied.getsockname())
+        options = ["--config", configuration(tmp_path)] if command == "run" else []
+        found = process(python(command, *options, "--listen", address))
+    assert found == Result(3, "", f"stackset-monitor: cannot listen on {address}: Address already in use\n")
+    assert not (tmp_path / "monitor.db").exists()
+
+
+def test_a_directory_as_state(tmp_path: Path) -> None:
+    """Exit code 3 and the path."""
+    (tmp_path / "monitor.db").mkdir()
+    found = run(configuration(tmp_path), "--listen", "127.0.0.1:0")
+    assert found == Result(3, "", f"stackset-monitor: the state file {tmp_path}/monitor.db is a directory\n")
+
+
+def test_a_second_daemon_on_the_state(tmp_path: Path) -> None:
+    """It says who has it, and stops."""
+    lock = StateLock(tmp_path / "monitor.db")
+    lock.acquire()
+    found = run(configuration(tmp_path), "--listen", "127.0.0.1:0")
+    lock.release()
+    assert (found.code, found.out) == (3, "")
+    assert found.err == (
+        f"stackset-monitor: another stackset-monitor (process {os.getpid()}) is using the state file that"
+        f" {tmp_path}/monitor.db.lock locks\n"
+    )
+
+
+def test_a_daemon_that_starts_and_stops(aws: Aws, tmp_path: Path) -> None:
+    """SIGTERM ends it with exit code 0 and nothing on stderr; `--listen` stands above web.listen."""
+    command = python("run", "--config", configuration(tmp_path), "--listen", "127.0.0.1:0")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stdout
+        started = json.loads(daemon.stdout.readline())
+        daemon.send_signal(signal.SIGTERM)
+        _, err = daemon.communicate(timeout=15)
+    assert (daemon.returncode, err) == (0, "")
+    assert started["event"] == "monitor.started"
+    assert started["listen"].startswith("127.0.0.1:")
+    assert started["listen"] != "127.0.0.1:0"

@@ -1,0 +1,47 @@
+"""Rows as a table, as JSON and as CSV."""
+
+import json
+
+import pytest
+
+from monitor.cli.options import Output
+from monitor.cli.table import Row, print_rows
+
+COLUMNS = ("name", "observed_at")
+
+
+def test_columns_are_aligned_by_what_is_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    """Wide characters take two places, and there is no space at the end of a line."""
+    rows: list[Row] = [
+        {"name": "守护", "observed_at": "a"},
+        {"name": "é", "observed_at": None},
+        {"name": "12345", "observed_at": 7},
+    ]
+    print_rows(rows, COLUMNS, Output.TABLE)
+    assert capsys.readouterr().out == "NAME   OBSERVED AT\n守护   a\né\n12345  7\n"
+
+
+def test_a_name_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Escape sequences, newlines and brackets of rich's markup are shown as they are."""
+    print_rows([{"name": "\x1b[2J\n[red]x[/red]\u202e", "observed_at": ""}], COLUMNS, Output.TABLE)
+    assert capsys.readouterr().out.splitlines()[1] == r"\x1b[2J\n[red]x[/red]\u202e"
+
+
+def test_json_takes_whatever_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Quotes, newlines, None and any script."""
+    rows: list[Row] = [{"name": 'a"\n\\守', "observed_at": None}, {"name": "", "observed_at": 0}]
+    print_rows(rows, COLUMNS, Output.JSON)
+    out = capsys.readouterr().out
+    assert json.loads(out) == rows
+    assert "守" in out
+
+
+@pytest.mark.parametrize("output", list(Output))
+def test_an_error_before_the_first_row_comes_before_any_output(
+    output: Output, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A header over nothing would look like an answer."""
+    known: dict[str, Row] = {}
+    with pytest.raises(KeyError):
+        print_rows((known[name] for name in ["unknown"]), COLUMNS, output)
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,59 @@
+"""The files in `config/`, which people copy."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from monitor.configuration.load import load_settings, parse_settings
+from monitor.configuration.schema import json_schema
+
+CONFIG = Path(__file__).parents[2] / "config"
+EXAMPLE = CONFIG / "monitor.yaml"
+PROMETHEUS = CONFIG / "prometheus.yml"
+
+
+def test_the_example_loads_and_shows_the_defaults() -> None:
+    """Beside its products, the example sets nothing to what it is not anyway."""
+    products = """
+products:
+  - pp-aaaaaaaaaaaaa
+  - {id: pp-bbbbbbbbbbbbb, name: guardrails, interval: 1m}
+"""
+    assert load_settings(EXAMPLE) == parse_settings(products.encode(), EXAMPLE)
+
+
+def test_the_example_has_every_key_of_the_schema() -> None:
+    """Each key stands at the beginning of a line; those that are not supported yet in a comment."""
+    schema = json_schema()
+    text = EXAMPLE.read_text("utf-8")
+    for part in (schema, *schema["$defs"].values()):
+        for name, value in part.get("properties", {}).items():
+            later = "not supported" in value.get("description", "")
+            assert re.search(rf"(?m)^ *({'#' if later else '#?'} )?(- )?{name}:", text), name
+
+
+def test_the_example_explains_every_key_that_it_sets() -> None:
+    """Each value has a comment behind it; each part of several keys has one above it, or is one word long."""
+    for line in EXAMPLE.read_text("utf-8").splitlines():
+        if re.match(r" +[a-z_]+: ", line):
+            assert "  #" in line, line
+
+
+def test_the_scrape_configuration_keeps_our_labels() -> None:
+    """`account` and `region` are those of the stack instance, also where a target has labels of that name."""
+    (job,) = yaml.safe_load(PROMETHEUS.read_text("utf-8"))["scrape_configs"]
+    assert job["honor_labels"] is True
+    port = load_settings(EXAMPLE).listen.rpartition(":")[2]
+    assert job["static_configs"] == [{"targets": [f"localhost:{port}"]}]
+
+
+@pytest.mark.needs("promtool")
+def test_prometheus_takes_the_scrape_configuration() -> None:
+    """Prometheus' own checker has nothing to say."""
+    checked = subprocess.run(
+        ["promtool", "check", "config", PROMETHEUS], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr

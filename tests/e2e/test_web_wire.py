@@ -22,7 +22,7 @@ from tests.web.certificates import MUTUAL, TLS, WebFolder
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 NAME = 'a "quoted" name, a back\\slash,\na new line and 💥'
-"""FAILURES 32: what a product may be called."""
+"""What a product may be called."""
 USERS = f"basic_auth_users: {{prometheus: '{bcrypt.hashpw(b'secret', bcrypt.gensalt(8)).decode()}'}}\n"
 NO_ANSWER = tuple(f"curl ended with {code}" for code in (35, 52, 56))
 """In the handshake, or after it: under TLS 1.3 a client learns only then that its certificate will not do."""

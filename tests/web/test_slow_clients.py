@@ -1,4 +1,4 @@
-"""FAILURES 29: hundreds of clients that say nothing or a byte now and then, and a real scrape beside them."""
+"""Hundreds of clients that say nothing or a byte now and then, and a real scrape beside them."""
 
 import socket
 import ssl

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.failure import WRONG, CommandError
-from monitor.cli.options import config_option, listen_option, settings_of
+from monitor.cli.failure import CommandError
+from monitor.cli.options import config_option, listen_option, settings_of, wrong_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +58,6 @@ def run_daemon(
     except (ListenError, StateError) as error:
         raise CommandError(str(error)) from error
     except ConfigurationError as error:  # of the web configuration, which the daemon reads by itself
-        count = len(error.problems)
-        message = f"{count} {'problem' if count == 1 else 'problems'} in the web configuration\n{error}"
-        raise CommandError(message, WRONG) from error
+        raise wrong_file(error, "the web configuration") from error
     when_bound(daemon.address)
     daemon.run(stop)

@@ -30,7 +30,7 @@ def _times(document: Document) -> Iterator[Problem]:
     poll = _mapping(document.value, "poll")
     interval = _seconds(poll, "interval", _DEFAULTS.interval)
     timeout = _seconds(poll, "timeout", None)
-    stale_after = _seconds(poll, "stale_after", _DEFAULTS.stale_after)
+    stale_after = _seconds(poll, "stale_after", None)  # the default grows with the intervals
     if timeout and interval and timeout > interval:
         message = (
             f"{format_duration(timeout)} is longer than poll.interval, which is {format_duration(interval)}:"

@@ -37,6 +37,15 @@ def _path(value: object) -> object:
     return value
 
 
+def _given(value: object) -> object:
+    if value is None:
+        message = "is empty"
+        raise ValueError(message)
+    return value
+
+
+Given = BeforeValidator(_given)
+"""For a key that may be left out but not left empty: `basic_auth_users:` with nothing below would let everybody in."""
 Duration = Annotated[
     float,
     BeforeValidator(_duration),

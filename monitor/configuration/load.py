@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from monitor.configuration.contradictions import DEFAULT_SOURCE, contradictions
 from monitor.configuration.document import Problem, read_document
 from monitor.configuration.explain import schema_problems
-from monitor.configuration.model import ConfigurationFile, ProductPart, SourcePart
+from monitor.configuration.model import ConfigurationFile, PollPart, ProductPart, SourcePart
 from monitor.configuration.settings import (
     PollSettings,
     SeriesOptions,
@@ -20,6 +20,8 @@ from monitor.fleet.instances import Product
 
 TIMEOUT_SHARE = 0.8
 """Of the interval: a poll's default deadline leaves time before the next one is due."""
+STALE_INTERVALS = 2
+"""Where poll.stale_after is not set: the series of a product outlast at least one poll that failed."""
 
 
 class ConfigurationError(Exception):
@@ -69,11 +71,11 @@ def parse_settings(text: bytes, path: Path) -> Settings:
 
 def _settings(model: ConfigurationFile, folder: Path) -> Settings:
     sources = tuple(map(_source, model.sources or [SourcePart(name=DEFAULT_SOURCE)]))
-    poll = model.poll
+    products = tuple(_product(product, model, sources[0].name) for product in model.products)
     return Settings(
-        poll=PollSettings(poll.concurrency, poll.stale_after, poll.confirm_shrink),
+        poll=_poll(model.poll, max(watched.interval for watched in products)),
         sources=sources,
-        products=tuple(_product(product, model, sources[0].name) for product in model.products),
+        products=products,
         series=SeriesOptions(
             model.metrics.instance_series, model.metrics.zero_series, model.metrics.max_instance_series
         ),
@@ -84,6 +86,13 @@ def _settings(model: ConfigurationFile, folder: Path) -> Settings:
         log_format=model.log.format,
         web_config=folder / model.web.config_file if model.web.config_file else None,
     )
+
+
+def _poll(part: PollPart, longest_interval: float) -> PollSettings:
+    stale_after = part.stale_after
+    if "stale_after" not in part.model_fields_set:
+        stale_after = max(stale_after, STALE_INTERVALS * longest_interval)
+    return PollSettings(part.concurrency, stale_after, part.confirm_shrink)
 
 
 def _source(part: SourcePart) -> SourceSettings:

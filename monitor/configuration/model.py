@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from monitor.configuration.kinds import Duration, FilePath, Listen, Name, ProductId, Region
+from monitor.configuration.kinds import Duration, FilePath, Given, Listen, Name, ProductId, Region
 from monitor.configuration.settings import InstanceSeries, LogFormat, LogLevel
 
 
@@ -37,7 +37,9 @@ class PollPart(_Part):
     )
     concurrency: int = Field(16, ge=1, le=256, description="polls under way at once")
     stale_after: Duration = Field(
-        3600.0, description="a product with no complete poll for this long loses its instance series"
+        3600.0,
+        description="a product with no complete poll for this long loses its instance series; by default twice the"
+        " longest interval where that is more",
     )
     confirm_shrink: float = Field(
         0.5,
@@ -100,7 +102,7 @@ class WebPart(_Part):
     """Where Prometheus scrapes."""
 
     listen: Listen = Field("0.0.0.0:9935", description="HOST:PORT, [IPv6]:PORT, or :PORT for every address")
-    config_file: FilePath | None = Field(
+    config_file: Annotated[FilePath | None, Given] = Field(
         None,
         description="TLS and users: a web configuration file in the format of Prometheus' exporter-toolkit, seen from"
         " the folder of this file; default: neither",

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from monitor.configuration.kinds import Duration, FilePath
+from monitor.configuration.kinds import Duration, FilePath, Given
 
 CIPHER_SUITES = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -109,14 +109,6 @@ def _hash(value: object) -> object:
     return value
 
 
-def _given(value: object) -> object:
-    """Refuse a key without a value: `basic_auth_users:` with nothing below it would let everybody in."""
-    if value is None:
-        message = "is empty"
-        raise ValueError(message)
-    return value
-
-
 def _mapping(value: object) -> object:
     if not isinstance(value, dict):
         message = "is not a mapping of keys"
@@ -128,7 +120,6 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-Given = BeforeValidator(_given)
 Keys = BeforeValidator(_mapping)
 Text = Annotated[str, Field(min_length=1)]
 Inline = Annotated[Text | None, Given]

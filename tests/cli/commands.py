@@ -3,7 +3,8 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,18 @@ def process(command: Sequence[str], env: Mapping[str, str] | None = None) -> Res
     """Run a command line to its end."""
     ended = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=50, check=False, env=env)
     return Result(ended.returncode, ended.stdout, ended.stderr)
+
+
+@contextmanager
+def started(command: Sequence[str], env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Start a command line, and leave nothing of it behind."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=env
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()  # which does nothing where it has ended
 
 
 def configuration(folder: Path, *products: str, more: str = "") -> str:

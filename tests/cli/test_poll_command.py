@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import OTHER, PRODUCT, Result, configuration, here, process, python
+from tests.cli.commands import OTHER, PRODUCT, Result, configuration, here, process, python, started
 from tests.conftest import Aws
 from tests.making import EU, ONE, TWO, US
 
@@ -218,7 +218,7 @@ def test_ctrl_c_ends_it_at_once(aws: Aws, tmp_path: Path) -> None:
     with silent_server() as silent:
         env = {**os.environ, "AWS_ENDPOINT_URL": url_of(silent)}
         command = [sys.executable, "-c", script, "poll", "--config", path]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as running:
+        with started(command, env) as running:
             silent.settimeout(40)
             with silent.accept()[0], silent.accept()[0]:  # both polls are under way
                 running.send_signal(signal.SIGINT)

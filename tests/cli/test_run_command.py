@@ -4,13 +4,12 @@ import json
 import os
 import signal
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from monitor.store.lock import StateLock
-from tests.cli.commands import Result, configuration, process, python
+from tests.cli.commands import Result, configuration, process, python, started
 from tests.conftest import Aws
 
 
@@ -53,12 +52,12 @@ def test_a_second_daemon_on_the_state(tmp_path: Path) -> None:
 def test_a_daemon_that_starts_and_stops(aws: Aws, tmp_path: Path) -> None:
     """SIGTERM ends it with exit code 0 and nothing on stderr; `--listen` stands above web.listen."""
     command = python("run", "--config", configuration(tmp_path), "--listen", "127.0.0.1:0")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as daemon:
+    with started(command) as daemon:
         assert daemon.stdout
-        started = json.loads(daemon.stdout.readline())
+        first = json.loads(daemon.stdout.readline())
         daemon.send_signal(signal.SIGTERM)
         _, err = daemon.communicate(timeout=15)
     assert (daemon.returncode, err) == (0, "")
-    assert started["event"] == "monitor.started"
-    assert started["listen"].startswith("127.0.0.1:")
-    assert started["listen"] != "127.0.0.1:0"
+    assert first["event"] == "monitor.started"
+    assert first["listen"].startswith("127.0.0.1:")
+    assert first["listen"] != "127.0.0.1:0"

@@ -124,3 +124,9 @@ def test_a_file_that_is_not_there_is_said_in_one_sentence(tmp_path: Path) -> Non
     assert str(caught.value) == (
         f"cannot read the configuration file {tmp_path}/monitor.yaml: No such file or directory"
     )
+
+
+def test_the_default_of_stale_after_grows_with_the_intervals() -> None:
+    """A product that is polled every six hours keeps its series between two polls."""
+    settings = load_settings(GOOD / "long_interval.yaml")
+    assert settings.poll.stale_after == 12 * 3600.0

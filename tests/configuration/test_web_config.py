@@ -322,5 +322,8 @@ def test_where_the_web_configuration_is(config_file: str, path: str) -> None:
 
 
 def test_without_a_web_configuration() -> None:
-    """There is none by default."""
+    """There is none by default; but a key that was left empty is not taken for none, which would be without TLS."""
     assert parse_settings(b"products: [pp-a]", Path("monitor.yaml")).web_config is None
+    with pytest.raises(ConfigurationError) as refused:
+        parse_settings(b"products: [pp-a]\nweb: {config_file: }", Path("monitor.yaml"))
+    assert str(refused.value) == f"monitor.yaml:2: web.config_file: {EMPTY}"

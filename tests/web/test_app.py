@@ -9,7 +9,7 @@ from starlette.types import Message
 
 from monitor.web.app import application
 from monitor.web.page import page
-from tests.web.asking import ask
+from tests.web.asking import answer, ask
 from tests.web.serving import TEXT, FakeBoard, FakeHealth
 
 APP = application(FakeBoard(), FakeHealth(), version="1.2.3")
@@ -43,6 +43,20 @@ def test_a_packed_scrape_is_one_gzip_member() -> None:
     assert (reader.eof, reader.unused_data) == (True, b"")
     assert got.headers["content-encoding"] == "gzip"
     assert got.headers["content-length"] == str(len(got.body))
+
+
+def test_others_have_their_turn_amid_a_large_scrape() -> None:
+    """However fast a client takes it, a large scrape does not hold the event loop from its first chunk to its last."""
+
+    async def run() -> int:
+        turns = 0
+        scrape = asyncio.create_task(answer(application(FakeBoard(TEXT * 40_000), FakeHealth(), version="")))
+        while not scrape.done():
+            turns += 1
+            await asyncio.sleep(0)
+        return turns
+
+    assert asyncio.run(run()) > 10
 
 
 def test_head_has_the_headers_of_get() -> None:

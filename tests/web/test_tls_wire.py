@@ -13,8 +13,9 @@ import trustme
 from monitor.web.access import Access
 from monitor.web.limits import Limits
 from tests.web.certificates import MUTUAL, TLS, WebFolder
-from tests.web.serving import TEXT, WAIT, FakeBoard, Served, eventually, read_all, served
+from tests.web.serving import WAIT, FakeBoard, Served, eventually, lines, read_all, served
 
+LARGE = FakeBoard(lines(60_000))
 OFTEN = replace(Limits(), renewal=0.02)
 
 
@@ -34,8 +35,8 @@ def test_a_scrape(version: ssl.TLSVersion, web: WebFolder) -> None:
     context = web.trust()
     context.minimum_version = context.maximum_version = version
     context.set_alpn_protocols(["h2", "http/1.1"])
-    with served(board=FakeBoard(TEXT * 100_000), access=Access(web.config), context=context) as server:
-        assert server.ask().body == TEXT * 100_000
+    with served(board=LARGE, access=Access(web.config), context=context) as server:
+        assert server.ask().body == LARGE.text
         with closing(server.agree(context)) as client:
             assert client.selected_alpn_protocol() == "http/1.1"
 
@@ -157,7 +158,7 @@ def test_a_tls_client_that_does_not_read(web: WebFolder) -> None:
     limits = replace(Limits(), response=0.4, scrapes=1)
     context = web.trust()
     with (
-        served(limits, FakeBoard(TEXT * 400_000), Access(web.config), context) as server,
+        served(limits, LARGE, Access(web.config), context, small_buffers=True) as server,
         closing(server.agree(context)) as client,
     ):
         client.sendall(b"GET /metrics HTTP/1.1\r\nHost: monitor\r\n\r\n")
@@ -170,7 +171,7 @@ def test_a_tls_client_that_vanishes(web: WebFolder, caplog: pytest.LogCaptureFix
     """A connection that is torn amid a scrape gives its place back, without a line in the log."""
     context = web.trust()
     limits = replace(Limits(), scrapes=1)
-    with served(limits, FakeBoard(TEXT * 400_000), Access(web.config), context) as server:
+    with served(limits, LARGE, Access(web.config), context, small_buffers=True) as server:
         for _ in range(3):
             client = server.agree(context)
             client.sendall(b"GET /metrics HTTP/1.1\r\nHost: monitor\r\n\r\n")

@@ -216,7 +216,7 @@ def test_polling_goes_on_while_what_hands_out_credentials_hangs(
     faulty.plan(Plan(faults.SILENCE, operation=way, times=None))
     begun = time.monotonic()
     assert [poll(source) for _ in range(3)] == [1] * 3
-    assert time.monotonic() - begun < 2.0
+    assert time.monotonic() - begun < 5.0
     until(lambda: [seen.operation for seen in faulty.requests].count(way) == 2)
 
 
@@ -266,7 +266,7 @@ def test_the_deadline_ends_a_poll_that_waits_for_credentials(
     faulty.plan(Plan(fault, operation=way, times=None))
     begun = time.monotonic()
     assert failure(source, 0.3) == (Reason.TIMEOUT, "DeadlineExceeded", "the poll was not complete after 0.3 s")
-    assert 0.3 <= time.monotonic() - begun < 1.3
+    assert 0.3 <= time.monotonic() - begun < 3.3
     assert keys(faulty) == []
 
 
@@ -275,6 +275,7 @@ def test_the_web_identity_token_is_read_anew(
     faulty: FaultyAws,
     tokens: TokenService,
     tmp_path: Path,
+    observer: Observer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Kubernetes writes a new one into the file once an hour."""
@@ -288,6 +289,7 @@ def test_the_web_identity_token_is_read_anew(
     file.write_text("second")
     faulty.plan(Plan(faults.EXPIRED_TOKEN, key_id="ASIA1", times=None))
     assert poll(source) == 1
+    assert observer.errors == {(LIST_STACK_INSTANCES, "ExpiredTokenException"): 1}
     assert [b"WebIdentityToken=first" in request.body for request in tokens.asked] == [True, False]
     assert [b"WebIdentityToken=second" in request.body for request in tokens.asked] == [False, True]
 

@@ -137,7 +137,7 @@ def test_a_hundred_thousand_instances_that_cannot_be_listed_in_time_are_a_clear_
     begun = time.monotonic()
     with pytest.raises(PollFailedError) as caught:
         big_source(observer, 100.0).list_stack_instances(PRODUCT, Deadline(0.3))
-    assert 0.3 <= time.monotonic() - begun < 1.3
+    assert 0.3 <= time.monotonic() - begun < 3.3
     assert (caught.value.reason, caught.value.message) == (
         Reason.TIMEOUT,
         "the poll was not complete after 0.3 s",

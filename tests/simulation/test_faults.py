@@ -211,7 +211,7 @@ def test_a_stop_ends_what_hangs(server: FaultyAws, client: Client) -> None:
     until(lambda: len(server.requests) == 3)
     begun = time.monotonic()
     server.stop()
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5
     assert not server._connections
     for line in lines:
         line.close()

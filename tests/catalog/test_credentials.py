@@ -289,7 +289,7 @@ def test_the_web_identity_token_is_read_anew(
     file.write_text("second")
     faulty.plan(Plan(faults.EXPIRED_TOKEN, key_id="ASIA1", times=None))
     assert poll(source) == 1
-    assert observer.errors == {(LIST_STACK_INSTANCES, "ExpiredTokenException"): 1}, (observer.attempts, faulty.requests, [r.body for r in tokens.asked])
+    assert observer.errors == {(LIST_STACK_INSTANCES, "ExpiredTokenException"): 1}
     assert [b"WebIdentityToken=first" in request.body for request in tokens.asked] == [True, False]
     assert [b"WebIdentityToken=second" in request.body for request in tokens.asked] == [False, True]
 

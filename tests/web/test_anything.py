@@ -20,7 +20,8 @@ lines = st.sampled_from([
 headers = st.sampled_from([
     b"Host: monitor", b"Host: a\r\nHost: b", b"Accept: */*;q=zzz,,;;=", b"Accept-Encoding: gzip;q=1e999, \xff",
     b"Content-Length: 5", b"Content-Length: -1", b"Content-Length: 1\r\nContent-Length: 2",
-    b"Transfer-Encoding: chunked",    b"Transfer-Encoding: x", b"Connection: upgrade\r\nUpgrade: websocket", b"Expect: 100-continue", b"X: \x00", b": x",
+    b"Transfer-Encoding: chunked", b"Transfer-Encoding: x", b"Connection: upgrade\r\nUpgrade: websocket",
+    b"Expect: 100-continue", b"X: \x00", b": x",
     b"X" * 17_000, b"Authorization: Basic !!!", b"Connection: close",
 ])  # fmt: skip
 almost_http = st.builds(

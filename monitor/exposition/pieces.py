@@ -1,6 +1,6 @@
 """Pieces of an exposition, packed once and put together to one gzip stream as often as it is scraped.
 
-A gzip body may be several members one after the other, and Prometheus reads that; curl and browsers stop
+A gzip body may be several members one after the other, and Prometheus reads that; curl stops
 after the first. So each piece is packed as DEFLATE data that ends on a whole byte (RFC 1951, section 3.2.4,
 an empty stored block), and the scrape puts a header before and a trailer after them (RFC 1952). The trailer
 has the CRC of everything, which is worked out from the CRCs of the pieces, as zlib's crc32_combine does.

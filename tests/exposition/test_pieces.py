@@ -31,7 +31,7 @@ def test_the_stream_is_the_text(groups: list[list[bytes]]) -> None:
 
 @given(texts)
 def test_the_stream_is_one_member(groups: list[list[bytes]]) -> None:
-    """A reader that stops after the first member, as curl and browsers do, has read everything."""
+    """A reader that stops after the first member, as curl does, has read everything."""
     stream = b"".join(exposition(groups).gzip())
     reader = zlib.decompressobj(wbits=31)
     assert reader.decompress(stream) == b"".join(map(b"".join, groups))

@@ -1,6 +1,7 @@
 """The real client before a simulated AWS that misbehaves as planned."""
 
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from monitor.simulation.aws import answer
 from monitor.simulation.exchange import Answer
 from monitor.simulation.wire import FaultyAws
 from tests.conftest import Aws
-from tests.simulation.misbehaving import Observer, source_settings
+from tests.simulation.misbehaving import Observer, source_settings, until
 
 PAGE = b'{"StackInstances": [{"Account": "1", "Region": "r", "StackInstanceStatus": "CURRENT"}]}'
 
@@ -23,6 +24,13 @@ def descriptions() -> None:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
         Source(source_settings(), Observer(), 1)._connect()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Wait for what a test left hanging beside its polls: it would go on with the environment of the next one."""
+    yield
+    until(lambda: not any(thread.name == "aside" for thread in threading.enumerate()))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from monitor.catalog import calls
+from monitor.catalog import calls, wire
 from monitor.catalog.client import Source
 from monitor.fleet.failure import PollCancelledError, PollFailedError, Reason
 from monitor.poller.deadline import Deadlines
@@ -180,6 +180,7 @@ def deaf_place() -> Iterator[int]:
 
 def test_the_deadline_ends_a_poll_that_connects(aws: Aws, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer to the SYN, as from behind a firewall."""
+    monkeypatch.setattr(wire, "CONNECT_TIMEOUT", 2.0)
     with deaf_place() as port:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         ends_with_the_deadline(Source(source_settings(), observer, 1))

@@ -272,7 +272,9 @@ def test_scrapes_during_publishes_find_the_old_or_the_new_snapshot() -> None:
     thread.start()
     seen = set()
     try:
-        for _ in range(60):
+        for number in range(5000):
+            if number >= 60 and len(seen) > 1:  # on a busy machine the publisher may not have had its turn yet
+                break
             exposition = b"".join(shown.exposition(openmetrics=False).text())
             seen.add(
                 (

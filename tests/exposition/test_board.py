@@ -270,7 +270,7 @@ def test_scrapes_during_publishes_find_the_old_or_the_new_snapshot() -> None:
 
     thread = threading.Thread(target=publish)
     thread.start()
-    seen = set()
+    seen: set[tuple[int, ...]] = set()
     try:
         for number in range(5000):
             if number >= 60 and len(seen) > 1:  # on a busy machine the publisher may not have had its turn yet

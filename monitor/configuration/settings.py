@@ -1,7 +1,8 @@
 """The settings that the rooms are built from. Frozen, complete, and known to be right. Times are seconds."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -38,6 +39,16 @@ class InstanceSeries(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class DiscoverSettings:
+    """Which products of a source are found by themselves: those that fit a name and every tag."""
+
+    names: tuple[str, ...]
+    """Patterns as a shell has them (`baseline-*`); a product has to fit one of them."""
+    tags: Mapping[str, str]
+    interval: float
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSettings:
     """How to reach one source."""
 
@@ -47,6 +58,12 @@ class SourceSettings:
     calls_per_second: float
     page_size: int
     accept_language: str
+    role_arn: str | None = None
+    """The role to assume with the ambient credentials; None: these themselves."""
+    external_id: str | None = field(default=None, repr=False)
+    """A secret: it is in no output."""
+    discover: DiscoverSettings | None = None
+    """None: only listed products."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,7 @@ class Daemon:
     def _look_after(self) -> None:
         """Do what has to be done again and again. This is the supervisor; it never waits for AWS."""
         self._deadlines.enforce()
+        self._board.refresh()
         if jump := self._timetable.watch_clock():
             self._log.event(LogLevel.WARNING, EventName.CLOCK_JUMPED, seconds=round(jump, 3))
         for product_id, watched in self._products.items():

@@ -1,30 +1,24 @@
 """The board: everything that `/metrics` shows, ready to be sent.
 
-A poll swaps one frozen `_Shown` for another, so that a scrape finds exactly one snapshot of each product.
+A poll swaps a product's blocks for others, so that a scrape finds exactly one snapshot of each product. What a
+scrape sends is put together once after each change, and is the same object until the next.
 """
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from monitor.configuration.settings import SeriesOptions, WatchedProduct
 from monitor.exposition.blocks import Blocks, Writer, within_room
-from monitor.exposition.families import INSTANCE_SINCE, INSTANCE_STATUS, PRODUCT_FAMILIES, Family
-from monitor.exposition.pieces import Exposition, Part, part, piece
+from monitor.exposition.families import INSTANCE_SINCE, INSTANCE_STATUS
+from monitor.exposition.own import OwnMetrics
+from monitor.exposition.pieces import Exposition, Section, part, piece
+from monitor.exposition.summary import Summary
 from monitor.exposition.tally import Tally
 from monitor.exposition.text import product_labels
 from monitor.fleet.diff import Change
 from monitor.fleet.failure import Reason
 from monitor.fleet.instances import InstanceKey, Snapshot, Standing
 from monitor.poller.ports import CompletedPoll, FailedPoll, Remembered
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """What a scrape sees of one product."""
-
-    blocks: Blocks | None
-    lines: Mapping[Family, bytes]
 
 
 class _Entry:
@@ -34,6 +28,7 @@ class _Entry:
         self.lock = threading.Lock()
         """Held while the entry is worked on. The board's own lock is only held for a moment, so that
         no scrape waits until a large product is written."""
+        self.product_id = watched.product.id
         self.labels = product_labels(watched.product)
         self.writer = Writer(watched.product, options)
         self.tally = Tally(watched.interval)
@@ -41,7 +36,8 @@ class _Entry:
         self.standings: Mapping[InstanceKey, Standing] | None = None
         """What the blocks show; None where they do not show a whole snapshot."""
         self.series = 0
-        self.shown = _Shown(None, dict.fromkeys(PRODUCT_FAMILIES, b""))
+        self.shown: Blocks | None = None
+        """What a scrape sees."""
 
 
 class Board:
@@ -52,16 +48,17 @@ class Board:
     ) -> None:
         """Show the products that are published, and after them what `own(openmetrics)` renders for each scrape."""
         self._options = options
-        self._own = own
+        self._own = OwnMetrics(own)
         self._on_state_error = on_state_error
         self._lock = threading.Lock()
         self._entries: dict[str, _Entry] = {}
-        self._generation = 0
-        self._summaries: dict[bool, tuple[int, Part]] = {}
+        self._summary = Summary()
+        self._instances: Section | None = None
+        """The instance series of all products; None after a change."""
+        self._expositions: dict[bool, tuple[tuple[Section, ...], Exposition]] = {}
+        # A gauge's header is the same in both formats.
         self._headers = {
-            (family, openmetrics): part([piece(family.header(openmetrics=openmetrics))])
-            for family in (INSTANCE_STATUS, INSTANCE_SINCE)
-            for openmetrics in (False, True)
+            family: part([piece(family.header(openmetrics=False))]) for family in (INSTANCE_STATUS, INSTANCE_SINCE)
         }
 
     def restored(self, watched: WatchedProduct, remembered: Remembered) -> None:
@@ -127,33 +124,33 @@ class Board:
         """Count that something could not be written down."""
         self._on_state_error()
 
+    def refresh(self) -> None:
+        """Render the monitor's own metrics beside the scrapes; called again and again."""
+        self._own.refresh()
+
     def exposition(self, *, openmetrics: bool) -> Exposition:
         """Return everything there is to show, ready to be sent."""
+        own = self._own.section(openmetrics=openmetrics)
         with self._lock:
-            shown = [entry.shown for entry in self._entries.values()]
-            generation = self._generation
-        parts: list[Part] = []
-        for family, blocks in (
-            (INSTANCE_STATUS, [one.blocks.status for one in shown if one.blocks]),
-            (INSTANCE_SINCE, [one.blocks.since for one in shown if one.blocks]),
-        ):
-            parts.append(self._headers[family, openmetrics])
-            parts.extend(blocks)
-        parts.append(self._summary(shown, generation, openmetrics=openmetrics))
-        parts.append(part([piece(self._own(openmetrics))]))
-        return Exposition(parts)
+            sections = (self._all_instances(), self._summary.section(openmetrics=openmetrics), own)
+            known, exposition = self._expositions.get(openmetrics, ((), None))
+            if exposition is None or any(one is not other for one, other in zip(known, sections, strict=True)):
+                exposition = Exposition(sections)
+                self._expositions[openmetrics] = (sections, exposition)
+            return exposition
 
-    def _summary(self, shown: list[_Shown], generation: int, *, openmetrics: bool) -> Part:
-        """Return the families that have few series a product; made again only when one of them changed."""
-        known, summary = self._summaries.get(openmetrics, (None, None))
-        if known != generation or summary is None:
-            lines: list[bytes] = []
-            for family in PRODUCT_FAMILIES:
-                lines.append(family.header(openmetrics=openmetrics))
-                lines.extend(one.lines[family] for one in shown)
-            summary = part([piece(b"".join(lines))])
-            self._summaries[openmetrics] = (generation, summary)
-        return summary
+    def _all_instances(self) -> Section:
+        if self._instances is None:
+            shown = [entry.shown for entry in self._entries.values() if entry.shown]
+            self._instances = Section(
+                [
+                    self._headers[INSTANCE_STATUS],
+                    *(blocks.status for blocks in shown),
+                    self._headers[INSTANCE_SINCE],
+                    *(blocks.since for blocks in shown),
+                ]
+            )
+        return self._instances
 
     def _entry(self, watched: WatchedProduct) -> _Entry:
         with self._lock:
@@ -192,7 +189,9 @@ class Board:
         entry.series = entry.tally.dropped = 0
 
     def _swap(self, entry: _Entry) -> None:
-        shown = _Shown(entry.blocks, entry.tally.lines(entry.labels))
+        lines = entry.tally.lines(entry.labels)
         with self._lock:
-            entry.shown = shown
-            self._generation += 1
+            if entry.shown is not entry.blocks:
+                entry.shown = entry.blocks
+                self._instances = None
+            self._summary.put(entry.product_id, lines)

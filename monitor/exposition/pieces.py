@@ -10,8 +10,11 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 LEVEL = 6
+KEPT_TEXT_BYTES = 64 << 20
+"""A scrape's text is kept up to this size, some 350,000 series; a larger one is unpacked each time."""
 _RAW = -zlib.MAX_WBITS
 """zlib's way to ask for DEFLATE data without header and trailer."""
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -27,15 +30,30 @@ _ONE = 1 << 31
 """x to the power 0, the bits being reflected."""
 
 
-@dataclass(frozen=True, slots=True)
 class Piece:
-    """Some lines: as text, packed, and what the trailer needs to know of them."""
+    """Some lines, packed, and what the trailer needs to know of them.
 
-    text: bytes
-    packed: bytes
-    crc: int
-    shift: int
-    """x to the power of the bits in `text`, modulo the CRC's polynomial."""
+    The text is a tenfold of that. It is kept only where somebody wants text again and again, see `Exposition`.
+    """
+
+    __slots__ = ("_text", "crc", "length", "packed", "shift")
+
+    def __init__(self, text: bytes, packed: bytes) -> None:
+        """Take a text and what it is when it is packed."""
+        self.packed = packed
+        self.length = len(text)
+        self.crc = zlib.crc32(text)
+        self.shift = _power(8 * len(text))
+        """x to the power of the bits in the text, modulo the CRC's polynomial."""
+        self._text: bytes | None = None
+
+    def text(self, *, keep: bool) -> bytes:
+        """Return the text; keep it for the next time, or give up what was kept."""
+        text = self._text
+        if text is None:
+            text = zlib.decompressobj(_RAW).decompress(self.packed)
+        self._text = text if keep else None
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +75,12 @@ class Checksum:
         )
 
 
-EMPTY = Piece(b"", b"", 0, _ONE)
-
-
 def piece(text: bytes) -> Piece:
     """Pack a piece."""
     if not text:
         return EMPTY
     packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _RAW)
-    packed = packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH)
-    return Piece(text, packed, zlib.crc32(text), _power(8 * len(text)))
-
-
-def checksum(pieces: Iterable[Piece]) -> Checksum:
-    """Work out the checksum of pieces without looking at their text again."""
-    crc, shift, length, packed_length = 0, _ONE, 0, 0
-    for part in pieces:
-        crc = _times(part.shift, crc) ^ part.crc
-        shift = _times(part.shift, shift)
-        length += len(part.text)
-        packed_length += len(part.packed)
-    return Checksum(crc, shift, length, packed_length)
+    return Piece(text, packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +93,41 @@ class Part:
 
 def part(pieces: Iterable[Piece]) -> Part:
     """Put pieces together; empty ones are left out."""
-    filled = tuple(piece for piece in pieces if piece.text)
-    return Part(filled, checksum(filled))
+    filled = tuple(piece for piece in pieces if piece.length)
+    crc, shift, length, packed_length = 0, _ONE, 0, 0
+    for one in filled:
+        crc = _times(one.shift, crc) ^ one.crc
+        shift = _times(one.shift, shift)
+        length += one.length
+        packed_length += len(one.packed)
+    return Part(filled, Checksum(crc, shift, length, packed_length))
+
+
+class Section:
+    """Parts one after the other, which are sent again and again as they are."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        """Put parts together."""
+        self.checksum = Checksum()
+        self.pieces: list[Piece] = []
+        for one in parts:
+            self.checksum = self.checksum.then(one.checksum)
+            self.pieces.extend(one.pieces)
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The packed pieces as one: a scrape is then a few calls to the kernel, and not one for each piece."""
+        return b"".join(piece.packed for piece in self.pieces)
 
 
 class Exposition:
-    """A whole answer to a scrape, as text or as one gzip stream, without a copy of either."""
+    """A whole answer to a scrape, as text or as one gzip stream."""
 
-    def __init__(self, parts: Sequence[Part]) -> None:
-        """Put parts one after the other."""
-        self._pieces = [piece for part in parts for piece in part.pieces]
+    def __init__(self, sections: Sequence[Section]) -> None:
+        """Put sections one after the other."""
+        self._sections = sections
         self._total = Checksum()
-        for one in parts:
+        for one in sections:
             self._total = self._total.then(one.checksum)
 
     @property
@@ -115,14 +141,19 @@ class Exposition:
         return len(_HEADER) + self._total.packed_length + len(_END) + _TRAILER.size
 
     def text(self) -> Iterator[bytes]:
-        """Return the text, in pieces."""
-        return (piece.text for piece in self._pieces)
+        """Return the text, in pieces.
+
+        Prometheus asks for gzip. Who asks for text gets it unpacked, which costs more than all the rest of a
+        scrape; so as much of it as fits is kept for the next time.
+        """
+        keep = self._total.length <= KEPT_TEXT_BYTES
+        return (piece.text(keep=keep) for section in self._sections for piece in section.pieces)
 
     def gzip(self) -> Iterator[bytes]:
         """Return the gzip stream, in pieces."""
         yield _HEADER
-        for one in self._pieces:
-            yield one.packed
+        for section in self._sections:
+            yield section.packed
         yield _END + _TRAILER.pack(self._total.crc, self._total.length & 0xFFFFFFFF)
 
 
@@ -157,3 +188,6 @@ def _power(bits: int) -> int:
         bits >>= 1
         place += 1
     return result
+
+
+EMPTY = Piece(b"", b"")

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from monitor.web.delivery import DELIVERY, Deliver
 from monitor.web.limits import Limits
 from monitor.web.negotiation import OPENMETRICS, TEXT, wants_gzip, wants_openmetrics
 from monitor.web.page import page
@@ -90,7 +91,12 @@ class Metrics:
         if packed:
             headers.append((b"content-encoding", b"gzip"))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        if scope["method"] != "HEAD":
+        delivery: Deliver | None = scope.get("extensions", {}).get(DELIVERY)
+        if scope["method"] == "HEAD":
+            pass
+        elif delivery:
+            await delivery(pieces, length)
+        else:
             for chunk in _chunks(pieces):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 await asyncio.sleep(0)  # others have their turn; and it is noticed when the client has gone

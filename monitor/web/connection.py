@@ -7,17 +7,29 @@ cut off.
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import h11
+from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from monitor.web.connections import Connections, Phase
+from monitor.web.delivery import DELIVERY, deliver
 from monitor.web.limits import Limits
 from monitor.web.tls import Certificate
+
+
+class _Counted:
+    """Stands for bytes that do not go through h11, which has to count them all the same."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
 
 
 class Connection(H11Protocol):
@@ -41,6 +53,9 @@ class Connection(H11Protocol):
         self._wire: asyncio.Transport | None = None
         self._phase = Phase.WAITING
         self._deadline: asyncio.TimerHandle | None = None
+        self._delivering = False
+        self._site = self.app
+        self.app = self._offer
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin to wait for a request, now that TLS is agreed on."""
@@ -91,11 +106,13 @@ class Connection(H11Protocol):
         """Note that nobody is there any more; also where TLS was never agreed on."""
         if self._deadline:
             self._deadline.cancel()
+        self._interrupt()
         self._register.leave(self)
 
     def abort(self) -> None:
         """Cut off, whatever is under way."""
         if self._wire is not None:
+            self._interrupt()
             self._wire.abort()
             return
         with suppress(OSError):  # amid the handshake: asyncio finds that the other end has gone
@@ -105,6 +122,33 @@ class Connection(H11Protocol):
     def made(self) -> bool:
         """Whether there is somebody to talk to: not before the TLS handshake."""
         return self._wire is not None
+
+    async def deliver(self, pieces: Iterator[bytes], length: int) -> None:
+        """Send pieces of so many bytes as the body of the response that was started. Not under TLS."""
+        if self.flow.write_paused:
+            await self.flow.drain()
+        if self.transport.is_closing():
+            return
+        self.conn.send_with_data_passthrough(h11.Data(data=_Counted(length)))  # type: ignore[arg-type] # as h11 says
+        self._delivering = True
+        try:
+            await deliver(self._socket, pieces, self._limits.response)
+        except OSError:  # the client has gone, or takes nothing
+            self.abort()
+        finally:
+            self._delivering = False
+
+    async def _offer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, and offer the application to deliver a large body."""
+        if self.transport.get_extra_info("ssl_object") is None:
+            scope["extensions"] = {DELIVERY: self.deliver}
+        await self._site(scope, receive, send)
+
+    def _interrupt(self) -> None:
+        """End a delivery, whose thread may be waiting for the client."""
+        if self._delivering:
+            with suppress(OSError):  # it has gone already
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def _answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn's types do not say that there may be none

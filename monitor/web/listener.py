@@ -55,6 +55,8 @@ class Listener:
             await asyncio.sleep(0)  # where many are waiting, those who are in have their turn as well
 
     async def _greet(self, accepted: socket.socket) -> None:
+        with suppress(OSError):  # it may have gone; asyncio sees to this only where the socket says that it is TCP
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         entrance = self._access.now
         connection = self._connect(accepted, entrance.welcomes)
         if not self._register.admit(connection):

@@ -23,7 +23,7 @@ def lines(blocks: Blocks) -> list[str]:
         line
         for part in (blocks.status, blocks.since)
         for piece in part.pieces
-        for line in piece.text.decode().splitlines()
+        for line in piece.text(keep=False).decode().splitlines()
     ]
 
 

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.exposition.pieces import EMPTY, Exposition, part, piece
+from monitor.exposition import pieces
+from monitor.exposition.pieces import EMPTY, Exposition, Section, part, piece
 
 texts = st.lists(st.lists(st.binary(max_size=2000), max_size=4), max_size=4)
 
 
 def exposition(groups: list[list[bytes]]) -> Exposition:
     """Pack each text as a piece, each group as a part."""
-    return Exposition([part(piece(text) for text in group) for group in groups])
+    return Exposition([Section([part(piece(text) for text in group)]) for group in groups])
 
 
 @given(texts)
@@ -49,6 +50,16 @@ def test_gzip_itself_finds_the_checksum_right() -> None:
 
 def test_nothing_is_a_stream_too() -> None:
     """An exposition without pieces is an empty gzip stream, and empty pieces are left out."""
-    shown = Exposition([part([]), part([EMPTY, piece(b"")])])
+    shown = Exposition([Section([part([]), part([EMPTY, piece(b"")])])])
     assert gzip.decompress(b"".join(shown.gzip())) == b""
     assert list(shown.text()) == []
+
+
+def test_text_is_kept_up_to_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who scrapes text finds it unpacked the next time, but not where it would take too much memory."""
+    shown = exposition([[b"a" * 100], [b"b" * 100]])
+    kept = [list(shown.text()), list(shown.text())]
+    assert all(one is other for one, other in zip(*kept, strict=True))
+    monkeypatch.setattr(pieces, "KEPT_TEXT_BYTES", 199)
+    list(shown.text())
+    assert not any(one is other for one, other in zip(shown.text(), kept[0], strict=True))

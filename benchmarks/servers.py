@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,3 +81,20 @@ def nginx(folder: Path, text: bytes, packed: bytes) -> Iterator[Target]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+@contextmanager
+def pages(*, instances: int, changes: bool = False, delay: float = 0.0) -> Iterator[str]:
+    """Serve listings of so many instances from a process of its own, and return its URL."""
+    command = [sys.executable, "-m", "benchmarks.pages", "--instances", str(instances), "--delay", str(delay)]
+    process = subprocess.Popen(
+        command + ["--changes"] * changes, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin
+    assert process.stdout
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.stdin.close()
+        process.wait(10)
+        process.stdout.close()

@@ -9,13 +9,13 @@ import sys
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from tests.conftest import Aws
-from tests.e2e.process import DaemonProcess, eventually, program
+from tests.e2e.process import DaemonProcess, eventually
+from tests.e2e.prometheus import prometheus
 from tests.making import EU, ONE, TWO, US
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
@@ -143,35 +143,13 @@ def test_transitions_are_in_the_history(fleet: Aws, config: Path) -> None:
 def test_a_real_prometheus_finds_the_instance_that_is_outdated(fleet: Aws, config: Path, tmp_path: Path) -> None:
     """Scraped with the shipped kind of configuration, a query answers with the account and Region of the instance."""
     fleet.stack_sets.set(PRODUCT, TWO, US, "OUTDATED")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with DaemonProcess(config) as daemon:
         daemon.wait_for_event("poll.completed")
-        (tmp_path / "prometheus.yml").write_text(
-            "scrape_configs:\n"
-            "  - job_name: stackset-monitor\n    honor_labels: true\n    scrape_interval: 200ms\n"
-            f"    scrape_timeout: 200ms\n    static_configs: [{{targets: ['{daemon.url.removeprefix('http://')}']}}]\n"
-        )
-        with program(
-            "prometheus",
-            "--config.file=prometheus.yml",
-            "--storage.tsdb.path=data",
-            f"--web.listen-address=127.0.0.1:{port}",
-            cwd=tmp_path,
-        ):
-
-            def query(expression: str) -> list[dict[str, Any]]:
-                address = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
-                try:
-                    with urllib.request.urlopen(address, timeout=5) as answer:
-                        found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-                        return found
-                except OSError:
-                    return []
-
+        target = daemon.url.removeprefix("http://")
+        with prometheus(target, tmp_path) as server:
             outdated = f'{STATUS}{{status="OUTDATED"}} == 1'
-            assert eventually(lambda: bool(query(outdated)))
-            (found,) = query(outdated)
+            assert eventually(lambda: bool(server.query(outdated)))
+            (found,) = server.query(outdated)
             assert found["metric"] == {
                 "__name__": STATUS,
                 "account": TWO,
@@ -179,7 +157,7 @@ def test_a_real_prometheus_finds_the_instance_that_is_outdated(fleet: Aws, confi
                 "status": "OUTDATED",
                 "provisioned_product_id": PRODUCT,
                 "provisioned_product_name": "baseline",
-                "instance": daemon.url.removeprefix("http://"),
+                "instance": target,
                 "job": "stackset-monitor",
             }
-            assert query(f"count({STATUS})")[0]["value"][1] == str(3 * 42)
+            assert server.value(f"count({STATUS})") == 3 * 42

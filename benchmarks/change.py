@@ -1,0 +1,45 @@
+"""What one changed instance costs: from its page to the new bytes, among 100,000 in one product."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.fleets import Fleet
+from benchmarks.poll import cpu, one_poll
+from monitor.fleet.instances import Listing, Status
+from monitor.poller.deadline import Deadline
+from monitor.telemetry.registry import Telemetry
+
+
+class _Listed:
+    """A catalog that has every page there already."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.statuses = dict(fleet.statuses())
+
+    def list_stack_instances(
+        self,
+        product_id: str,  # noqa: ARG002 - there is one
+        deadline: Deadline,  # noqa: ARG002
+        on_page: Callable[[int, int], None] | None = None,  # noqa: ARG002
+    ) -> Listing:
+        return Listing(dict(self.statuses), len(self.statuses) // 20, {})
+
+
+def measure(runs: int, fleet: Fleet) -> list[float]:
+    """Return the processor seconds from the listing to the last byte of the gzip stream, run by run."""
+    listed, telemetry = _Listed(fleet), Telemetry(version="", revision="")
+    keys = sorted(listed.statuses)
+    measured: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        poll, board = one_poll(Path(folder), listed, telemetry)
+
+        def change() -> None:
+            poll()
+            b"".join(board.exposition(openmetrics=True).gzip())
+
+        for run in range(runs + 2):
+            key = keys[run * 7_919 % len(keys)]
+            listed.statuses[key] = Status.OUTDATED if listed.statuses[key] is Status.CURRENT else Status.CURRENT
+            measured.append(cpu(change))
+    return measured[2:]  # without the baseline, and a warm-up

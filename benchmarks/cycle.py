@@ -1,0 +1,50 @@
+"""How long a cycle over many products takes, beside the shortest time that it could take."""
+
+import os
+import threading
+import time
+
+from benchmarks.fleets import Fleet
+from benchmarks.poll import aws
+from benchmarks.servers import environment, pages
+from monitor.poller.deadline import Deadline
+from monitor.schedule.workers import Workers
+from monitor.telemetry.registry import Telemetry
+
+DELAY = 0.1
+"""Seconds that a page takes."""
+
+
+def bound(fleet: Fleet, concurrency: int, calls_per_second: float) -> float:
+    """Return the shortest time: the longest product, or all pages side by side, or the budget, whichever is longest."""
+    pages_of_one = -(-fleet.instances // 20)
+    pages_of_all = pages_of_one * fleet.products
+    return max(pages_of_one * DELAY, pages_of_all * DELAY / concurrency, (pages_of_all - 1) / calls_per_second)
+
+
+def measure(fleet: Fleet, concurrency: int, calls_per_second: float) -> float:
+    """Return the seconds until the last of all products is listed, when all are due at once."""
+    with pages(instances=fleet.instances, delay=DELAY) as url:
+        os.environ.update(environment(url), AWS_DEFAULT_REGION="eu-west-1")
+        source = aws(Telemetry(version="", revision=""), calls_per_second=calls_per_second, connections=concurrency)
+        source.list_stack_instances(fleet.product(fleet.products).id, Deadline(60))  # the client is made
+        left, done = [fleet.products], threading.Event()
+        lock = threading.Lock()
+
+        def work(name: str) -> None:
+            source.list_stack_instances(name, Deadline(600))
+            with lock:
+                left[0] -= 1
+                if not left[0]:
+                    done.set()
+
+        workers = Workers(concurrency, work, lambda *_: done.set())
+        begun = time.perf_counter()
+        for product in map(fleet.product, range(fleet.products)):
+            workers.submit(product.id)
+        done.wait()
+        took = time.perf_counter() - begun
+        workers.stop(1)
+        if left[0]:
+            raise RuntimeError("a listing failed")
+        return took

@@ -1,0 +1,74 @@
+"""What a fleet takes of memory: the daemon after some polls, and the same fleet as gauges of prometheus_client."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.clients import Target, body
+from benchmarks.fleets import Fleet
+from benchmarks.servers import daemon, pages
+
+POLLS = 4
+"""Of each product: the first is a baseline, then three with changes."""
+_GAUGES = """
+import sys
+from prometheus_client import CollectorRegistry, Gauge
+from benchmarks.fleets import Fleet
+fleet = Fleet(int(sys.argv[1]), int(sys.argv[2]))
+labels = ("provisioned_product_id", "provisioned_product_name", "account", "region", "status")
+gauge = Gauge("servicecatalog_stack_instance_status", "As the monitor has it.", labels, registry=CollectorRegistry())
+for product in map(fleet.product, range(fleet.products)):
+    for (account, region), held in fleet.statuses().items():
+        for status in ("CURRENT", "OUTDATED", "INOPERABLE"):
+            gauge.labels(product.id, product.name, account, region, status).set(status == held)
+print(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident memory in KiB."""
+
+    now: int
+    peak: int
+
+
+def memory_of(pid: int) -> Memory:
+    """Read what the kernel says of a process."""
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return Memory(int(lines["VmRSS"].split()[0]), int(lines["VmHWM"].split()[0]))
+
+
+def daemon_memory(fleet: Fleet, *, polls: int = POLLS) -> Memory:
+    """Return the memory of a daemon that has polled each product so often, and is scraped all the while."""
+    pages_of_all = fleet.products * -(-fleet.instances // 20)
+    interval = max(5, pages_of_all // 400)  # seconds; a round takes less, also on a busy machine
+    with tempfile.TemporaryDirectory() as folder, pages(instances=fleet.instances, changes=True) as url:
+        config = fleet.configuration(Path(folder), interval=f"{interval}s")
+        with daemon(config, url) as process:
+            target = Target(process.url.removeprefix("http://"))
+            while True:
+                process.forget("stack_instance.transition", "poll.completed", "provisioned_product.baseline")
+                text = body(target, gzip=True)
+                counts = _polls(text)
+                if len(counts) == fleet.products and min(counts) >= polls:
+                    return memory_of(process.pid)
+                time.sleep(1)
+
+
+def gauges_memory(fleet: Fleet) -> int:
+    """Return the memory in KiB of a process that has the status of each instance as gauges of prometheus_client."""
+    command = [sys.executable, "-c", _GAUGES, str(fleet.products), str(fleet.instances)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _polls(packed: bytes) -> list[int]:
+    import gzip  # noqa: PLC0415
+
+    text = gzip.decompress(packed)
+    return [
+        int(line.rsplit(b" ", 1)[1]) for line in text.splitlines() if line.startswith(b"servicecatalog_polls_total{")
+    ]

@@ -1,0 +1,75 @@
+"""What a whole poll costs, beside a bare botocore paginator that reads the same pages and throws them away."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from benchmarks.servers import environment, pages
+from monitor.catalog.client import OPERATIONS, Source
+from monitor.configuration.settings import LogFormat, LogLevel, SeriesOptions, SourceSettings, WatchedProduct
+from monitor.exposition.board import Board
+from monitor.fleet.instances import Product
+from monitor.log.events import Events
+from monitor.log.lines import LineWriter
+from monitor.log.outbox import Outbox
+from monitor.log.setup import Log
+from monitor.poller.deadline import Deadlines
+from monitor.poller.poller import Poller
+from monitor.poller.ports import Catalog
+from monitor.store.opening import open_state
+from monitor.telemetry.registry import Telemetry
+
+INSTANCES = 20_000
+PRODUCT = Product("pp-0000000000001", "baseline")
+
+
+def one_poll(folder: Path, catalog: Catalog, telemetry: Telemetry) -> tuple[Callable[[], Any], Board]:
+    """Return what polls a product once, from the listing to the served bytes and the log; and the board."""
+    state = open_state(folder / "monitor.db")
+    writer = LineWriter(os.open(os.devnull, os.O_WRONLY))
+    log = Log(writer, LogLevel.INFO, LogFormat.JSON)
+    board = Board(SeriesOptions(), telemetry.render, telemetry.state_failed)
+    outbox = Outbox(state, writer, lambda _: None, lambda _: None)
+    poller = Poller({"default": catalog}, state, board, Events(log, outbox), Deadlines(), confirm_shrink=0.5)
+    watched = WatchedProduct(PRODUCT, "default", 300.0, 3000.0)
+    return lambda: poller.poll(watched), board
+
+
+def aws(telemetry: Telemetry, *, calls_per_second: float = 1e6, connections: int = 16) -> Source:
+    """Return a source that asks the endpoint of the environment."""
+    settings = SourceSettings("default", "eu-west-1", calls_per_second, 20, "en")
+    return Source(settings, telemetry.source("default", OPERATIONS), connections)
+
+
+def bare_listing() -> Callable[[], Any]:
+    """Return what reads every page with botocore's own paginator."""
+    client = boto3.client("servicecatalog")
+    paginator = client.get_paginator("list_stack_instances_for_provisioned_product")
+    return lambda: list(
+        map(len, paginator.paginate(ProvisionedProductId=PRODUCT.id, PaginationConfig={"PageSize": 20}))
+    )
+
+
+def cpu(work: Callable[[], Any]) -> float:
+    """Return the seconds of processor time that something takes, all threads."""
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
+def measure(runs: int, *, changes: bool, instances: int = INSTANCES) -> tuple[list[float], list[float]]:
+    """Return the processor seconds of a poll and of a bare listing, run by run in turn."""
+    with tempfile.TemporaryDirectory() as folder, pages(instances=instances, changes=changes) as url:
+        os.environ.update(environment(url), AWS_DEFAULT_REGION="eu-west-1")
+        telemetry = Telemetry(version="", revision="")
+        (poll, _), listing = one_poll(Path(folder), aws(telemetry), telemetry), bare_listing()
+        poll()  # the first one has a baseline to write
+        poll()
+        listing()
+        measured = [(cpu(poll), cpu(listing)) for _ in range(runs)]
+    return [one for one, _ in measured], [other for _, other in measured]

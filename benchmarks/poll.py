@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 
 from benchmarks.servers import environment, pages
-from monitor.catalog.client import OPERATIONS, Source
+from monitor.catalog.client import Source, operations
 from monitor.configuration.settings import LogFormat, LogLevel, SeriesOptions, SourceSettings, WatchedProduct
 from monitor.exposition.board import Board
 from monitor.fleet.instances import Product
@@ -43,7 +43,7 @@ def one_poll(folder: Path, catalog: Catalog, telemetry: Telemetry) -> tuple[Call
 def aws(telemetry: Telemetry, *, calls_per_second: float = 1e6, connections: int = 16) -> Source:
     """Return a source that asks the endpoint of the environment."""
     settings = SourceSettings("default", "eu-west-1", calls_per_second, 20, "en")
-    return Source(settings, telemetry.source("default", OPERATIONS), connections)
+    return Source(settings, telemetry.source("default", operations(settings)), connections)
 
 
 def bare_listing() -> Callable[[], Any]:

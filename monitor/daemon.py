@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from monitor import __version__
-from monitor.catalog.client import OPERATIONS, Source
+from monitor.catalog.client import Source, operations
 from monitor.configuration.load import ConfigurationError
-from monitor.configuration.settings import LogLevel, Settings
+from monitor.configuration.settings import LogLevel, Settings, SourceSettings
 from monitor.exposition.board import Board
 from monitor.exposition.tally import MISFIRE, OVERRUN
 from monitor.fleet.failure import PollCancelledError
@@ -52,11 +52,9 @@ class Daemon:
         self._deadlines = Deadlines()
         self._board = Board(settings.series, self._telemetry.render, self._telemetry.state_failed)
         self._outbox = Outbox(self._state, log.writer, _line(log), self._state_failed)
+        self._sources = {source.name: self._source(source, settings.poll.concurrency) for source in settings.sources}
         self._poller = Poller(
-            {
-                source.name: Source(source, self._telemetry.source(source.name, OPERATIONS), settings.poll.concurrency)
-                for source in settings.sources
-            },
+            self._sources,
             self._state,
             self._board,
             Events(log, self._outbox),
@@ -93,6 +91,9 @@ class Daemon:
                     self._log.crash(EventName.DEFECT, error)
         finally:
             self._stop()
+
+    def _source(self, settings: SourceSettings, connections: int) -> Source:
+        return Source(settings, self._telemetry.source(settings.name, operations(settings)), connections)
 
     def _start(self, stop: threading.Event) -> None:
         for watched in self._settings.products:

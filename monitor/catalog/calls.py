@@ -36,16 +36,30 @@ class Caller:
         self._attempts = attempts
         self._hide = hide
 
-    def call(self, operation: str, function: Callable[[], Mapping[str, Any]], deadline: Deadline) -> Mapping[str, Any]:
+    def call(
+        self,
+        operation: str,
+        function: Callable[[], Mapping[str, Any]],
+        deadline: Deadline,
+        *,
+        budgeted: bool = True,
+    ) -> Mapping[str, Any]:
         """Call `function`, again where its failure may pass; raise `PollFailedError` with the last failure.
 
         An answer that `function` finds incomplete is asked for again like any other passing failure.
+        `budgeted`: it takes its place in the budget.
         """
+
+        def attempt() -> Mapping[str, Any]:
+            if budgeted:
+                self._wait_for_a_place(deadline)
+            return self._attempt(operation, function, deadline)
+
         try:
             try:
-                return self._attempt(operation, function, deadline)
+                return attempt()
             except _AttemptFailedError as error:
-                return self._again(error, lambda: self._attempt(operation, function, deadline), deadline)
+                return self._again(error, attempt, deadline)
         except _AttemptFailedError as error:
             raise error.fault.error() from error.__cause__
 
@@ -68,12 +82,14 @@ class Caller:
             reraise=True,
         )(function)
 
-    def _attempt(
-        self, operation: str, function: Callable[[], Mapping[str, Any]], deadline: Deadline
-    ) -> Mapping[str, Any]:
+    def _wait_for_a_place(self, deadline: Deadline) -> None:
         if (pause := self._budget.take()) > 0:
             self._observer.waited(min(pause, deadline.remaining()))
             deadline.wait(pause)
+
+    def _attempt(
+        self, operation: str, function: Callable[[], Mapping[str, Any]], deadline: Deadline
+    ) -> Mapping[str, Any]:
         deadline.check()
         try:
             with within(deadline):

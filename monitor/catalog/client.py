@@ -1,44 +1,59 @@
-"""A source of products: one boto3 client, and the listing of a product through it."""
+"""A source of products: an AWS account and Region, and what is asked of Service Catalog there."""
 
-import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import botocore.session
-from boto3.session import Session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError
-from botocore.loaders import Loader, create_loader
 
-from monitor import __version__
 from monitor.catalog.budget import Budget
 from monitor.catalog.calls import Caller
-from monitor.catalog.credentials import KeptCredentials
+from monitor.catalog.clients import Clients, connect
 from monitor.catalog.errors import fault
-from monitor.catalog.listing import Pages, check_body, checked
+from monitor.catalog.listing import Pages, PageTokens, check_page, checked, read_body
+from monitor.catalog.products import checked_description, checked_search, detail, matching
 from monitor.catalog.redaction import sentence
-from monitor.catalog.wire import CONNECT_TIMEOUT, READ_TIMEOUT, ApiObserver, Wire
+from monitor.catalog.roles import ASSUME_ROLE
+from monitor.catalog.wire import ApiObserver, Wire
 from monitor.configuration.settings import SourceSettings
 from monitor.fleet.failure import PollFailedError, Reason
 from monitor.fleet.instances import Listing
+from monitor.fleet.products import STACK_SET, ProductDetail
 from monitor.poller.deadline import Deadline
 
 LIST_STACK_INSTANCES = "ListStackInstancesForProvisionedProduct"
-OPERATIONS = (LIST_STACK_INSTANCES,)
-"""Every operation of Service Catalog that is called."""
-DEFAULT_ATTEMPTS = 3
-"""Attempts a call where neither AWS_MAX_ATTEMPTS nor the AWS configuration file says: botocore's own default."""
+DESCRIBE = "DescribeProvisionedProduct"
+SEARCH = "SearchProvisionedProducts"
+GET_CALLER_IDENTITY = "GetCallerIdentity"
+SEARCH_PAGE_SIZE = 100
+"""The most that the API allows."""
+
 _FIRST_ERROR_STATUS = 301
 """Below it, botocore reads an answer as a success."""
+_CHECKS: Mapping[str, Callable[[Any], object]] = {
+    LIST_STACK_INSTANCES: check_page,
+    DESCRIBE: checked_description,
+    SEARCH: checked_search,
+}
+
+Call = Callable[[Any], Mapping[str, Any]]
+
+
+def operations(settings: SourceSettings) -> Sequence[str]:
+    """Return the operations that are called at a source again and again."""
+    wanted = [LIST_STACK_INSTANCES, DESCRIBE]
+    if settings.discover is not None:
+        wanted.append(SEARCH)
+    if settings.role_arn is not None:
+        wanted.append(ASSUME_ROLE)
+    return wanted
 
 
 @dataclass(frozen=True, slots=True)
 class _Connected:
-    client: Any
+    clients: Clients
     caller: Caller
-    credentials: KeptCredentials
 
 
 class Source:
@@ -79,16 +94,66 @@ class Source:
                 return pages.listing()
             arguments["PageToken"] = token
 
-    def _call(
-        self, operation: str, function: Callable[[Any], Mapping[str, Any]], deadline: Deadline
-    ) -> Mapping[str, Any]:
-        """Make one call; where AWS does not take the credentials any more, once more with what is found anew."""
+    def describe(self, product_id: str, deadline: Deadline) -> ProductDetail:
+        """Return what AWS says of a provisioned product. Raises as `list_stack_instances` does.
+
+        API: DescribeProvisionedProduct.
+        """
+        language = self._settings.accept_language
+
+        def call(client: Any) -> Mapping[str, Any]:
+            return checked_description(client.describe_provisioned_product(Id=product_id, AcceptLanguage=language))
+
+        return detail(self._call(DESCRIBE, call, deadline)["ProvisionedProductDetail"])
+
+    def search(self, deadline: Deadline) -> Sequence[ProductDetail]:
+        """Return the StackSets of the account that `discover` is about, sorted by id. Raises as a listing does.
+
+        API: SearchProvisionedProducts at the level of the account, every page.
+        """
+        if self._settings.discover is None:
+            return ()
+        tokens = PageTokens()
+        found: list[Mapping[str, Any]] = []
+        arguments: dict[str, Any] = {
+            "AcceptLanguage": self._settings.accept_language,
+            "AccessLevelFilter": {"Key": "Account", "Value": "self"},
+            "Filters": {"SearchQuery": [f"type:{STACK_SET}"]},
+            "PageSize": SEARCH_PAGE_SIZE,
+        }
+
+        def call(client: Any) -> Mapping[str, Any]:
+            return checked_search(client.search_provisioned_products(**arguments))
+
+        while True:
+            page = self._call(SEARCH, call, deadline)
+            found.extend(page["ProvisionedProducts"])
+            token = tokens.after(page)
+            if token is None:
+                return matching(found, self._settings.discover)
+            arguments["PageToken"] = token
+
+    def caller_identity(self, deadline: Deadline) -> str:
+        """Return the ARN of who calls. Raises as a listing does. API: AWS STS, GetCallerIdentity."""
         connected = self._connect()
-        credentials = connected.credentials
+        answer = self._with_credentials(
+            connected,
+            lambda: connected.caller.call(
+                GET_CALLER_IDENTITY, connected.clients.sts.get_caller_identity, deadline, budgeted=False
+            ),
+        )
+        return str(answer.get("Arn", ""))
 
-        def call() -> Mapping[str, Any]:
-            return connected.caller.call(operation, lambda: function(connected.client), deadline)
+    def _call(self, operation: str, function: Call, deadline: Deadline) -> Mapping[str, Any]:
+        connected = self._connect()
+        client = connected.clients.service_catalog
+        return self._with_credentials(
+            connected, lambda: connected.caller.call(operation, lambda: function(client), deadline)
+        )
 
+    def _with_credentials(self, connected: _Connected, call: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Make one call; where AWS does not take the credentials any more, once more with what is found anew."""
+        credentials = connected.clients.credentials
         if (held := credentials.held) is not None:
             try:
                 return call()
@@ -104,56 +169,32 @@ class Source:
             raise
 
     def _connect(self) -> _Connected:
-        """Make the client on first use: a missing Region or profile then fails a poll, not the daemon."""
+        """Make the clients on first use: a missing Region or profile then fails a poll, not the daemon."""
         with self._lock:
             if self._connected is None:
                 try:
-                    self._connected = self._make_client()
+                    clients = connect(self._settings, self._observer, self._wire)
                 except Exception as error:  # botocore's own, and whatever a wrong setting leads to
                     raise _unusable(error) from error
+                events = clients.service_catalog.meta.events
+                for operation, check in _CHECKS.items():
+                    events.register(f"before-parse.service-catalog.{operation}", _before_parse(check))
+                caller = Caller(self._budget, self._observer, clients.attempts, self._wire.secrets.hide)
+                self._connected = _Connected(clients, caller)
             return self._connected
 
-    def _make_client(self) -> _Connected:
-        core = self._session()
-        credentials = KeptCredentials(self._session, self._observer)
-        core.register_component("credential_provider", credentials)
-        client = Session(botocore_session=core).client("servicecatalog")
-        client.meta.events.register(f"before-parse.service-catalog.{LIST_STACK_INSTANCES}", _check)
-        attempts = int(core.get_config_variable("max_attempts") or DEFAULT_ATTEMPTS)
-        caller = Caller(self._budget, self._observer, attempts, self._wire.secrets.hide)
-        return _Connected(client, caller, credentials)
 
-    def _session(self) -> botocore.session.Session:
-        """Return a new session, whose clients send over our wire, also those that get credentials."""
-        session = botocore.session.get_session()
-        if self._settings.region is not None:
-            session.set_config_variable("region", self._settings.region)
-        session.set_default_client_config(
-            Config(
-                # One attempt: the attempts are made in calls.py, where a wait ends with the deadline.
-                retries={"total_max_attempts": 1, "mode": "standard"},
-                connect_timeout=CONNECT_TIMEOUT,
-                read_timeout=READ_TIMEOUT,
-                user_agent_extra=f"stackset-monitor/{__version__}",
-            )
-        )
-        session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
-        self._wire.serve(session)
-        return session
+def _before_parse(check: Callable[[Any], object]) -> Callable[..., None]:
+    """Look at an answer before botocore does, which makes a success of what it cannot read."""
 
+    def look(response_dict: Mapping[str, Any], **_: Any) -> None:
+        if response_dict["status_code"] < _FIRST_ERROR_STATUS:
+            check(read_body(response_dict["body"]))
 
-@functools.cache
-def _loader(data_path: str | None) -> Loader:
-    """Read the descriptions of the APIs once for all sources: 9 MB and 0.1 s for each of them otherwise."""
-    return create_loader(data_path)
+    return look
 
 
 def _unusable(error: Exception) -> PollFailedError:
     if isinstance(error, BotoCoreError):
         return fault(error).error()
     return PollFailedError(Reason.OTHER, type(error).__name__, sentence(str(error)))
-
-
-def _check(response_dict: Mapping[str, Any], **_: Any) -> None:
-    if response_dict["status_code"] < _FIRST_ERROR_STATUS:
-        check_body(response_dict["body"])

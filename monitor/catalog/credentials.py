@@ -16,7 +16,7 @@ from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from monitor.catalog.aside import Aside, current_deadline, within
-from monitor.catalog.errors import Fault, NoCredentialsFoundError, fault
+from monitor.catalog.errors import Fault, NoCredentialsFoundError, RoleRefusedError, fault
 from monitor.catalog.redaction import sentence
 from monitor.catalog.wire import ApiObserver
 from monitor.fleet.failure import PollFailedError, Reason
@@ -25,6 +25,8 @@ from monitor.poller.deadline import Deadline
 if TYPE_CHECKING:
     from botocore.credentials import Credentials, ReadOnlyCredentials
     from botocore.session import Session
+
+    from monitor.catalog.roles import AssumedRole
 
 GET_CREDENTIALS = "GetCredentials"
 """The `operation` that failures count under, whatever it is that hands the credentials out."""
@@ -53,7 +55,7 @@ class KeptCredentials:
 
     def __init__(
         self,
-        session: "Callable[[], Session]",
+        session: "Callable[[], Session | AssumedRole]",
         observer: ApiObserver,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -113,6 +115,11 @@ class KeptCredentials:
                     raise NoCredentialsError  # noqa: TRY301 - handled like any other way in which there are none
                 frozen = (_as_found(found) if before is None else None) or found.get_frozen_credentials()
                 return frozen
+        except RoleRefusedError as error:
+            self._observer.failed(GET_CREDENTIALS, error.fault.code)
+            raise
+        except NoCredentialsFoundError:  # those that a role is assumed with; counted where they were looked for
+            raise
         except Exception as error:
             seen = _explained(error)
             self._observer.failed(GET_CREDENTIALS, seen.code)

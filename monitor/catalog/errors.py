@@ -75,6 +75,16 @@ class NoCredentialsFoundError(Exception):
         super().__init__(self.fault.message)
 
 
+class RoleRefusedError(NoCredentialsFoundError):
+    """The role cannot be assumed with the credentials that there are."""
+
+    def __init__(self, seen: Fault) -> None:
+        """Tell what STS said. Where it is the permission that is missing, that is the reason."""
+        super().__init__(seen)
+        reason = seen.reason if seen.reason is Reason.ACCESS_DENIED else Reason.CREDENTIALS
+        self.fault = replace(seen, reason=reason)
+
+
 def fault(error: Exception) -> Fault:
     """Classify what a boto3 call raised."""
     name = type(error).__name__

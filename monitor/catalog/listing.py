@@ -16,28 +16,60 @@ _STATUSES: dict[str, Status] = {status.value: status for status in Status if sta
 _GRAVITY = {Status.CURRENT: 0, Status.UNKNOWN: 1, Status.OUTDATED: 2, Status.INOPERABLE: 3}
 
 
-def check_body(body: bytes) -> None:
-    """Raise `PollFailedError` (incomplete) where the body of an answer is not that of a page.
+def read_body(body: bytes) -> Any:
+    """Return the JSON of an answer's body; raise `PollFailedError` (incomplete) where it is none.
 
     botocore gives a body that it cannot read (HTML, cut, empty) as a success without `StackInstances`
     and without a next token, and an object or a string in their place as an empty list. Taken at its word
     either would be an empty fleet.
     """
     try:
-        answer = json.loads(body.decode())
+        return json.loads(body.decode())
     except (ValueError, RecursionError) as error:
-        raise _incomplete("NotJSON", "the answer is not JSON") from error
+        raise incomplete("NotJSON", "the answer is not JSON") from error
+
+
+def check_page(answer: Any) -> None:
+    """Raise `PollFailedError` (incomplete) where the JSON of an answer is not a page of stack instances."""
     if not all(isinstance(item, Mapping | None) for item in checked(answer)["StackInstances"]):
-        raise _incomplete("NotAListing", "the list has something in it that is no stack instance")
+        raise incomplete("NotAListing", "the list has something in it that is no stack instance")
 
 
 def checked(answer: Any) -> Mapping[str, Any]:
     """Return the answer where it is a page; raise `PollFailedError` (incomplete) where it is not."""
     if not isinstance(answer, Mapping) or not isinstance(answer.get("StackInstances"), list):
-        raise _incomplete("NotAListing", "the answer has no list of stack instances")
-    if not isinstance(answer.get("NextPageToken") or "", str):
-        raise _incomplete("BadPageToken", "the page token is not a string")
+        raise incomplete("NotAListing", "the answer has no list of stack instances")
+    check_token(answer)
     return answer
+
+
+def check_token(answer: Mapping[str, Any]) -> None:
+    """Raise `PollFailedError` (incomplete) where the token of the next page is none."""
+    if not isinstance(answer.get("NextPageToken") or "", str):
+        raise incomplete("BadPageToken", "the page token is not a string")
+
+
+class PageTokens:
+    """The tokens that led to pages so far."""
+
+    def __init__(self) -> None:
+        """Begin at the first page, which needs none."""
+        self.pages = 0
+        self._tokens: set[str] = set()
+
+    def after(self, page: Mapping[str, Any]) -> str | None:
+        """Return the token of the page after a checked one, or None after the last.
+
+        Raise `PollFailedError` (incomplete) where the token leads back to a page that was there before.
+        """
+        self.pages += 1
+        token: str | None = page.get("NextPageToken")
+        if not token:
+            return None
+        if token in self._tokens:
+            raise incomplete("RepeatedPageToken", f"page {self.pages} leads back to a page that was read before")
+        self._tokens.add(token)
+        return token
 
 
 class Pages:
@@ -48,8 +80,7 @@ class Pages:
         self._statuses: dict[InstanceKey, Status] = {}
         self._anomalies: Counter[Anomaly] = Counter()
         self._unknown: set[str] = set()
-        self._tokens: set[str] = set()
-        self.count = 0
+        self._tokens = PageTokens()
 
     def __len__(self) -> int:
         """Return how many instances there are so far."""
@@ -62,14 +93,12 @@ class Pages:
         """
         for item in page["StackInstances"]:
             self._take(item)
-        self.count += 1
-        token: str | None = page.get("NextPageToken")
-        if not token:
-            return None
-        if token in self._tokens:
-            raise _incomplete("RepeatedPageToken", f"page {self.count} leads back to a page that was read before")
-        self._tokens.add(token)
-        return token
+        return self._tokens.after(page)
+
+    @property
+    def count(self) -> int:
+        """The pages so far."""
+        return self._tokens.pages
 
     def listing(self) -> Listing:
         """Return what all pages say together."""
@@ -101,5 +130,6 @@ def _is_name(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value) and value.isprintable()
 
 
-def _incomplete(code: str, message: str) -> PollFailedError:
+def incomplete(code: str, message: str) -> PollFailedError:
+    """Return the error for an answer that cannot be believed."""
     return PollFailedError(Reason.INCOMPLETE, code, message)

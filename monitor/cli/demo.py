@@ -12,6 +12,9 @@ from monitor.cli.failure import CommandError
 from monitor.cli.options import address, checked
 from monitor.cli.run import run_daemon, stop_on_signals
 
+NETWORK = "210987654321"
+"""The second account, whose products are found by discovery."""
+
 
 @click.command()
 @click.option(
@@ -40,7 +43,7 @@ def demo(listen: str) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]  # nothing of a real AWS must get in here
     os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL=aws.start())
-    story = Story(stack_sets())
+    story = Story(stack_sets(), stack_sets(NETWORK))
 
     def live() -> None:
         number = 0

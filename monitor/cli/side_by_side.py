@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
-from monitor.catalog.client import OPERATIONS, Source
+from monitor.catalog.client import Source, operations
 from monitor.configuration.settings import Settings, WatchedProduct
 from monitor.fleet.failure import PollFailedError
 from monitor.fleet.instances import Listing
@@ -31,7 +31,7 @@ def list_side_by_side(
     telemetry = Telemetry(version="", revision="")
     deadlines = Deadlines()
     sources = {
-        source.name: Source(source, telemetry.source(source.name, OPERATIONS), settings.poll.concurrency)
+        source.name: Source(source, telemetry.source(source.name, operations(source)), settings.poll.concurrency)
         for source in settings.sources
     }
     waiting = deque(enumerate(watched))

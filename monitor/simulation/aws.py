@@ -1,12 +1,13 @@
-"""moto taught what it lacks: ListStackInstancesForProvisionedProduct.
+"""moto taught what it lacks of Service Catalog, and what its STS lets pass.
 
-moto finds operations by their snake_case name on its backend and response classes, in `mock_aws` and in
-its server alike. What is missing there is set here; the day moto has it, `install` says so and fails.
+moto finds operations by their snake_case name on its response classes, in `mock_aws` and in its server alike.
+What is missing there is set here; the day moto has it, `install` says so and fails.
 """
 
-import base64
 import json
 import logging
+import re
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
@@ -16,21 +17,16 @@ from moto.servicecatalog.models import ServiceCatalogBackend, servicecatalog_bac
 from moto.servicecatalog.responses import ServiceCatalogResponse
 
 from monitor.simulation.exchange import Answer, Request
-from monitor.simulation.stack_sets import NotAStackSetError, NotThereError, StackSets
+from monitor.simulation.operations import OPERATIONS, perform
+from monitor.simulation.roles import guard_roles
+from monitor.simulation.stack_sets import ACCOUNT, REGION, StackSets
 
-LARGEST_PAGE = 20
-ACCOUNT = "123456789012"
-"""The account that moto puts callers in who did not assume a role."""
-REGION = "eu-west-1"
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "simulated",
     "AWS_SECRET_ACCESS_KEY": "simulated",
     "AWS_DEFAULT_REGION": REGION,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-
-OPERATION = "ListStackInstancesForProvisionedProduct"
-_OPERATION = "list_stack_instances_for_provisioned_product"
 
 
 def stack_sets(account: str = ACCOUNT, region: str = REGION) -> StackSets:
@@ -44,17 +40,16 @@ def forget() -> None:
 
 
 def install() -> None:
-    """Set the missing operations; doing it twice does no harm. Raise `RuntimeError` where moto has them itself."""
-    for owner, function in (
-        (ServiceCatalogBackend, _backend_operation),
-        (ServiceCatalogResponse, _response_operation),
-    ):
-        present = getattr(owner, _OPERATION, None)
-        if present is None:
-            setattr(owner, _OPERATION, function)
-        elif present is not function:
-            message = f"moto has {_OPERATION} by itself now: take the simulation's own one out"
+    """Set what is missing; doing it twice does no harm. Raise `RuntimeError` where moto has it by itself."""
+    for operation in OPERATIONS:
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+        present = getattr(ServiceCatalogResponse, name, None)
+        if hasattr(ServiceCatalogBackend, name) or (present and not hasattr(present, "simulated")):
+            message = f"moto has {operation} by itself now: take the simulation's own one out"
             raise RuntimeError(message)
+        if present is None:
+            setattr(ServiceCatalogResponse, name, _method(operation))
+    guard_roles()
 
 
 class SimulatedAws:
@@ -80,48 +75,25 @@ class SimulatedAws:
 def answer(request: Request) -> Answer:
     """Answer in this process, without moto's server: an upstream for a server that misbehaves, and a quick one."""
     install()
-    if request.operation != OPERATION:
+    if request.operation not in OPERATIONS:
         return Answer(400, json.dumps({"__type": "UnknownOperationException"}).encode())
     try:
-        members = _list(servicecatalog_backends[ACCOUNT][request.region or REGION], json.loads(request.body))
+        members = perform(request.operation, stack_sets(region=request.region or REGION), json.loads(request.body))
     except JsonRESTError as error:
         return Answer(400, json.dumps({"__type": error.error_type, "Message": error.message}).encode())
-    return Answer(body=json.dumps({name: value for name, value in members.items() if value is not None}).encode())
+    return Answer(body=json.dumps(members).encode())
 
 
 def _of(backend: ServiceCatalogBackend) -> StackSets:
     """Return the state beside moto's own; made when it is asked for, since moto's reset empties `__dict__`."""
-    found: StackSets = backend.__dict__.setdefault("stack_sets", StackSets())
+    made = StackSets(backend.account_id, backend.region_name)
+    found: StackSets = backend.__dict__.setdefault("stack_sets", made)
     return found
 
 
-def _backend_operation(
-    self: ServiceCatalogBackend, product_id: str, token: str | None, size: int
-) -> tuple[list[dict[str, str]], str | None]:
-    mine = _of(self)
-    if mine.throttled:
-        raise JsonRESTError("ThrottlingException", "Rate exceeded")
-    if not 0 <= size <= LARGEST_PAGE:
-        raise JsonRESTError("InvalidParametersException", f"PageSize must be at most {LARGEST_PAGE}")
-    try:
-        after = None if token is None else base64.urlsafe_b64decode(token).decode()
-        items, following = mine.page(product_id, after, size or LARGEST_PAGE)
-    except NotThereError as error:
-        raise JsonRESTError("ResourceNotFoundException", f"Provisioned product {product_id} not found.") from error
-    except NotAStackSetError as error:
-        message = f"Provisioned product {product_id} is not of type CFN_STACKSET."
-        raise JsonRESTError("InvalidParametersException", message) from error
-    except ValueError as error:
-        raise JsonRESTError("InvalidParametersException", "The page token is not valid.") from error
-    return items, None if following is None else base64.urlsafe_b64encode(following.encode()).decode()
+def _method(operation: str) -> Callable[[Any], ActionResult]:
+    def method(self: ServiceCatalogResponse) -> ActionResult:
+        return ActionResult(perform(operation, _of(self.servicecatalog_backend), json.loads(self.body)))
 
-
-def _response_operation(self: ServiceCatalogResponse) -> ActionResult:
-    return ActionResult(_list(self.servicecatalog_backend, json.loads(self.body)))
-
-
-def _list(backend: ServiceCatalogBackend, parameters: dict[str, Any]) -> dict[str, Any]:
-    items, token = getattr(backend, _OPERATION)(
-        parameters["ProvisionedProductId"], parameters.get("PageToken"), int(parameters.get("PageSize", LARGEST_PAGE))
-    )
-    return {"StackInstances": items, "NextPageToken": token}
+    method.simulated = True  # type: ignore[attr-defined] # what tells it from one of moto's own
+    return method

@@ -1,10 +1,15 @@
 """The stack instances of a simulated account and Region, and every change that was ever made to them."""
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 Key = tuple[str, str]
+
+ACCOUNT = "123456789012"
+"""The account that moto puts callers in who did not assume a role."""
+REGION = "eu-west-1"
 
 
 class NotThereError(Exception):
@@ -27,28 +32,81 @@ class Made:
 
 
 @dataclass(slots=True)
-class _Product:
+class Described:
+    """A provisioned product beside its stack instances."""
+
     name: str
-    instances: dict[Key, str] = field(default_factory=dict)
     stack_set: bool = True
+    status: str = "AVAILABLE"
+    product_id: str = "prod-simulated0001"
+    provisioning_artifact_id: str = "pa-simulated00001"
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Product:
+    described: Described
+    instances: dict[Key, str] = field(default_factory=dict)
 
 
 class StackSets:
     """Provisioned products of one account and Region. Safe to use from many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: str = ACCOUNT, region: str = REGION) -> None:
         """Begin without products."""
+        self.account = account
+        self.region = region
         self._lock = threading.Lock()
         self._products: dict[str, _Product] = {}
         self.made: list[Made] = []
         """Every change to an instance, in order."""
+        self.calls: Counter[str] = Counter()
+        """The calls so far, by operation."""
         self.throttled = False
         """True: every call is refused with a ThrottlingException."""
+        self.denied: set[str] = set()
+        """Operations that callers have no permission for."""
 
-    def add_product(self, product_id: str, name: str, *, stack_set: bool = True) -> None:
+    def count(self, operation: str) -> None:
+        """Note a call."""
+        with self._lock:
+            self.calls[operation] += 1
+
+    def add_product(
+        self,
+        product_id: str,
+        name: str,
+        *,
+        stack_set: bool = True,
+        tags: Mapping[str, str] | None = None,
+        status: str = "AVAILABLE",
+    ) -> None:
         """Add a provisioned product without stack instances."""
         with self._lock:
-            self._products[product_id] = _Product(name, stack_set=stack_set)
+            self._products[product_id] = _Product(Described(name, stack_set, status, tags=dict(tags or {})))
+
+    def set_status(self, product_id: str, status: str) -> None:
+        """Give a provisioned product itself a status."""
+        with self._lock:
+            self._products[product_id].described.status = status
+
+    def update(self, product_id: str, provisioning_artifact_id: str) -> None:
+        """Bring a provisioned product to another version of its product."""
+        with self._lock:
+            self._products[product_id].described.provisioning_artifact_id = provisioning_artifact_id
+
+    def described(self, product_id: str) -> Described:
+        """Return what there is to say of a product; raises `NotThereError`."""
+        with self._lock:
+            product = self._products.get(product_id)
+            if product is None:
+                raise NotThereError
+            return replace(product.described)
+
+    def product_ids(self) -> Sequence[str]:
+        """Return the ids of all products, sorted."""
+        with self._lock:
+            return sorted(self._products)
 
     def remove_product(self, product_id: str) -> None:
         """Terminate a provisioned product."""
@@ -82,7 +140,7 @@ class StackSets:
             product = self._products.get(product_id)
             if product is None:
                 raise NotThereError
-            if not product.stack_set:
+            if not product.described.stack_set:
                 raise NotAStackSetError
             # The token names the last instance of the page before: what joins or leaves meanwhile moves nothing.
             last = tuple(after.split("/")) if after else ("", "")

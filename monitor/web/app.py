@@ -9,14 +9,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.web.delivery import DELIVERY, Deliver
 from monitor.web.limits import Limits
 from monitor.web.negotiation import OPENMETRICS, TEXT, wants_gzip, wants_openmetrics
 from monitor.web.page import page
 
+METRICS = "/metrics"
 PROBES = ("/livez", "/readyz")
+METHODS = ("GET", "HEAD")
 CHUNK_BYTES = 1 << 17
 """Pieces are joined to at least this size before they are sent: few calls, and little memory for each client,
 since a client that takes nothing holds two of them."""
@@ -103,7 +105,7 @@ class Metrics:
         await send({"type": "http.response.body", "body": b""})
 
 
-def application(board: Board, health: Health, *, version: str, scrapes: int = Limits().scrapes) -> Starlette:
+def application(board: Board, health: Health, *, version: str, scrapes: int = Limits().scrapes) -> ASGIApp:
     """Return the whole site: anything else is a 404, other methods are a 405; too many scrapes at once are a 503."""
 
     def probe(good: Callable[[], bool], bad: str) -> Callable[[Request], Response]:
@@ -121,9 +123,10 @@ def application(board: Board, health: Health, *, version: str, scrapes: int = Li
 
         return call
 
+    metrics = Metrics(board, scrapes)
     app = Starlette(
         routes=[
-            Route("/metrics", Metrics(board, scrapes), methods=["GET", "HEAD"]),
+            Route(METRICS, metrics, methods=METHODS),
             Route("/livez", wrapped(probe(health.alive, "the scheduler does not tick"))),
             Route("/readyz", wrapped(probe(health.ready, "some products were not polled yet"))),
             Route("/", front),
@@ -131,7 +134,14 @@ def application(board: Board, health: Health, *, version: str, scrapes: int = Li
         exception_handlers={HTTPException: _plain},
     )
     app.router.redirect_slashes = False  # /metrics/ is anything else
-    return app
+
+    async def site(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == METRICS and scope["method"] in METHODS:  # past the routing: it takes longer than a scrape
+            await metrics(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return site
 
 
 async def _plain(_: Request, error: Exception) -> Response:

@@ -16,9 +16,12 @@ from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from monitor.web.app import METRICS
+from monitor.web.aside import Crew
 from monitor.web.connections import Connections, Phase
 from monitor.web.delivery import DELIVERY, deliver
 from monitor.web.limits import Limits
+from monitor.web.repeat import LONGEST, Remembered, Repeat
 from monitor.web.tls import Certificate
 
 
@@ -43,17 +46,24 @@ class Connection(H11Protocol):
         limits: Limits,
         register: Connections,
         welcome: Callable[[Certificate], bool],
+        crew: Crew,
     ) -> None:
-        """Serve on a socket that was just accepted; `welcome` judges the certificate of a client that has one."""
+        """Serve on a socket that was just accepted; `welcome` judges the certificate of a client that has one.
+
+        `crew` sends large bodies.
+        """
         super().__init__(config, state, {}, asyncio.get_running_loop())
         self._socket = sock
         self._limits = limits
         self._register = register
         self._welcome = welcome
+        self._crew = crew
         self._wire: asyncio.Transport | None = None
         self._phase = Phase.WAITING
         self._deadline: asyncio.TimerHandle | None = None
         self._delivering = False
+        self._repeating = False
+        self._remembered: Remembered | None = None
         self._site = self.app
         self.app = self._offer
 
@@ -72,11 +82,18 @@ class Connection(H11Protocol):
         """Take what the client sent."""
         if self.transport.is_closing():
             return
+        fresh = self._between_requests()
+        if fresh and self._remembered is not None and data == self._remembered.data:
+            self._repeat(self._remembered)
+            return
         super().data_received(data)
         if self.transport.is_closing():
             self._enter(Phase.CLOSING)
-        elif self._answering() and self._phase is not Phase.ANSWERED:
-            self._enter(Phase.ANSWERED)
+        elif self._answering():
+            if self._phase is not Phase.ANSWERED:
+                self._enter(Phase.ANSWERED)
+            if fresh:
+                self._remember(data)
         elif self._phase is Phase.RESTING:
             self._enter(Phase.WAITING)
 
@@ -123,16 +140,50 @@ class Connection(H11Protocol):
         """Whether there is somebody to talk to: not before the TLS handshake."""
         return self._wire is not None
 
+    def _between_requests(self) -> bool:
+        """Say whether the next byte begins a request, and nothing is being answered."""
+        idle = self.conn.our_state is h11.IDLE and self.conn.their_state is h11.IDLE
+        return idle and not self._repeating and not self.conn.trailing_data[0]
+
+    def _remember(self, data: bytes) -> None:
+        """Keep a scrape that came as a whole and with nothing behind it, and after which there may be another."""
+        whole = self.conn.their_state is h11.DONE and not self.conn.trailing_data[0] and len(data) <= LONGEST
+        if whole and self.scope["method"] == "GET" and self.scope["path"] == METRICS:
+            self._remembered = Remembered(data, {**self.scope})
+
+    def _repeat(self, request: Remembered) -> None:
+        """Answer a request that is the same as one before."""
+        self._repeating = True
+        self._unset_keepalive_if_required()
+        self.flow.pause_reading()  # the next one waits in the kernel
+        self._enter(Phase.ANSWERED)
+        plain = self.transport.get_extra_info("ssl_object") is None
+        headers = self.server_state.default_headers
+        answer = Repeat(self.transport, self.flow, self._push if plain else None, headers)
+        task = self.loop.create_task(answer.run(self._site, request.scope, self._repeated))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def _repeated(self) -> None:
+        self._repeating = False
+        self.on_response_complete()
+
     async def deliver(self, pieces: Iterator[bytes], length: int) -> None:
         """Send pieces of so many bytes as the body of the response that was started. Not under TLS."""
+        if self.transport.is_closing():
+            return
+        self.conn.send_with_data_passthrough(h11.Data(data=_Counted(length)))  # type: ignore[arg-type] # as h11 says
+        await self._push(pieces)
+
+    async def _push(self, pieces: Iterator[bytes]) -> None:
+        """Send pieces past the event loop."""
         if self.flow.write_paused:
             await self.flow.drain()
         if self.transport.is_closing():
             return
-        self.conn.send_with_data_passthrough(h11.Data(data=_Counted(length)))  # type: ignore[arg-type] # as h11 says
         self._delivering = True
         try:
-            await deliver(self._socket, pieces, self._limits.response)
+            await deliver(self._socket, pieces, self._limits.response, self._crew)
         except OSError:  # the client has gone, or takes nothing
             self.abort()
         finally:
@@ -152,7 +203,7 @@ class Connection(H11Protocol):
 
     def _answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn's types do not say that there may be none
-        return cycle is not None and not cycle.response_complete
+        return self._repeating or (cycle is not None and not cycle.response_complete)
 
     def _enter(self, phase: Phase) -> None:
         """Begin a phase, and its deadline."""

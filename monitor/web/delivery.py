@@ -9,7 +9,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 
-from monitor.web.aside import aside
+from monitor.web.aside import Crew
 
 DELIVERY = "stackset_monitor.delivery"
 """The ASGI extension under which a connection offers this to the application."""
@@ -23,7 +23,7 @@ AT_ONCE_BYTES = 2 << 20
 """The event loop gives the kernel at most this much by itself, or a client who reads quickly would have it alone."""
 
 
-async def deliver(wire: socket.socket, pieces: Iterator[bytes], seconds: float) -> None:
+async def deliver(wire: socket.socket, pieces: Iterator[bytes], seconds: float, crew: Crew) -> None:
     """Send everything; no wait for the client may be longer than `seconds`. Raises `OSError`.
 
     Another thread ends it by shutting the socket down.
@@ -38,7 +38,7 @@ async def deliver(wire: socket.socket, pieces: Iterator[bytes], seconds: float) 
         out.close()
         return
     out.settimeout(seconds)
-    await aside(lambda: _to_the_end(out, rest, pieces), "web-delivery")
+    await crew.do(lambda: _to_the_end(out, rest, pieces))
 
 
 def _at_once(out: socket.socket, pieces: Iterator[bytes]) -> list[bytes] | None:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from monitor.web.access import Access
-from monitor.web.aside import aside
+from monitor.web.aside import Crew, aside
 from monitor.web.connection import Connection
 from monitor.web.connections import Connections
 from monitor.web.guard import Guard
@@ -99,12 +99,15 @@ class Server:
         self._config.load()
         # A line for each stranger who sends no HTTP would help nobody but him.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        crew = Crew(self._limits.scrapes, "web-delivery")
         listener = Listener(
             self._socket,
             self._access,
             self._limits,
             self._register,
-            lambda accepted, welcome: Connection(self._config, state, accepted, self._limits, self._register, welcome),
+            lambda accepted, welcome: Connection(
+                self._config, state, accepted, self._limits, self._register, welcome, crew
+            ),
         )
         tasks = [asyncio.create_task(listener.run()), asyncio.create_task(self._renew())]
         try:

@@ -212,7 +212,7 @@ def test_polling_goes_on_while_what_hands_out_credentials_hangs(
     """A silent STS costs a poll with good credentials no time."""
     tokens.lifetime = 300.0
     assert poll(source) == 1
-    source._connect().credentials._next_try = time.monotonic()
+    source._connect().clients.credentials._next_try = time.monotonic()
     faulty.plan(Plan(faults.SILENCE, operation=way, times=None))
     begun = time.monotonic()
     assert [poll(source) for _ in range(3)] == [1] * 3

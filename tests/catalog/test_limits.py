@@ -6,11 +6,13 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 
 from monitor.catalog.budget import Budget
 from monitor.catalog.calls import Caller
 from monitor.catalog.client import LIST_STACK_INSTANCES, Source, _Connected
+from monitor.catalog.clients import Clients
 from monitor.catalog.connections import LARGEST_ANSWER
 from monitor.catalog.credentials import KeptCredentials
 from monitor.fleet.failure import PollFailedError, Reason
@@ -112,7 +114,9 @@ def big_source(observer: Observer, calls_per_second: float) -> Source:
     """Return a source with one big product."""
     source = Source(source_settings(), observer, 1)
     caller = Caller(Budget(calls_per_second), observer, 1, str)
-    source._connected = _Connected(FakeClient(100_000), caller, KeptCredentials(source._session, observer))
+    credentials = KeptCredentials(botocore.session.get_session, observer)
+    clients = Clients(FakeClient(100_000), None, credentials, attempts=1)
+    source._connected = _Connected(clients, caller)
     return source
 
 

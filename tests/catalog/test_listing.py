@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.catalog.listing import MOST_UNKNOWN_STATUSES, Pages, check_body, checked
+from monitor.catalog.listing import MOST_UNKNOWN_STATUSES, Pages, check_page, checked, read_body
 from monitor.fleet.failure import PollFailedError, Reason
 from monitor.fleet.instances import Anomaly, Listing, Status
 from tests.making import EU, ONE, TWO, US
@@ -147,7 +147,7 @@ def test_an_item_that_names_no_instance_is_left_out_and_counted(wrong: object) -
 def test_a_body_that_is_no_page_is_refused(body: bytes, code: str) -> None:
     """Before botocore makes an empty fleet of it."""
     with pytest.raises(PollFailedError) as caught:
-        check_body(body)
+        check_page(read_body(body))
     assert (caught.value.reason, caught.value.error_code) == (Reason.INCOMPLETE, code)
 
 
@@ -162,7 +162,7 @@ def test_a_body_that_is_no_page_is_refused(body: bytes, code: str) -> None:
 )
 def test_a_body_that_is_a_page_is_let_through(body: bytes) -> None:
     """Members of the future included."""
-    check_body(body)
+    check_page(read_body(body))
 
 
 json_values = st.recursive(
@@ -217,7 +217,7 @@ def test_whatever_comes_is_a_listing_or_a_failed_poll(answers: list[Any]) -> Non
 @given(st.binary(max_size=200) | pages.map(lambda page: json.dumps(page).encode()))
 def test_whatever_body_comes_is_a_page_or_a_failed_poll(body: bytes) -> None:
     """Bytes that are nothing, and JSON of any shape."""
-    seen = reason(lambda: check_body(body))
+    seen = reason(lambda: check_page(read_body(body)))
     assert seen in {None, Reason.INCOMPLETE}
     if seen is None:
         Pages().add(json.loads(body))

@@ -174,5 +174,8 @@ def test_requests_go_past_a_proxy_that_is_not_for_them(
 
 def test_sources_share_the_descriptions_of_the_apis(faulty: FaultyAws, observer: Observer) -> None:
     """Nine megabytes each otherwise."""
-    loaders = {id(Source(source_settings(name), observer, 1)._session().get_component("data_loader")) for name in "abc"}
-    assert len(loaders) == 1
+    descriptions = {
+        id(Source(source_settings(name), observer, 1)._connect().clients.service_catalog.meta.service_model.metadata)
+        for name in "abc"
+    }
+    assert len(descriptions) == 1

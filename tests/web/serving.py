@@ -31,6 +31,10 @@ class FakeBoard:
 
     def __init__(self, text: bytes = TEXT) -> None:
         """Pack the text in pieces of some hundred kilobytes, as the real board has them."""
+        self.show(text)
+
+    def show(self, text: bytes) -> None:
+        """Show another text from now on."""
         size = 200_000
         self.text = text
         self._pieces = [piece(text[at : at + size]) for at in range(0, len(text), size)]

@@ -169,7 +169,10 @@ def test_a_client_that_fails_gives_its_place_back() -> None:
     async def receive() -> Message:
         raise AssertionError
 
+    async def scrape() -> None:
+        await app({"type": "http", "method": "GET", "path": "/metrics", "headers": []}, receive, send)
+
     for _ in range(2):
         with pytest.raises(ConnectionResetError):
-            asyncio.run(app({"type": "http", "method": "GET", "path": "/metrics", "headers": []}, receive, send))
+            asyncio.run(scrape())
     assert ask(app).status == 200

@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
+from monitor.web.aside import Crew
 from monitor.web.connection import Connection
 from monitor.web.connections import Connections
 from monitor.web.limits import Limits
@@ -59,7 +60,7 @@ def with_connection(test: Callable[[Connection, Stuck], Coroutine[Any, Any, None
         config = uvicorn.Config(nothing, log_config=None, timeout_keep_alive=limits.keep_alive)  # type: ignore[arg-type]
         config.load()
         with socket.socket() as sock:
-            connection = Connection(config, ServerState(), sock, limits, register, lambda _: True)
+            connection = Connection(config, ServerState(), sock, limits, register, lambda _: True, Crew(1, "crew"))
             assert register.admit(connection)
             connection.connection_made(transport)
             await asyncio.wait_for(test(connection, transport), 10)

@@ -9,10 +9,11 @@ from contextlib import closing
 
 import pytest
 
-from monitor.web import delivery
+from monitor.web.aside import Crew
+from monitor.web.connections import Phase
 from monitor.web.delivery import deliver
 from monitor.web.limits import Limits
-from tests.web.serving import WAIT, FakeBoard, eventually, lines, read_all, served
+from tests.web.serving import WAIT, FakeBoard, Served, eventually, lines, read_all, served
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def sent(ours: socket.socket, theirs: socket.socket, pieces: list[bytes]) -> byt
 
     client = threading.Thread(target=take)
     client.start()
-    asyncio.run(deliver(ours, iter(pieces), WAIT))
+    asyncio.run(deliver(ours, iter(pieces), WAIT, Crew(1, "crew")))
     client.join(WAIT)
     return bytes(taken)
 
@@ -61,14 +62,14 @@ def test_what_the_kernel_takes_at_once_needs_no_thread(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A small body is sent where it is: a thread would cost more than the sending."""
-    monkeypatch.setattr(delivery, "aside", None)
+    monkeypatch.setattr(Crew, "do", None)
     assert sent(*pair, [b"a" * 1000, b"b" * 1000]) == b"a" * 1000 + b"b" * 1000
 
 
 def test_a_client_that_takes_nothing_has_its_time(pair: tuple[socket.socket, socket.socket]) -> None:
     """A wait for the client ends with the time it has."""
     with pytest.raises(TimeoutError):
-        asyncio.run(deliver(pair[0], iter([b"a" * 10_000_000]), 0.05))
+        asyncio.run(deliver(pair[0], iter([b"a" * 10_000_000]), 0.05, Crew(1, "crew")))
 
 
 def test_a_shutdown_ends_it(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -82,35 +83,35 @@ def test_a_shutdown_ends_it(pair: tuple[socket.socket, socket.socket]) -> None:
     other = threading.Thread(target=shut)
     other.start()
     with pytest.raises(OSError, match=r"Broken pipe|reset"):
-        asyncio.run(deliver(ours, iter([b"a" * 10_000_000]), WAIT))
+        asyncio.run(deliver(ours, iter([b"a" * 10_000_000]), WAIT, Crew(1, "crew")))
     other.join()
 
 
-def deliveries() -> list[threading.Thread]:
-    """Return the threads that are sending."""
-    return [thread for thread in threading.enumerate() if thread.name == "web-delivery"]
+def under_way(site: Served) -> int:
+    """Return how many connections are being answered."""
+    return len(site.server._register._phases[Phase.ANSWERED])
 
 
 def test_a_client_that_leaves_amid_a_delivery_leaves_nothing_behind() -> None:
     """Neither its thread nor its connection is there any more, and the next client is served."""
-    with served(board=FakeBoard(lines(400_000)), small_buffers=True) as site:
+    with served(board=FakeBoard(lines(60_000)), small_buffers=True) as site:
         with closing(site.connect()) as client:
             client.sendall(b"GET /metrics HTTP/1.1\r\nHost: monitor\r\n\r\n")
             client.recv(100)
-            assert eventually(lambda: bool(deliveries()))
-        assert eventually(lambda: not deliveries() and site.connections() == 0)
+            assert under_way(site) == 1
+        assert eventually(lambda: site.connections() == 0)
         assert site.ask().body == site.board.text
 
 
 def test_the_deadline_of_a_response_ends_a_delivery() -> None:
     """A client that takes a little now and then is cut off when its time is over."""
     with (
-        served(Limits(response=0.2), FakeBoard(lines(400_000)), small_buffers=True) as site,
+        served(Limits(response=0.2), FakeBoard(lines(60_000)), small_buffers=True) as site,
         closing(site.connect()) as client,
     ):
         client.sendall(b"GET /metrics HTTP/1.1\r\nHost: monitor\r\n\r\n")
         client.recv(100)
-        assert eventually(lambda: not deliveries() and site.connections() == 0)
+        assert eventually(lambda: site.connections() == 0)
         assert len(read_all(client)) < len(site.board.text)
 
 

@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from monitor import __version__
-from monitor.catalog.client import Source, operations
 from monitor.configuration.load import ConfigurationError
 from monitor.configuration.settings import LogLevel, Settings, SourceSettings
 from monitor.exposition.board import Board
@@ -27,6 +27,9 @@ from monitor.telemetry.registry import Telemetry
 from monitor.web.access import Access
 from monitor.web.app import application
 from monitor.web.server import Server
+
+if TYPE_CHECKING:
+    from monitor.catalog.client import Source
 
 TICK_SECONDS = 0.5
 """How often the supervisor looks: a deadline ends a poll at most this late."""
@@ -52,7 +55,7 @@ class Daemon:
         self._deadlines = Deadlines()
         self._board = Board(settings.series, self._telemetry.render, self._telemetry.state_failed)
         self._outbox = Outbox(self._state, log.writer, _line(log), self._state_failed)
-        self._sources = {source.name: self._source(source, settings.poll.concurrency) for source in settings.sources}
+        self._sources: dict[str, Source] = {}
         self._poller = Poller(
             self._sources,
             self._state,
@@ -92,8 +95,12 @@ class Daemon:
         finally:
             self._stop()
 
-    def _source(self, settings: SourceSettings, connections: int) -> Source:
-        return Source(settings, self._telemetry.source(settings.name, operations(settings)), connections)
+    def _open_source(self, source: SourceSettings) -> None:
+        # boto3 takes a third of a second to import: meanwhile the gauges are served again.
+        from monitor.catalog.client import Source, operations  # noqa: PLC0415
+
+        observer = self._telemetry.source(source.name, operations(source))
+        self._sources[source.name] = Source(source, observer, self._settings.poll.concurrency)
 
     def _start(self, stop: threading.Event) -> None:
         for watched in self._settings.products:
@@ -111,6 +118,8 @@ class Daemon:
             products=len(self._products),
             sources=len(self._settings.sources),
         )
+        for source in self._settings.sources:
+            self._open_source(source)
         self._outbox.start()
         self._timetable.start()
         for watched in self._settings.products:

@@ -15,15 +15,49 @@ from monitor.configuration.model import PollPart
 DEFAULT_SOURCE = "default"
 """The name of the source that there is where the file has none."""
 _DEFAULTS = PollPart()
+_COMMERCIAL = {"af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"}
+"""What the Regions of the partition aws begin with."""
 
 
 def contradictions(document: Document) -> Iterator[Problem]:
     """Find them all."""
     if isinstance(document.value, dict):
+        yield from _nothing_to_watch(document)
         yield from _times(document)
+        yield from _roles(document)
         yield from _twice(document, "sources", "name")
         yield from _twice(document, "products", "id")
         yield from _sources_of_products(document)
+
+
+def _nothing_to_watch(document: Document) -> Iterator[Problem]:
+    if _discovers(document.value) or _given(document.value, "products"):
+        return
+    there = "products" in document.value
+    what = "at least one is required" if there else "is required"
+    if not there or document.value["products"] == []:
+        yield document.problem(f"{what}, unless a source has `discover`", "products")
+
+
+def _roles(document: Document) -> Iterator[Problem]:
+    for place, item in enumerate(_items(document.value, "sources")):
+        role_arn, region = item.get("role_arn"), item.get("region")
+        if item.get("external_id") is not None and role_arn is None:
+            message = "is only sent where a role is assumed: `role_arn` is missing"
+            yield document.problem(message, "sources", place, "external_id")
+        if isinstance(role_arn, str) and isinstance(region, str) and role_arn.startswith("arn:aws"):
+            partition, expected = role_arn.split(":")[1], _partition(region)
+            if expected and partition != expected:
+                message = f"a role of the partition {partition} has no rights in {region}, which is in {expected}"
+                yield document.problem(message, "sources", place, "role_arn")
+
+
+def _partition(region: str) -> str | None:
+    """Return the partition of a Region; None for those of which nothing is known here."""
+    for beginning, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
+        if region.startswith(beginning):
+            return partition
+    return "aws" if region.split("-", maxsplit=1)[0] in _COMMERCIAL else None
 
 
 def _times(document: Document) -> Iterator[Problem]:
@@ -41,7 +75,7 @@ def _times(document: Document) -> Iterator[Problem]:
     intervals: dict[Path, float | None] = {
         ("products", place, "interval"): _seconds(item, "interval", None) for place, item in enumerate(products)
     }
-    if not all("interval" in item for item in products):
+    if _discovers(document.value) or not all("interval" in item for item in products):
         intervals["poll", "interval"] = interval
     for path, seconds in intervals.items():
         if seconds and stale_after and seconds >= stale_after:
@@ -84,6 +118,15 @@ def _one_of(names: Sequence[str]) -> str:
     shown = [repr(shortened(name)) for name in dict.fromkeys(names)]
     most = 8
     return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
+
+
+def _discovers(value: Mapping[str, Any]) -> bool:
+    return any(_given(item, "discover") for item in _items(value, "sources"))
+
+
+def _given(value: Mapping[str, Any], key: str) -> bool:
+    """Say whether there is something; what is of a wrong kind counts, since that is said already."""
+    return value.get(key) not in (None, [])
 
 
 def _items(value: Mapping[str, Any], part: str) -> Sequence[Mapping[str, Any]]:

@@ -22,6 +22,7 @@ SENTENCES = {
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters, not {length}",
     "list_type": "must be a list, of lines that begin with `- `, not {shown}",
+    "dict_type": "must be a mapping of keys, not {shown}",
     "string_type": "must be text, not {shown}",
     "path_type": "must be the path of a file, not {shown}",
     "bool_type": "must be true or false, not {shown}",
@@ -34,6 +35,8 @@ SENTENCES = {
     "enum": "must be {expected}, not {shown}",
 }
 """What is said for each type of pydantic's errors that the model can have."""
+HIDDEN = "external_id"
+"""A key whose value is never shown."""
 _EMPTY_KEY = "is empty: write a value, or leave the key out"
 _EMPTY_ITEM = "is empty: write an item, or take the `-` out"
 
@@ -45,7 +48,7 @@ def schema_problems(
     parts = dict(_parts(model, ""))
     unread = {problem.path for problem in document.problems}
     for detail in error.errors(include_url=False):
-        path = tuple(detail["loc"])
+        path = tuple(part for part in detail["loc"] if part != "[key]")  # pydantic's mark for a key of a mapping
         if detail["input"] is None and detail["type"] != "extra_forbidden" and dotted(path) in unread:
             continue  # it is not empty, it could not be read, and that is said already
         yield document.problem(_explained(detail, path, document, parts), *path)
@@ -78,6 +81,8 @@ def _plain(part: Any) -> Any:
 
 def _shown(value: Any, path: Path, document: Document) -> str:
     """Show a value as it is written, and what YAML makes of it where that is something else."""
+    if HIDDEN in path:
+        return "what stands here"
     match value:
         case dict():
             return "a mapping"
@@ -114,7 +119,8 @@ def _shape(path: Path, model: type[BaseModel] | None) -> str:
     required = [name for name, field in model.model_fields.items() if field.is_required()] if model else []
     keys = f"that has the key `{'`, `'.join(required)}`" if required else "of keys"
     if not path:
-        return f"the file must be a mapping {keys}"
+        wanted = "that has the key `products`, or `sources`" if model is ConfigurationFile else keys
+        return f"the file must be a mapping {wanted}"
     return f"must be an id, or a mapping {keys}" if model is ProductPart else f"must be a mapping {keys}"
 
 

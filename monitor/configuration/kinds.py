@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from monitor.configuration import address, duration
 
 _REGION = "^[a-z]{2,}(-[a-z0-9]+)+$"
+_ROLE_ARN = r"^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}$"
+_EXTERNAL_ID = r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$"
 _PRODUCT_ID = "^[A-Za-z0-9_-]{1,100}$"
 
 
@@ -59,6 +61,20 @@ Region = Annotated[
     _matching(_REGION, "the name of an AWS Region, as eu-west-1"),
     WithJsonSchema({"type": "string", "pattern": _REGION, "examples": ["eu-west-1"]}),
 ]
+RoleArn = Annotated[
+    str,
+    _matching(_ROLE_ARN, "the ARN of an IAM role, as arn:aws:iam::111122223333:role/stackset-monitor"),
+    WithJsonSchema(
+        {"type": "string", "pattern": _ROLE_ARN, "examples": ["arn:aws:iam::111122223333:role/stackset-monitor"]}
+    ),
+]
+ExternalId = Annotated[
+    str,
+    _matching(_EXTERNAL_ID, "an external id: 2 to 1224 letters, digits and characters of _+=,.@:/-"),
+    WithJsonSchema({"type": "string", "pattern": _EXTERNAL_ID}),
+]
+Tag = Annotated[str, Field(min_length=1, max_length=128)]
+TagValue = Annotated[str, Field(max_length=256)]
 ProductId = Annotated[
     str,
     _matching(

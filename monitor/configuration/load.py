@@ -8,8 +8,9 @@ from pydantic import ValidationError
 from monitor.configuration.contradictions import DEFAULT_SOURCE, contradictions
 from monitor.configuration.document import Problem, read_document
 from monitor.configuration.explain import schema_problems
-from monitor.configuration.model import ConfigurationFile, PollPart, ProductPart, SourcePart
+from monitor.configuration.model import ConfigurationFile, DiscoverPart, PollPart, ProductPart, SourcePart
 from monitor.configuration.settings import (
+    DiscoverSettings,
     PollSettings,
     SeriesOptions,
     Settings,
@@ -72,8 +73,11 @@ def parse_settings(text: bytes, path: Path) -> Settings:
 def _settings(model: ConfigurationFile, folder: Path) -> Settings:
     sources = tuple(map(_source, model.sources or [SourcePart(name=DEFAULT_SOURCE)]))
     products = tuple(_product(product, model, sources[0].name) for product in model.products)
+    intervals = [watched.interval for watched in products]
+    if any(source.discover for source in sources):
+        intervals.append(model.poll.interval)
     return Settings(
-        poll=_poll(model.poll, max(watched.interval for watched in products)),
+        poll=_poll(model.poll, max(intervals)),
         sources=sources,
         products=products,
         series=SeriesOptions(
@@ -92,16 +96,38 @@ def _poll(part: PollPart, longest_interval: float) -> PollSettings:
     stale_after = part.stale_after
     if "stale_after" not in part.model_fields_set:
         stale_after = max(stale_after, STALE_INTERVALS * longest_interval)
-    return PollSettings(part.concurrency, stale_after, part.confirm_shrink)
+    return PollSettings(
+        part.concurrency, stale_after, part.confirm_shrink, part.interval, _timeout(part, part.interval)
+    )
 
 
 def _source(part: SourcePart) -> SourceSettings:
-    return SourceSettings(part.name, part.region, part.calls_per_second, part.page_size, part.accept_language)
+    return SourceSettings(
+        name=part.name,
+        region=part.region,
+        calls_per_second=part.calls_per_second,
+        page_size=part.page_size,
+        accept_language=part.accept_language,
+        role_arn=part.role_arn,
+        external_id=part.external_id,
+        discover=_discover(part.discover) if part.discover else None,
+    )
+
+
+def _discover(part: DiscoverPart) -> DiscoverSettings:
+    return DiscoverSettings(tuple(part.names), dict(part.tags), part.interval)
 
 
 def _product(part: ProductPart, model: ConfigurationFile, first_source: str) -> WatchedProduct:
     interval = part.interval or model.poll.interval
-    timeout = model.poll.timeout
-    if timeout is None or timeout > interval:
-        timeout = interval * TIMEOUT_SHARE
-    return WatchedProduct(Product(part.id, part.name or part.id), part.source or first_source, interval, timeout)
+    return WatchedProduct(
+        product=Product(part.id, part.name or part.id),
+        source=part.source or first_source,
+        interval=interval,
+        timeout=_timeout(model.poll, interval),
+        own_name=part.name is None,
+    )
+
+
+def _timeout(part: PollPart, interval: float) -> float:
+    return interval * TIMEOUT_SHARE if part.timeout is None or part.timeout > interval else part.timeout

@@ -1,23 +1,24 @@
 """The schema of the configuration file: every key, its type, its default and what it is for."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
-from monitor.configuration.kinds import Duration, FilePath, Given, Listen, Name, ProductId, Region
+from monitor.configuration.kinds import (
+    Duration,
+    ExternalId,
+    FilePath,
+    Given,
+    Listen,
+    Name,
+    ProductId,
+    Region,
+    RoleArn,
+    Tag,
+    TagValue,
+)  # fmt: skip
 from monitor.configuration.settings import InstanceSeries, LogFormat, LogLevel
-
-
-def _later(what: str) -> Callable[[object], object]:
-    def refuse(value: object) -> object:
-        if value is not None:  # which is not shown: it may be a secret
-            raise PydanticCustomError("not_supported", "not supported by this version yet: {what}", {"what": what})
-        return value
-
-    return refuse
 
 
 def _product(value: object) -> object:
@@ -50,23 +51,30 @@ class PollPart(_Part):
     )
 
 
+class DiscoverPart(_Part):
+    """Which products of a source are found by themselves: those that fit a name and have all tags."""
+
+    names: list[Name] = Field(
+        default_factory=lambda: ["*"], min_length=1, description="patterns as a shell has them; one of them has to fit"
+    )
+    tags: dict[Tag, TagValue] = Field(default_factory=dict, description="a product has to have all of them")
+    interval: Duration = Field(900.0, description="how often they are looked for")
+
+
 class SourcePart(_Part):
     """An AWS account and Region that products are read from."""
 
     name: Name = Field(description="what products refer to it by, and the label `source`")
     region: Region | None = Field(None, description="its Region; default: the one that boto3 finds by itself")
-    role_arn: Annotated[None, BeforeValidator(_later("sources that assume a role"))] = Field(
-        None, description="an IAM role to assume; not supported by this version yet"
+    role_arn: RoleArn | None = Field(
+        None, description="an IAM role that is assumed with the ambient credentials; default: these themselves"
     )
-    external_id: Annotated[None, BeforeValidator(_later("sources that assume a role"))] = Field(
-        None, description="the external id that the role asks for; not supported by this version yet"
-    )
+    external_id: ExternalId | None = Field(None, description="what the role's trust policy asks for; a secret")
     calls_per_second: float = Field(10.0, gt=0, le=1000, description="budget of all calls to this source")
     page_size: int = Field(20, ge=1, le=20, description="stack instances a page; the API allows 1 to 20")
     accept_language: Literal["en", "jp", "zh"] = Field("en", description="the language of AWS' own messages")
-    discover: Annotated[None, BeforeValidator(_later("discovery of products"))] = Field(
-        None,
-        description="find the CFN_STACKSET products here instead of listing them; not supported by this version yet",
+    discover: DiscoverPart | None = Field(
+        None, description="find the products of type CFN_STACKSET here, in place of a list or beside one"
     )
 
 
@@ -74,7 +82,9 @@ class ProductPart(_Part):
     """A provisioned product of type CFN_STACKSET."""
 
     id: ProductId = Field(description="the provisioned product's id, as `pp-aaaaaaaaaaaaa`")
-    name: Name | None = Field(None, description="the label `provisioned_product_name`; default: the id")
+    name: Name | None = Field(
+        None, description="the label `provisioned_product_name`; default: the name that AWS knows it by"
+    )
     source: Name | None = Field(None, description="the name of its source; needed only where there are several")
     interval: Duration | None = Field(None, description="how often it is polled; default: poll.interval")
 
@@ -129,7 +139,10 @@ class ConfigurationFile(_Part):
     )
     products: list[
         Annotated[ProductPart, BeforeValidator(_product, json_schema_input_type=ProductId | ProductPart)]
-    ] = Field(min_length=1, description="what is watched: ids, or ids with more about them")
+    ] = Field(
+        default_factory=list,
+        description="what is watched: ids, or ids with more about them; required where no source has `discover`",
+    )
     metrics: MetricsPart = Field(default_factory=MetricsPart)
     state: StatePart = Field(default_factory=StatePart)
     web: WebPart = Field(default_factory=WebPart)

@@ -74,6 +74,8 @@ class WatchedProduct:
     source: str
     interval: float
     timeout: float
+    own_name: bool = False
+    """True: it was given no name, so it has the one that AWS knows it by as soon as that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ class PollSettings:
     concurrency: int
     stale_after: float
     confirm_shrink: float
+    interval: float = 300.0
+    """Of products that say nothing themselves, those that are discovered included."""
+    timeout: float = 240.0
+    """Of these."""
 
 
 @dataclass(frozen=True, slots=True)

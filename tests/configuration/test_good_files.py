@@ -6,6 +6,7 @@ import pytest
 
 from monitor.configuration.load import UnreadableError, load_settings
 from monitor.configuration.settings import (
+    DiscoverSettings,
     InstanceSeries,
     LogFormat,
     LogLevel,
@@ -28,16 +29,19 @@ def names(settings: Settings) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("name", sorted(path.name for path in GOOD.iterdir()))
 def test_a_good_file_loads(name: str) -> None:
     """Nothing is said of a file that is right."""
-    assert load_settings(GOOD / name).products
+    settings = load_settings(GOOD / name)
+    assert settings.products or any(source.discover for source in settings.sources)
 
 
 def test_the_least_file_gives_the_defaults_of_the_contract() -> None:
     """One product is enough; everything else has the documented default."""
     settings = load_settings(GOOD / "least.yaml")
     assert settings == Settings(
-        poll=PollSettings(concurrency=16, stale_after=3600.0, confirm_shrink=0.5),
+        poll=PollSettings(concurrency=16, stale_after=3600.0, confirm_shrink=0.5, interval=300.0, timeout=240.0),
         sources=(SourceSettings("default", None, 10.0, 20, "en"),),
-        products=(WatchedProduct(Product("pp-aaaaaaaaaaaaa", "pp-aaaaaaaaaaaaa"), "default", 300.0, 240.0),),
+        products=(
+            WatchedProduct(Product("pp-aaaaaaaaaaaaa", "pp-aaaaaaaaaaaaa"), "default", 300.0, 240.0, own_name=True),
+        ),
         series=SeriesOptions(InstanceSeries.ALL, zero_series=True, max_instance_series=1_000_000),
         state_path=Path("state/monitor.db"),
         history=90 * 86400.0,
@@ -50,15 +54,24 @@ def test_the_least_file_gives_the_defaults_of_the_contract() -> None:
 def test_every_key_reaches_the_settings() -> None:
     """A file that sets every key gives settings without any default."""
     assert load_settings(GOOD / "whole.yaml") == Settings(
-        poll=PollSettings(concurrency=256, stale_after=86400.0, confirm_shrink=1.0),
+        poll=PollSettings(concurrency=256, stale_after=86400.0, confirm_shrink=1.0, interval=600.0, timeout=540.0),
         sources=(
-            SourceSettings("hub", "us-gov-west-1", 2.5, 1, "jp"),
+            SourceSettings(
+                name="hub",
+                region="us-gov-west-1",
+                calls_per_second=2.5,
+                page_size=1,
+                accept_language="jp",
+                role_arn="arn:aws-us-gov:iam::111122223333:role/monitoring/stackset-monitor",
+                external_id="1234567890",
+                discover=DiscoverSettings(("baseline-*", "guardrails"), {"team": "platform", "tier": ""}, 3600.0),
+            ),
             SourceSettings("spoke", None, 10.0, 20, "en"),
         ),
         products=(
             WatchedProduct(Product("pp-aaaaaaaaaaaaa", "baseline"), "spoke", 5400.0, 540.0),
             # Its interval is shorter than poll.timeout: 80 % of it is its deadline.
-            WatchedProduct(Product("pp-bbbbbbbbbbbbb", "pp-bbbbbbbbbbbbb"), "hub", 30.0, 24.0),
+            WatchedProduct(Product("pp-bbbbbbbbbbbbb", "pp-bbbbbbbbbbbbb"), "hub", 30.0, 24.0, own_name=True),
         ),
         series=SeriesOptions(InstanceSeries.NON_CURRENT, zero_series=False, max_instance_series=0),
         state_path=Path("/var/lib/stackset-monitor/monitor.db"),
@@ -130,3 +143,16 @@ def test_the_default_of_stale_after_grows_with_the_intervals() -> None:
     """A product that is polled every six hours keeps its series between two polls."""
     settings = load_settings(GOOD / "long_interval.yaml")
     assert settings.poll.stale_after == 12 * 3600.0
+
+
+def test_everything_may_be_found_and_nothing_listed() -> None:
+    """Where a source discovers, `products` may be left out; every product of the type is found by default."""
+    settings = load_settings(GOOD / "discovered.yaml")
+    assert settings.products == ()
+    assert settings.sources[0].discover == DiscoverSettings(("*",), {}, 900.0)
+    assert settings.poll == PollSettings(16, 7200.0, 0.5, interval=3600.0, timeout=2880.0)
+
+
+def test_an_external_id_is_not_shown() -> None:
+    """The settings of a source may be printed."""
+    assert "1234567890" not in repr(load_settings(GOOD / "whole.yaml"))

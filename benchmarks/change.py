@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.fleets import Fleet
 from benchmarks.poll import cpu, one_poll
 from monitor.fleet.instances import Listing, Status
+from monitor.fleet.products import STACK_SET, ProductDetail, ProductStatus
 from monitor.poller.deadline import Deadline
 from monitor.telemetry.registry import Telemetry
 
@@ -24,6 +25,9 @@ class _Listed:
         on_page: Callable[[int, int], None] | None = None,  # noqa: ARG002
     ) -> Listing:
         return Listing(dict(self.statuses), len(self.statuses) // 20, {})
+
+    def describe(self, product_id: str, deadline: Deadline) -> ProductDetail:  # noqa: ARG002
+        return ProductDetail(product_id, "baseline", STACK_SET, ProductStatus.AVAILABLE, "", "", "", "")
 
 
 def measure(runs: int, fleet: Fleet) -> list[float]:

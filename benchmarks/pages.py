@@ -28,6 +28,9 @@ class Pages:
 
     def answer(self, request: dict[str, Any]) -> bytes:
         """Return the body of a page; the token has the number of the listing and of the page."""
+        if "Id" in request:
+            described = {"Id": request["Id"], "Name": request["Id"], "Type": "CFN_STACKSET", "Status": "AVAILABLE"}
+            return json.dumps({"ProvisionedProductDetail": described}).encode()
         if request.get("PageToken"):
             listing, page = map(int, request["PageToken"].split("/"))
         else:

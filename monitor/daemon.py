@@ -4,8 +4,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor import __version__
@@ -14,7 +14,7 @@ from monitor.configuration.settings import LogLevel, Settings, SourceSettings
 from monitor.exposition.board import Board
 from monitor.exposition.tally import MISFIRE, OVERRUN
 from monitor.fleet.failure import PollCancelledError
-from monitor.log.events import EventName, Events, transition_fields, transition_level
+from monitor.log.events import EventName, Events, transition_line
 from monitor.log.outbox import Outbox
 from monitor.log.setup import Log
 from monitor.poller.deadline import Deadlines
@@ -54,7 +54,7 @@ class Daemon:
         self._products = {watched.product.id: watched for watched in settings.products}
         self._deadlines = Deadlines()
         self._board = Board(settings.series, self._telemetry.render, self._telemetry.state_failed)
-        self._outbox = Outbox(self._state, log.writer, _line(log), self._state_failed)
+        self._outbox = Outbox(self._state, log.writer, partial(transition_line, log), self._state_failed)
         self._sources: dict[str, Source] = {}
         self._poller = Poller(
             self._sources,
@@ -190,9 +190,3 @@ class Daemon:
             self._log.event(LogLevel.INFO, EventName.WEB_CONFIG_RELOADED)
         else:
             self._log.event(LogLevel.ERROR, EventName.WEB_CONFIG_REFUSED, message=str(error))
-
-
-def _line(log: Log) -> Callable[..., str | None]:
-    return lambda transition: log.render(
-        transition_level(transition), EventName.TRANSITION, **transition_fields(transition)
-    )

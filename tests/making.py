@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from monitor.configuration.settings import WatchedProduct
 from monitor.fleet.diff import Change, diff
 from monitor.fleet.instances import Anomaly, InstanceKey, Listing, Product, Snapshot, Status
+from monitor.fleet.products import STACK_SET, ProductDetail, ProductStatus
 
 BASELINE = Product("pp-aaaaaaaaaaaaa", "baseline")
 EPOCH = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
@@ -24,6 +25,22 @@ def listing(
 ) -> Listing:
     """Return a complete listing."""
     return Listing(dict(statuses), pages, anomalies or {})
+
+
+def detail(
+    status: ProductStatus = ProductStatus.AVAILABLE, product: Product = BASELINE, *, kind: str = STACK_SET
+) -> ProductDetail:
+    """Return what AWS says of a product."""
+    return ProductDetail(
+        id=product.id,
+        name=product.name,
+        type=kind,
+        status=status,
+        product_id="prod-1",
+        provisioning_artifact_id="pa-1",
+        account=ONE,
+        region=EU,
+    )
 
 
 def snapshot(statuses: Mapping[InstanceKey, Status], product: Product = BASELINE, at: datetime = EPOCH) -> Snapshot:

@@ -31,13 +31,23 @@ class _Entry:
         self.product_id = watched.product.id
         self.labels = product_labels(watched.product)
         self.writer = Writer(watched.product, options)
-        self.tally = Tally(watched.interval)
+        self.tally = Tally(watched.interval, watched.source)
         self.blocks: Blocks | None = None
         self.standings: Mapping[InstanceKey, Standing] | None = None
         """What the blocks show; None where they do not show a whole snapshot."""
         self.series = 0
         self.shown: Blocks | None = None
         """What a scrape sees."""
+
+    def follow(self, watched: WatchedProduct, options: SeriesOptions) -> None:
+        """Take another name, interval or source over. The lock is held."""
+        self.tally.interval, self.tally.source = watched.interval, watched.source
+        labels = product_labels(watched.product)
+        if labels != self.labels:
+            self.labels = labels
+            self.writer = Writer(watched.product, options)
+            if self.standings is not None:
+                self.blocks = Blocks(self.writer, self.standings)
 
 
 class Board:
@@ -52,6 +62,7 @@ class Board:
         self._on_state_error = on_state_error
         self._lock = threading.Lock()
         self._entries: dict[str, _Entry] = {}
+        self._removed: set[str] = set()
         self._summary = Summary()
         self._instances: Section | None = None
         """The instance series of all products; None after a change."""
@@ -63,8 +74,13 @@ class Board:
 
     def restored(self, watched: WatchedProduct, remembered: Remembered) -> None:
         """Show a product from the state, before its first poll; without its snapshot where AWS lost it."""
+        with self._lock:
+            self._removed.discard(watched.product.id)
         entry = self._entry(watched)
         with entry.lock:
+            entry.follow(watched, self._options)
+            if not remembered.missing:
+                entry.tally.detail = remembered.detail
             if remembered.snapshot is not None:
                 entry.tally.last_success = remembered.snapshot.observed_at.timestamp()
                 if not remembered.missing:
@@ -75,8 +91,10 @@ class Board:
         """Show a new snapshot in place of the last one."""
         entry = self._entry(poll.watched)
         with entry.lock:
+            entry.follow(poll.watched, self._options)
             tally = entry.tally
             tally.up = True
+            tally.detail = poll.description.detail if poll.description else None
             tally.polls += 1
             tally.duration = round(poll.seconds, 6)
             tally.pages = poll.listing.pages
@@ -91,12 +109,16 @@ class Board:
         """Show that a poll failed; the last snapshot stays, unless AWS does not know the product."""
         entry = self._entry(poll.watched)
         with entry.lock:
+            entry.follow(poll.watched, self._options)
             tally = entry.tally
             tally.up = False
+            if poll.description:
+                tally.detail = poll.description.detail
             tally.polls += 1
             tally.duration = round(poll.seconds, 6)
             tally.failures[poll.error.reason] += 1
             if poll.error.reason is Reason.NOT_FOUND:
+                tally.detail = None
                 self._hide(entry)
             self._swap(entry)
 
@@ -104,6 +126,7 @@ class Board:
         """Count polls that were due and did not take place."""
         entry = self._entry(watched)
         with entry.lock:
+            entry.follow(watched, self._options)
             entry.tally.skipped[reason] += count
             self._swap(entry)
 
@@ -119,6 +142,14 @@ class Board:
             self._hide(entry)
             self._swap(entry)
             return True
+
+    def remove(self, product_id: str) -> None:
+        """Show a product no more that is not watched any more."""
+        with self._lock:
+            self._removed.add(product_id)
+            if self._entries.pop(product_id, None) is not None:
+                self._summary.remove(product_id)
+                self._instances = None
 
     def state_failed(self) -> None:
         """Count that something could not be written down."""
@@ -154,6 +185,8 @@ class Board:
 
     def _entry(self, watched: WatchedProduct) -> _Entry:
         with self._lock:
+            if watched.product.id in self._removed:
+                return _Entry(watched, self._options)  # its last poll ends: nobody sees that
             entry = self._entries.get(watched.product.id)
             if entry is None:
                 entry = self._entries[watched.product.id] = _Entry(watched, self._options)
@@ -191,6 +224,8 @@ class Board:
     def _swap(self, entry: _Entry) -> None:
         lines = entry.tally.lines(entry.labels)
         with self._lock:
+            if self._entries.get(entry.product_id) is not entry:
+                return  # it was removed while its poll ended
             if entry.shown is not entry.blocks:
                 entry.shown = entry.blocks
                 self._instances = None

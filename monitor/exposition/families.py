@@ -59,6 +59,18 @@ TRANSITIONS = Family(
     (*PRODUCT, "from", "to"),
     "Stack instances that changed status, appeared (from ABSENT) or disappeared (to ABSENT) between two polls.",
 )
+PRODUCT_STATUS = Family(
+    "servicecatalog_provisioned_product_status",
+    Kind.GAUGE,
+    (*PRODUCT, "status"),
+    "1 for the status that the provisioned product itself has, 0 for the others. UNDER_CHANGE: a rollout is under way.",
+)
+PRODUCT_INFO = Family(
+    "servicecatalog_provisioned_product_info",
+    Kind.GAUGE,
+    (*PRODUCT, "product_id", "provisioning_artifact_id", "source", "source_account", "source_region"),
+    "1; the labels say what the provisioned product was made of, and where it is read from.",
+)
 UP = Family(
     "servicecatalog_up",
     Kind.GAUGE,
@@ -149,7 +161,8 @@ STATE_ERRORS = Family(
 
 INSTANCE_FAMILIES = (INSTANCE_STATUS, INSTANCE_SINCE)
 PRODUCT_FAMILIES = (
-    INSTANCES, TRANSITIONS, UP, LAST_SUCCESS, INTERVAL, DURATION, PAGES, POLLS, FAILURES, SKIPPED, DROPPED, ANOMALIES,
+    INSTANCES, TRANSITIONS, PRODUCT_STATUS, PRODUCT_INFO, UP, LAST_SUCCESS, INTERVAL, DURATION, PAGES, POLLS, FAILURES,
+    SKIPPED, DROPPED, ANOMALIES,
 )  # fmt: skip
 OWN_FAMILIES = (
     API_REQUESTS, API_ERRORS, API_DURATION, API_WAIT, BUILD_INFO, RELOAD_OK, RELOAD_TIME, STATE_COMMIT, STATE_ERRORS,

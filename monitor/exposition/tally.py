@@ -11,6 +11,7 @@ from monitor.exposition.text import escape, number
 from monitor.fleet.diff import Transition
 from monitor.fleet.failure import Reason
 from monitor.fleet.instances import KNOWN_STATUSES, Anomaly, Status
+from monitor.fleet.products import KNOWN_PRODUCT_STATUSES, ProductDetail, ProductStatus
 
 ABSENT = "ABSENT"
 OVERRUN = "overrun"
@@ -26,6 +27,7 @@ class Tally:
     """The numbers of one product. Every series that is known beforehand begins with 0."""
 
     interval: float
+    source: str
     up: bool = False
     last_success: float = 0.0
     duration: float = 0.0
@@ -34,6 +36,8 @@ class Tally:
     dropped: int = 0
     counts: Mapping[Status, int] | None = None
     """None where no snapshot is shown."""
+    detail: ProductDetail | None = None
+    """None where AWS has not said what it is."""
     failures: Counter[str] = field(default_factory=lambda: _zeros(Reason))
     skipped: Counter[str] = field(default_factory=lambda: _zeros((OVERRUN, MISFIRE)))
     anomalies: Counter[str] = field(default_factory=lambda: _zeros(Anomaly))
@@ -66,6 +70,8 @@ class Tally:
             (
                 many(families.INSTANCES, self.counts or {}),
                 (families.TRANSITIONS, transitions.encode()),
+                many(families.PRODUCT_STATUS, self._statuses()),
+                (families.PRODUCT_INFO, self._info(labels)),
                 one(families.UP, self.up),
                 one(families.LAST_SUCCESS, self.last_success),
                 one(families.INTERVAL, self.interval),
@@ -78,3 +84,18 @@ class Tally:
                 many(families.ANOMALIES, self.anomalies),
             )
         )
+
+    def _statuses(self) -> Mapping[str, int]:
+        if self.detail is None:
+            return {}
+        held = self.detail.status
+        return {status: int(status is held) for status in ProductStatus if status in (*KNOWN_PRODUCT_STATUSES, held)}
+
+    def _info(self, labels: str) -> bytes:
+        detail = self.detail
+        if detail is None:
+            return b""
+        names = families.PRODUCT_INFO.labels[len(families.PRODUCT) :]
+        values = (detail.product_id, detail.provisioning_artifact_id, self.source, detail.account, detail.region)
+        more = "".join(f',{name}="{escape(value)}"' for name, value in zip(names, values, strict=True))
+        return f"{families.PRODUCT_INFO.name}{{{labels}{more}}} 1\n".encode()

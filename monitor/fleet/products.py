@@ -1,7 +1,11 @@
 """Provisioned products as values: what AWS says of one beside its stack instances."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from uuid import NAMESPACE_OID, uuid5
+
+from monitor.fleet.instances import Product
 
 STACK_SET = "CFN_STACKSET"
 """The type of a provisioned product that is a StackSet (API: `ProvisionedProductDetail.Type`)."""
@@ -41,3 +45,33 @@ class ProductDetail:
     """Where it lives, by its ARN; empty where AWS does not say."""
     region: str
     """Where it lives, by its ARN; empty where AWS does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductTransition:
+    """A provisioned product that changed status between two polls."""
+
+    event_id: str
+    poll_id: str
+    product: Product
+    previous_status: ProductStatus
+    status: ProductStatus
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What AWS says of a product now, and how that came from what it said before."""
+
+    detail: ProductDetail
+    transition: ProductTransition | None
+
+
+def describe(
+    previous: ProductDetail | None, now: ProductDetail, product: Product, poll_id: str, observed_at: datetime
+) -> Description:
+    """Compare what AWS says of a product with what it said last. The first time there is no transition."""
+    if previous is None or previous.status is now.status:
+        return Description(now, None)
+    event_id = str(uuid5(NAMESPACE_OID, f"{poll_id}/{product.id}"))
+    return Description(now, ProductTransition(event_id, poll_id, product, previous.status, now.status, observed_at))

@@ -7,6 +7,7 @@ from typing import Any
 from monitor.configuration.settings import LogLevel, WatchedProduct
 from monitor.fleet.diff import Transition
 from monitor.fleet.instances import Status
+from monitor.fleet.products import ProductStatus, ProductTransition
 from monitor.log.outbox import Outbox
 from monitor.log.setup import Log, timestamp
 from monitor.poller.ports import CompletedPoll, FailedPoll, StateError
@@ -16,6 +17,8 @@ class EventName(StrEnum):
     """Every event of the monitor; docs/events.md says what is in them."""
 
     TRANSITION = "stack_instance.transition"
+    PRODUCT_TRANSITION = "provisioned_product.transition"
+    UNDESCRIBED = "provisioned_product.undescribed"
     BASELINE = "provisioned_product.baseline"
     MISSING = "provisioned_product.missing"
     STALE = "provisioned_product.stale"
@@ -30,6 +33,7 @@ class EventName(StrEnum):
     STOPPED = "monitor.stopped"
 
 
+_TROUBLED = (ProductStatus.TAINTED, ProductStatus.ERROR)
 _LEVELS = {Status.OUTDATED: LogLevel.WARNING, Status.INOPERABLE: LogLevel.ERROR, Status.UNKNOWN: LogLevel.WARNING}
 
 
@@ -55,6 +59,27 @@ def transition_level(transition: Transition) -> LogLevel:
     return LogLevel.INFO if transition.status is None else _LEVELS.get(transition.status, LogLevel.INFO)
 
 
+def product_transition_fields(transition: ProductTransition) -> dict[str, Any]:
+    """Return the fields of `provisioned_product.transition`."""
+    return {
+        "event_id": transition.event_id,
+        "poll_id": transition.poll_id,
+        "provisioned_product_id": transition.product.id,
+        "provisioned_product_name": transition.product.name,
+        "previous_status": transition.previous_status,
+        "status": transition.status,
+        "observed_at": timestamp(transition.observed_at),
+    }
+
+
+def transition_line(log: Log, transition: Transition | ProductTransition) -> str | None:
+    """Return the line of a transition, None where the level leaves it out."""
+    if isinstance(transition, ProductTransition):
+        level = LogLevel.WARNING if transition.status in _TROUBLED else LogLevel.INFO
+        return log.render(level, EventName.PRODUCT_TRANSITION, **product_transition_fields(transition))
+    return log.render(transition_level(transition), EventName.TRANSITION, **transition_fields(transition))
+
+
 class Events:
     """The `Teller` of the polls."""
 
@@ -70,6 +95,16 @@ class Events:
         counts = {"counts": {str(status): count for status, count in change.snapshot.counts.items()}}
         if change.baseline:
             self._log.event(LogLevel.INFO, EventName.BASELINE, poll_id=change.poll_id, **product, **counts)
+        if denied := poll.newly_undescribed:
+            self._log.event(
+                LogLevel.WARNING,
+                EventName.UNDESCRIBED,
+                poll_id=change.poll_id,
+                **product,
+                error_code=denied.error_code,
+                message=denied.message,
+            )
+        description = poll.description
         after: dict[str, Any] = {
             "poll_id": change.poll_id,
             **product,
@@ -77,13 +112,14 @@ class Events:
             "instances": len(change.snapshot.standings),
             **counts,
             "transitions": len(change.transitions) if poll.committed else 0,
+            "provisioned_product_status": description.detail.status if description else None,
             "duration_seconds": round(poll.seconds, 3),
         }
         if poll.listing.anomalies:
             after["anomalies"] = {str(kind): count for kind, count in poll.listing.anomalies.items()}
         if poll.listing.unknown_statuses:
             after["unknown_statuses"] = sorted(poll.listing.unknown_statuses)
-        if change.transitions and poll.committed:
+        if poll.committed and (change.transitions or (description and description.transition)):
             self._outbox.wake(lambda: self._log.event(LogLevel.INFO, EventName.POLL_COMPLETED, **after))
         else:
             self._log.event(LogLevel.INFO, EventName.POLL_COMPLETED, **after)
@@ -91,6 +127,8 @@ class Events:
     def failed(self, poll: FailedPoll) -> None:
         """Tell a failed poll, and once that a product is missing."""
         error, product = poll.error, _product(poll.watched)
+        if poll.committed and poll.description and poll.description.transition:
+            self._outbox.wake(lambda: None)
         if poll.newly_missing:
             self._log.event(LogLevel.ERROR, EventName.MISSING, poll_id=poll.poll_id, **product, message=error.message)
         age = poll.snapshot_age

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from monitor.fleet.diff import Transition
+from monitor.fleet.products import ProductTransition
 from monitor.log.lines import LineWriter
 from monitor.poller.ports import StateError
 
@@ -19,7 +20,7 @@ RETRY_SECONDS = 30.0
 class Untold(Protocol):
     """Where the transitions wait."""
 
-    def untold(self, limit: int) -> Sequence[tuple[int, Transition]]:
+    def untold(self, limit: int) -> Sequence[tuple[int, Transition | ProductTransition]]:
         """Return the oldest that were not told, each with its place; raise `StateError`."""
 
     def mark_told(self, through: int) -> None:
@@ -33,7 +34,7 @@ class Outbox:
         self,
         store: Untold,
         writer: LineWriter,
-        render: Callable[[Transition], str | None],
+        render: Callable[[Transition | ProductTransition], str | None],
         on_error: Callable[[StateError], None],
     ) -> None:
         """Write the line that `render` makes of a transition; None counts as told."""

@@ -10,7 +10,8 @@ from uuid import uuid4
 from monitor.configuration.settings import WatchedProduct
 from monitor.fleet.diff import diff
 from monitor.fleet.failure import PollCancelledError, PollFailedError, Reason
-from monitor.fleet.instances import Anomaly, Listing, Snapshot
+from monitor.fleet.instances import Anomaly, Listing, Product, Snapshot
+from monitor.fleet.products import STACK_SET, Description, ProductDetail, describe
 from monitor.poller.deadline import Deadline, Deadlines
 from monitor.poller.ports import (
     Catalog,
@@ -35,6 +36,8 @@ class _Memory:
 
     snapshot: Snapshot | None = None
     missing: bool = False
+    detail: ProductDetail | None = None
+    undescribed: bool = False
     complete_at: float | None = None
     """When the last complete poll ended, by the clock that only goes forward."""
 
@@ -69,13 +72,13 @@ class Poller:
     def restore(self, watched: WatchedProduct) -> bool:
         """Take a product's last snapshot out of the state and show it; return whether there was one."""
         remembered = self._store.load(watched.product.id)
-        memory = _Memory(remembered.snapshot, remembered.missing)
+        memory = _Memory(remembered.snapshot, remembered.missing, remembered.detail)
         if remembered.snapshot is not None:
             age = (self._now() - remembered.snapshot.observed_at).total_seconds()
             memory.complete_at = self._clock() - max(0.0, age)
         with self._lock:
             self._memories[watched.product.id] = memory
-        self._publisher.restored(watched, remembered)
+        self._publisher.restored(_named(watched, remembered.detail), remembered)
         return remembered.snapshot is not None
 
     def poll(self, watched: WatchedProduct) -> None:
@@ -85,20 +88,31 @@ class Poller:
         expected, after it was counted as a failed poll.
         """
         memory = self._memory(watched)
-        poll_id = str(uuid4())
-        begun = self._clock()
+        poll = _Poll(watched, memory, str(uuid4()), self._clock())
         try:
             with self._deadlines.running(watched.timeout) as deadline:
+                self._describe(poll, deadline)
                 listing = self._list(watched, memory.snapshot, deadline)
-            self._complete(watched, memory, poll_id, listing, begun)
+            self._complete(poll, listing)
         except PollFailedError as error:
-            self._fail(watched, memory, poll_id, error, begun)
+            self._fail(poll, error)
         except PollCancelledError:
             raise
         except Exception as error:
             defect = PollFailedError(Reason.OTHER, type(error).__name__, "a defect of the monitor ended the poll")
-            self._fail(watched, memory, poll_id, defect, begun)
+            self._fail(poll, defect)
             raise
+
+    def named(self, watched: WatchedProduct) -> WatchedProduct:
+        """Return a product with the name that AWS knows it by, where it was given none and that is known."""
+        with self._lock:
+            memory = self._memories.get(watched.product.id)
+        return _named(watched, memory.detail if memory else None)
+
+    def forget(self, product_id: str) -> None:
+        """Forget a product that is not watched any more."""
+        with self._lock:
+            self._memories.pop(product_id, None)
 
     def snapshot_age(self, product_id: str) -> float | None:
         """Return the seconds since the last complete listing of a product, None where there was none."""
@@ -121,16 +135,46 @@ class Poller:
         again = catalog.list_stack_instances(watched.product.id, deadline)
         return replace(again, anomalies={**again.anomalies, Anomaly.SHRINK: 1})
 
-    def _complete(self, watched: WatchedProduct, memory: _Memory, poll_id: str, listing: Listing, begun: float) -> None:
-        change = diff(memory.snapshot, listing, watched.product, poll_id, self._now())
-        committed = self._written(lambda: self._store.commit(change))
-        poll = CompletedPoll(watched, change, listing, self._clock() - begun, committed)
+    def _describe(self, poll: "_Poll", deadline: Deadline) -> None:
+        """Find out what AWS says of the product itself. Without the permission for it, the poll goes on."""
+        watched, memory = poll.watched, poll.memory
+        try:
+            detail = self._catalogs[watched.source].describe(watched.product.id, deadline)
+        except PollFailedError as error:
+            if error.reason is not Reason.ACCESS_DENIED:
+                raise
+            poll.watched = _named(watched, memory.detail)
+            poll.undescribed = error
+            return
+        poll.watched = _named(watched, detail)
+        poll.description = describe(memory.detail, detail, poll.watched.product, poll.poll_id, self._now())
+        if detail.type != STACK_SET:
+            message = f"{detail.id} is of type {detail.type}, and only those of type {STACK_SET} have stack instances"
+            raise PollFailedError(Reason.OTHER, "NotAStackSet", message)
+
+    def _complete(self, poll: "_Poll", listing: Listing) -> None:
+        memory = poll.memory
+        change = diff(memory.snapshot, listing, poll.watched.product, poll.poll_id, self._now())
+        committed = self._written(lambda: self._store.commit(change, poll.description))
+        newly_undescribed = None if memory.undescribed else poll.undescribed
         memory.complete_at = self._clock()
+        memory.undescribed = poll.undescribed is not None
         if committed:
             memory.snapshot, memory.missing = change.snapshot, False
+            if poll.description:
+                memory.detail = poll.description.detail
         # Else the next poll is compared with what was last written down: the transitions are found again.
-        self._publisher.completed(poll)
-        self._teller.completed(poll)
+        completed = CompletedPoll(
+            watched=poll.watched,
+            change=change,
+            listing=listing,
+            seconds=self._clock() - poll.begun,
+            committed=committed,
+            description=poll.description,
+            newly_undescribed=newly_undescribed,
+        )
+        self._publisher.completed(completed)
+        self._teller.completed(completed)
 
     def _written(self, write: Callable[[], None]) -> bool:
         try:
@@ -141,21 +185,45 @@ class Poller:
             return False
         return True
 
-    def _fail(
-        self, watched: WatchedProduct, memory: _Memory, poll_id: str, error: PollFailedError, begun: float
-    ) -> None:
+    def _fail(self, poll: "_Poll", error: PollFailedError) -> None:
+        watched, memory = poll.watched, poll.memory
         newly_missing = error.reason is Reason.NOT_FOUND and not memory.missing
-        poll = FailedPoll(
-            watched=watched,
-            poll_id=poll_id,
-            error=error,
-            seconds=self._clock() - begun,
-            observed_at=self._now(),
-            snapshot_age=self.snapshot_age(watched.product.id),
-            newly_missing=newly_missing,
-        )
+        committed = False
         if newly_missing:
             memory.missing = True
             self._written(lambda: self._store.mark_missing(watched.product.id))
-        self._publisher.failed(poll)
-        self._teller.failed(poll)
+        elif (description := poll.description) is not None and description.detail != memory.detail:
+            committed = self._written(lambda: self._store.note(watched.product.id, description))
+            if committed:
+                memory.detail = description.detail
+        failed = FailedPoll(
+            watched=watched,
+            poll_id=poll.poll_id,
+            error=error,
+            seconds=self._clock() - poll.begun,
+            observed_at=self._now(),
+            snapshot_age=self.snapshot_age(watched.product.id),
+            newly_missing=newly_missing,
+            description=poll.description,
+            committed=committed,
+        )
+        self._publisher.failed(failed)
+        self._teller.failed(failed)
+
+
+@dataclass(slots=True)
+class _Poll:
+    """A poll under way, and what it has found out so far."""
+
+    watched: WatchedProduct
+    memory: _Memory
+    poll_id: str
+    begun: float
+    description: Description | None = None
+    undescribed: PollFailedError | None = None
+
+
+def _named(watched: WatchedProduct, detail: ProductDetail | None) -> WatchedProduct:
+    if not watched.own_name or detail is None or detail.name == watched.product.name:
+        return watched
+    return replace(watched, product=Product(watched.product.id, detail.name))

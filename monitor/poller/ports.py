@@ -9,6 +9,7 @@ from monitor.configuration.settings import WatchedProduct
 from monitor.fleet.diff import Change
 from monitor.fleet.failure import PollFailedError
 from monitor.fleet.instances import Listing, Snapshot
+from monitor.fleet.products import Description, ProductDetail
 from monitor.poller.deadline import Deadline
 
 
@@ -19,6 +20,8 @@ class Remembered:
     snapshot: Snapshot | None
     missing: bool
     """AWS said that it does not know the product, and that was told."""
+    detail: ProductDetail | None = None
+    """What AWS said of the product itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class CompletedPoll:
     seconds: float
     committed: bool
     """False: the change could not be written down. It is shown, but its transitions are not told yet."""
+    description: Description | None = None
+    """None: there is no permission to describe the product, which costs its status and nothing else."""
+    newly_undescribed: PollFailedError | None = None
+    """Why, for the first of such polls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,10 @@ class FailedPoll:
     snapshot_age: float | None
     """Seconds since the last complete listing; None where there was none."""
     newly_missing: bool
+    description: Description | None = None
+    """What the poll found out before it failed."""
+    committed: bool = False
+    """The description was written down, so its transition is told."""
     """True for the first poll that was told that the product does not exist (any more)."""
 
 
@@ -56,6 +67,9 @@ class Catalog(Protocol):
     ) -> Listing:
         """List every stack instance of a product, or raise `PollFailedError` or `PollCancelledError`."""
 
+    def describe(self, product_id: str, deadline: Deadline) -> ProductDetail:
+        """Return what AWS says of a product, or raise as a listing does."""
+
 
 class Store(Protocol):
     """What outlives the process."""
@@ -63,8 +77,11 @@ class Store(Protocol):
     def load(self, product_id: str) -> Remembered:
         """Return what is known of a product."""
 
-    def commit(self, change: Change) -> None:
-        """Write the snapshot and its transitions down together; raise `StateError` where that cannot be."""
+    def commit(self, change: Change, description: Description | None) -> None:
+        """Write a snapshot, a description and their transitions down together; raise `StateError` where it fails."""
+
+    def note(self, product_id: str, description: Description) -> None:
+        """Write a description and its transition down; raise `StateError` where it fails."""
 
     def mark_missing(self, product_id: str) -> None:
         """Write down that AWS does not know the product; raise `StateError` where that cannot be."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monitor.fleet.diff import Change, Transition
 from monitor.fleet.instances import Snapshot, count_statuses
+from monitor.fleet.products import Description, ProductTransition
 from monitor.poller.ports import Remembered, StateError
 from monitor.store import rows
 from monitor.store.aside import set_aside
@@ -54,10 +55,14 @@ class State:
         """Return the last snapshot of a product, and whether AWS had said that it does not exist."""
         with self._lock, explained(self._path):
             known = self._connection.execute(
-                "SELECT observed_at, missing FROM product WHERE id = ?", (product_id,)
+                f"SELECT observed_at, missing, {rows.DETAIL_COLUMNS} FROM product WHERE id = ?",  # noqa: S608
+                (product_id,),
             ).fetchone()
-            if known is None or known[0] is None:
-                return Remembered(None, missing=bool(known and known[1]))
+            if known is None:
+                return Remembered(None, missing=False)
+            detail = rows.detail(product_id, known[2:])
+            if known[0] is None:
+                return Remembered(None, missing=bool(known[1]), detail=detail)
             standings = rows.standings(
                 self._connection.execute(
                     "SELECT account, region, status, since FROM instance WHERE product_id = ?", (product_id,)
@@ -65,20 +70,26 @@ class State:
             )
         observed_at = rows.from_milliseconds(known[0])
         snapshot = Snapshot(product_id, observed_at, standings, count_statuses(standings.values()))
-        return Remembered(snapshot, missing=bool(known[1]))
+        return Remembered(snapshot, missing=bool(known[1]), detail=detail)
 
-    def commit(self, change: Change) -> None:
-        """Write a snapshot and its transitions in one transaction; only what changed is written.
+    def commit(self, change: Change, description: Description | None = None) -> None:
+        """Write a snapshot, a description and their transitions in one transaction; only what changed is written.
 
         A file that breaks meanwhile is set aside, and a new one begun. Raises `StateError`.
         """
         try:
-            self._commit(change)
+            self._commit(change, description)
         except BrokenStateError as error:
             self._begin_anew(error)
-            self._commit(change)
+            self._commit(change, description)
 
-    def _commit(self, change: Change) -> None:
+    def note(self, product_id: str, description: Description) -> None:
+        """Write a description and its transition. Raises `StateError`."""
+        with self._transaction() as connection:
+            connection.execute("INSERT INTO product (id) VALUES (?) ON CONFLICT (id) DO NOTHING", (product_id,))
+            _describe(connection, product_id, description)
+
+    def _commit(self, change: Change, description: Description | None) -> None:
         product_id, snapshot = change.product.id, change.snapshot
         with self._transaction() as connection:
             whole = not self._holds(change.previous)
@@ -97,6 +108,8 @@ class State:
                 )
                 written = {t.key: snapshot.standings[t.key] for t in change.transitions if t.status}.items()
             connection.executemany(_INSERT_INSTANCE, (rows.instance_row(product_id, *item) for item in written))
+            if description is not None:
+                _describe(connection, product_id, description)
             connection.executemany(_INSERT_TRANSITION, map(rows.transition_row, change.transitions))
 
     def _holds(self, previous: Snapshot | None) -> bool:
@@ -116,7 +129,7 @@ class State:
                 (product_id,),
             )
 
-    def untold(self, limit: int) -> Sequence[tuple[int, Transition]]:
+    def untold(self, limit: int) -> Sequence[tuple[int, Transition | ProductTransition]]:
         """Return the oldest transitions that were not told yet, each with its place in the order."""
         with self._lock, explained(self._path):
             found = self._connection.execute(
@@ -124,7 +137,7 @@ class State:
                 " WHERE told = 0 ORDER BY sequence LIMIT ?",
                 (limit,),
             ).fetchall()
-        return [(row[0], rows.transition(row[1:])) for row in found]
+        return [(row[0], rows.any_transition(row[1:])) for row in found]
 
     def mark_told(self, through: int) -> None:
         """Write down that every transition up to and with this place was told."""
@@ -202,14 +215,14 @@ class State:
 def read_transitions(
     path: Path, since: datetime, products: Sequence[str] = (), accounts: Sequence[str] = ()
 ) -> Iterator[Transition]:
-    """Read the stored transitions since a moment, oldest first, while a daemon may be writing more.
+    """Read the stored transitions of stack instances since a moment, oldest first, while a daemon may be writing more.
 
     Empty `products` or `accounts` let all pass. Raises `StateError`.
     """
     if not path.is_file():
         message = f"there is no state file {path}"
         raise StateError(message)
-    where, arguments = ["observed_at >= ?"], [rows.to_milliseconds(since), *products, *accounts]
+    where, arguments = ["observed_at >= ?", "account != ''"], [rows.to_milliseconds(since), *products, *accounts]
     for column, values in (("product_id", products), ("account", accounts)):
         if values:
             where.append(f"{column} IN ({','.join('?' * len(values))})")
@@ -224,6 +237,16 @@ def read_transitions(
             yield from map(rows.transition, connection.execute(query, arguments))
         finally:
             connection.close()
+
+
+def _describe(connection: sqlite3.Connection, product_id: str, description: Description) -> None:
+    columns = " = ?, ".join(rows.DETAIL_COLUMNS.split(", "))
+    connection.execute(
+        f"UPDATE product SET {columns} = ? WHERE id = ?",  # noqa: S608 - constants
+        (*rows.detail_row(description.detail), product_id),
+    )
+    if description.transition is not None:
+        connection.execute(_INSERT_TRANSITION, rows.transition_row(description.transition))
 
 
 _INSERT_INSTANCE = "INSERT OR REPLACE INTO instance (product_id, account, region, status, since) VALUES (?, ?, ?, ?, ?)"

@@ -18,9 +18,10 @@ from monitor.exposition.tally import MISFIRE, OVERRUN
 from monitor.fleet.diff import Change, diff
 from monitor.fleet.failure import PollFailedError, Reason
 from monitor.fleet.instances import Anomaly, InstanceKey, Product, Status
+from monitor.fleet.products import Description, ProductStatus
 from monitor.poller.ports import CompletedPoll, FailedPoll, Remembered
 from monitor.telemetry.registry import Telemetry
-from tests.making import BASELINE, EPOCH, EU, LATER, ONE, THREE, TWO, US, baseline, listing, snapshot, watched
+from tests.making import BASELINE, EPOCH, EU, LATER, ONE, THREE, TWO, US, baseline, detail, listing, snapshot, watched
 
 DATA = Path(__file__).parent / "data"
 ODD = Product("pp-bbbbbbbbbbbbb", 'a "quoted" \\ name\nof two lines 🚀')
@@ -74,7 +75,9 @@ def filled(own: Telemetry) -> Board:
     first = baseline(FLEET)
     shown.completed(completed(first))
     now = {(ONE, EU): Status.INOPERABLE, (ONE, US): Status.UNKNOWN, (THREE, EU): Status.CURRENT}
-    shown.completed(completed(diff(first.snapshot, listing(now), BASELINE, "poll-2", LATER), duplicate=2, shrink=1))
+    change = diff(first.snapshot, listing(now), BASELINE, "poll-2", LATER)
+    described = Description(detail(ProductStatus.UNDER_CHANGE), None)
+    shown.completed(replace(completed(change, duplicate=2, shrink=1), description=described))
     shown.failed(failed(ODD, Reason.ACCESS_DENIED))
     shown.skipped(watched(ODD), OVERRUN)
     shown.skipped(watched(ODD), MISFIRE, 3)

@@ -10,12 +10,13 @@ from monitor.configuration.settings import LogFormat, LogLevel
 from monitor.fleet.diff import Transition, diff
 from monitor.fleet.failure import PollFailedError, Reason
 from monitor.fleet.instances import Anomaly, InstanceKey, Status
-from monitor.log.events import EventName, Events, transition_fields, transition_level
+from monitor.fleet.products import ProductStatus, ProductTransition, describe
+from monitor.log.events import Events, transition_level, transition_line
 from monitor.log.outbox import BATCH, Outbox
 from monitor.log.setup import Log
 from monitor.poller.ports import CompletedPoll, FailedPoll, StateError
 from tests.log.capture import captured
-from tests.making import BASELINE, EU, LATER, ONE, THREE, TWO, US, baseline, listing, watched
+from tests.making import BASELINE, EU, LATER, ONE, THREE, TWO, US, baseline, detail, listing, watched
 
 WAIT = 5.0
 FLEET: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
@@ -60,9 +61,9 @@ class Office:
         self.outbox = Outbox(box, self.lines, self.render, lambda error: self.errors.append(str(error)))
         self.events = Events(self.log, self.outbox)
 
-    def render(self, transition: Transition) -> str | None:
+    def render(self, transition: Transition | ProductTransition) -> str | None:
         """Make the line of a transition."""
-        return self.log.render(transition_level(transition), EventName.TRANSITION, **transition_fields(transition))
+        return transition_line(self.log, transition)
 
 
 @pytest.fixture
@@ -144,6 +145,7 @@ def test_a_poll_is_told_after_its_transitions(office: Office) -> None:
         "instances": 3,
         "counts": {"CURRENT": 1, "OUTDATED": 1, "INOPERABLE": 1},
         "transitions": 4,
+        "provisioned_product_status": None,
         "duration_seconds": 1.235,
         "anomalies": {"duplicate": 2},
         "unknown_statuses": ["DRIFTED", "PENDING"],
@@ -249,3 +251,48 @@ def test_a_level_that_is_not_told_counts_as_told() -> None:
     assert office.outbox.stop(WAIT)
     assert [entry["status"] for entry in office.lines.entries()] == ["INOPERABLE"]
     assert office.box.waiting == []
+
+
+@pytest.mark.parametrize(
+    ("status", "level"),
+    [
+        (ProductStatus.AVAILABLE, "info"),
+        (ProductStatus.UNDER_CHANGE, "info"),
+        (ProductStatus.PLAN_IN_PROGRESS, "info"),
+        (ProductStatus.TAINTED, "warning"),
+        (ProductStatus.ERROR, "warning"),
+        (ProductStatus.UNKNOWN, "info"),
+    ],
+)
+def test_a_product_that_changed_status_is_told(status: ProductStatus, level: str) -> None:
+    """By way of the outbox as the transitions of its instances; loud where the rollout failed."""
+    before = detail(ProductStatus.ERROR if status is not ProductStatus.ERROR else ProductStatus.AVAILABLE)
+    transition = describe(before, detail(status), BASELINE, "poll-2", LATER).transition
+    assert transition
+    log, lines = captured()
+    line = transition_line(log, transition)
+    assert line
+    lines.write_through([line])
+    (entry,) = lines.entries()
+    assert entry == {
+        "level": level,
+        "event": "provisioned_product.transition",
+        "event_id": transition.event_id,
+        "poll_id": "poll-2",
+        **PRODUCT,
+        "previous_status": before.status,
+        "status": status,
+        "observed_at": "2026-01-02T03:09:05.678Z",
+    }
+
+
+def test_a_product_that_may_not_be_described_is_told_once(office: Office) -> None:
+    """With the code and the sentence of AWS, which names the permission that is missing."""
+    denied = PollFailedError(Reason.ACCESS_DENIED, "AccessDeniedException", "not authorized to perform: ...")
+    poll = CompletedPoll(watched(), CHANGE, listing({}), 1.0, committed=False, newly_undescribed=denied)
+    office.events.completed(poll)
+    first, second = office.lines.entries()
+    assert (first["event"], first["level"], first["message"]) == (
+        "provisioned_product.undescribed", "warning", "not authorized to perform: ...",
+    )  # fmt: skip
+    assert second["provisioned_product_status"] is None

@@ -1,7 +1,7 @@
 """One poll from the listing to the events, with fakes that are typed against what the poller declares."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,11 +9,12 @@ import pytest
 from monitor.configuration.settings import WatchedProduct
 from monitor.fleet.diff import Change
 from monitor.fleet.failure import PollCancelledError, PollFailedError, Reason
-from monitor.fleet.instances import Anomaly, InstanceKey, Listing, Status
+from monitor.fleet.instances import Anomaly, InstanceKey, Listing, Product, Status
+from monitor.fleet.products import Description, ProductDetail, ProductStatus
 from monitor.poller.deadline import Deadline, Deadlines
 from monitor.poller.poller import Poller
 from monitor.poller.ports import Catalog, CompletedPoll, FailedPoll, Publisher, Remembered, StateError, Store, Teller
-from tests.making import BASELINE, EPOCH, EU, LATER, ONE, TWO, US, listing, snapshot, watched
+from tests.making import BASELINE, EPOCH, EU, LATER, ONE, TWO, US, detail, listing, snapshot, watched
 
 FLEET: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
 NOTHING = Remembered(None, missing=False)
@@ -26,9 +27,11 @@ class World:
     """Everything around a poller, and what happened in it, in order."""
 
     answers: list[Listing | Exception] = field(default_factory=list)
+    description: ProductDetail | Exception = field(default_factory=detail)
     remembered: Remembered = NOTHING
     disk_full: bool = False
     happened: list[object] = field(default_factory=list)
+    described: list[Description | None] = field(default_factory=list)
     monotonic: float = 1000.0
     wall: datetime = EPOCH
 
@@ -43,15 +46,28 @@ class World:
             raise answer
         return answer
 
+    def describe(self, product_id: str, deadline: Deadline) -> ProductDetail:
+        """Say what the product is."""
+        if isinstance(self.description, Exception):
+            raise self.description
+        return self.description
+
     def load(self, product_id: str) -> Remembered:
         """Return what is remembered."""
         return self.remembered
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: Change, description: Description | None) -> None:
         """Write down."""
         if self.disk_full:
             raise StateError("disk full")
         self.happened.append(("commit", change))
+        self.described.append(description)
+
+    def note(self, product_id: str, description: Description) -> None:
+        """Write down."""
+        if self.disk_full:
+            raise StateError("disk full")
+        self.described.append(description)
 
     def mark_missing(self, product_id: str) -> None:
         """Write down."""
@@ -295,3 +311,94 @@ def test_a_product_without_a_complete_poll_has_no_age(poller: Poller) -> None:
     """Neither one that is not known."""
     poller.restore(watched())
     assert (poller.snapshot_age(BASELINE.id), poller.snapshot_age("pp-other")) == (None, None)
+
+
+def statuses(world: World) -> list[tuple[str, str]]:
+    """Return the transitions of the product itself that were written down."""
+    return [
+        (found.transition.previous_status, found.transition.status)
+        for found in world.described
+        if found and found.transition
+    ]
+
+
+def test_a_product_that_changes_status_is_written_down_with_its_poll(poller: Poller, world: World) -> None:
+    """The first time there is nothing to compare with; the same status again is no transition."""
+    for status in (ProductStatus.AVAILABLE, ProductStatus.UNDER_CHANGE, ProductStatus.UNDER_CHANGE):
+        world.answers.append(listing(FLEET))
+        world.description = detail(status)
+        poller.poll(watched())
+    assert statuses(world) == [("AVAILABLE", "UNDER_CHANGE")]
+    shown = [poll.description.detail.status for poll in completed(world) if poll.description]
+    assert shown == ["AVAILABLE", "UNDER_CHANGE", "UNDER_CHANGE"]
+
+
+def test_a_status_is_known_although_the_listing_fails(poller: Poller, world: World) -> None:
+    """What was found out before a poll failed is written down and shown; the next poll tells it no second time."""
+    world.answers = [listing(FLEET), THROTTLED, THROTTLED, listing(FLEET)]
+    for status in (ProductStatus.AVAILABLE, *[ProductStatus.TAINTED] * 3):
+        world.description = detail(status)
+        poller.poll(watched())
+    assert statuses(world) == [("AVAILABLE", "TAINTED")]
+    failed = [e[1] for e in world.happened if isinstance(e, tuple) and isinstance(e[1], FailedPoll)]
+    assert {poll.description.detail.status for poll in failed if poll.description} == {"TAINTED"}
+    assert [poll.committed for poll in failed[::2]] == [True, False]
+
+
+def test_a_status_that_could_not_be_written_down_is_told_later(poller: Poller, world: World) -> None:
+    """It is found again by the next poll, as a change of an instance is."""
+    world.answers = [listing(FLEET)] * 3
+    poller.poll(watched())
+    world.description, world.disk_full = detail(ProductStatus.ERROR), True
+    poller.poll(watched())
+    assert statuses(world) == []
+    world.disk_full = False
+    poller.poll(watched())
+    assert statuses(world) == [("AVAILABLE", "ERROR")]
+
+
+def test_without_the_permission_to_describe_the_instances_are_polled(poller: Poller, world: World) -> None:
+    """The poll is complete, without a status; that is told once, and again when it was there meanwhile."""
+    denied = PollFailedError(Reason.ACCESS_DENIED, "AccessDeniedException", "not authorized")
+    world.answers = [listing(FLEET)] * 4
+    for answer in (denied, denied, detail(), denied):
+        world.description = answer
+        poller.poll(watched())
+    polls = completed(world)[:4]
+    assert [poll.description is None for poll in polls] == [True, True, False, True]
+    assert [poll.newly_undescribed for poll in polls] == [denied, None, None, denied]
+
+
+def test_any_other_failure_to_describe_fails_the_poll(poller: Poller, world: World) -> None:
+    """Nothing is listed of a product that AWS does not know, or is too busy to describe."""
+    for answer in (NOT_FOUND, THROTTLED):
+        world.description = answer
+        poller.poll(watched())
+    failed = [e[1] for e in world.happened if isinstance(e, tuple) and isinstance(e[1], FailedPoll)]
+    assert [poll.error for poll in failed] == [NOT_FOUND, NOT_FOUND, THROTTLED, THROTTLED]
+    assert [poll.newly_missing for poll in failed[::2]] == [True, False]
+
+
+def test_a_product_of_another_type_is_not_listed(poller: Poller, world: World) -> None:
+    """It fails with a sentence that says of which type it is."""
+    world.description = detail(kind="CFN_STACK")
+    poller.poll(watched())
+    (failed, _) = [e[1] for e in world.happened if isinstance(e, tuple) and isinstance(e[1], FailedPoll)]
+    assert failed.error.error_code == "NotAStackSet"
+    assert "is of type CFN_STACK" in failed.error.message
+
+
+def test_a_product_without_a_name_has_its_own(poller: Poller, world: World) -> None:
+    """As soon as AWS has said it, and from the state before that; a configured name stays."""
+    named = watched(Product(BASELINE.id, "mine"))
+    unnamed = replace(watched(Product(BASELINE.id, BASELINE.id)), own_name=True)
+    assert poller.named(unnamed).product.name == BASELINE.id
+    world.answers = [listing(FLEET)] * 2
+    poller.poll(unnamed)
+    poller.poll(named)
+    assert [poll.watched.product.name for poll in completed(world)] == ["baseline", "mine"]
+    assert poller.named(unnamed).product.name == "baseline"
+    poller.forget(BASELINE.id)
+    world.remembered = Remembered(None, missing=False, detail=detail())
+    poller.restore(unnamed)
+    assert poller.named(unnamed).product.name == "baseline"

@@ -3,7 +3,8 @@
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import pytest
 import structlog
 
 from monitor.catalog import calls
-from monitor.catalog.client import Source
+from monitor.catalog.client import LIST_STACK_INSTANCES, Source
 from monitor.configuration.settings import SeriesOptions, WatchedProduct
 from monitor.exposition.board import Board
 from monitor.fleet.failure import PollCancelledError, Reason
 from monitor.fleet.instances import Product
-from monitor.log.events import EventName, Events, transition_fields, transition_level
+from monitor.log.events import EventName, Events, transition_line
 from monitor.log.outbox import Outbox
 from monitor.poller.deadline import Deadlines
 from monitor.poller.poller import Poller
@@ -24,7 +25,7 @@ from monitor.simulation import faults
 from monitor.simulation.aws import answer, stack_sets
 from monitor.simulation.exchange import Fault, Plan
 from monitor.simulation.stack_sets import StackSets
-from monitor.simulation.wire import FaultyAws
+from monitor.simulation.wire import FaultyAws, Seen
 from monitor.store.state import State
 from tests.conftest import Aws
 from tests.log.capture import captured
@@ -71,7 +72,7 @@ class World:
         self.server = server
         self.log, self.lines = captured()
         self.state = State(path)
-        self.outbox = Outbox(self.state, self.lines, self._line, lambda _: None)
+        self.outbox = Outbox(self.state, self.lines, partial(transition_line, self.log), lambda _: None)
         self.outbox.start()
         self.board = Board(SeriesOptions(), lambda _: b"", lambda: None)
         self.deadlines = Deadlines()
@@ -83,6 +84,11 @@ class World:
         self.poller = Poller(
             sources, self.state, self.board, Events(self.log, self.outbox), self.deadlines, confirm_shrink=0.5
         )
+
+    @property
+    def listings(self) -> Sequence[Seen]:
+        """The requests for pages so far."""
+        return [seen for seen in self.server.requests if seen.operation == LIST_STACK_INSTANCES]
 
     def poll(self, *products: WatchedProduct, timeout: float = 30.0) -> None:
         """Poll products one after the other."""
@@ -132,9 +138,6 @@ class World:
         """End."""
         self.outbox.stop(5.0)
         self.state.close()
-
-    def _line(self, transition: Any) -> str | None:
-        return self.log.render(transition_level(transition), EventName.TRANSITION, **transition_fields(transition))
 
 
 @pytest.fixture
@@ -191,7 +194,7 @@ def test_failed_polls_keep_the_snapshot_and_harm_nobody_else(reason: Reason, wor
         assert (name, world.failures()) == (name, {reason: times})
         assert (name, [world.value("servicecatalog_up", product) for product in ALL]) == (name, [0.0, 1.0, 1.0])
         assert [world.instances(product) for product in (NEIGHBOUR, ELSEWHERE)] == [after, after]
-        assert len(world.server.requests) <= 3 + 2 + 2 or name == faults.FRESH_TOKENS.name
+        assert len(world.listings) <= 3 + 2 + 2 or name == faults.FRESH_TOKENS.name
         entries = world.entries()
         failed = [entry for entry in entries if entry["event"] == "poll.failed"]
         assert [(entry["reason"], entry["provisioned_product_id"], entry["level"]) for entry in failed] == [
@@ -288,14 +291,14 @@ def test_a_product_that_is_gone_loses_its_series_and_is_told_once(world: World, 
 
 
 def test_a_product_of_another_type_is_said_clearly_and_the_others_run(world: World, aws: Aws) -> None:
-    """AWS' own sentence is in the line."""
+    """Before anything is listed."""
     aws.stack_sets.remove_product(VICTIM.product.id)
     aws.stack_sets.add_product(VICTIM.product.id, "victim", stack_set=False)
     world.poll(*ALL)
     (failed,) = world.events(EventName.POLL_FAILED)
     assert (failed["error_code"], failed["message"]) == (
-        "InvalidParametersException",
-        f"Provisioned product {VICTIM.product.id} is not of type CFN_STACKSET.",
+        "NotAStackSet",
+        f"{VICTIM.product.id} is of type CFN_STACK, and only those of type CFN_STACKSET have stack instances",
     )
     assert [world.value("servicecatalog_up", product) for product in ALL] == [0.0, 1.0, 1.0]
 
@@ -311,12 +314,12 @@ def test_an_hour_of_it_costs_bounded_requests_and_ends_with_the_next_poll(
     """Twelve polls an hour, a line each, and then all is well again at once."""
     world.server.plan(Plan(fault, product_id=VICTIM.product.id, times=None))
     world.poll(*[VICTIM] * 12)
-    assert len(world.server.requests) == 12 * requests
+    assert len(world.listings) == 12 * requests
     assert len(world.events(EventName.POLL_FAILED)) == 12
     world.server.clear()
     world.poll(VICTIM)
     assert world.instances() == AFTER
-    assert len(world.server.requests) == 2
+    assert len(world.listings) == 2
 
 
 def test_an_aws_that_is_not_there_at_the_start_is_found_when_it_is(world: World) -> None:
@@ -336,7 +339,7 @@ def test_a_poll_that_hangs_holds_up_no_other(world: World) -> None:
     world.server.plan(Plan(faults.SILENCE, product_id=VICTIM.product.id, times=None))
     hanging = threading.Thread(target=lambda: world.poll(VICTIM))
     hanging.start()
-    until(lambda: len(world.server.requests) == 1)
+    until(lambda: len(world.listings) == 1)
     world.poll(NEIGHBOUR, ELSEWHERE)
     assert hanging.is_alive()
     assert [world.instances(product) for product in ALL] == [BEFORE, AFTER, AFTER]
@@ -359,7 +362,7 @@ def test_a_stop_in_mid_page_leaves_no_trace_of_the_poll(world: World) -> None:
 
     thread = threading.Thread(target=poll)
     thread.start()
-    until(lambda: len(world.server.requests) == 1)
+    until(lambda: len(world.listings) == 1)
     world.deadlines.cancel()
     thread.join(5)
     assert len(raised) == 1

@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 
 from monitor.fleet.diff import Transition, diff
 from monitor.fleet.instances import InstanceKey, Product, Snapshot, Status
+from monitor.fleet.products import Description, ProductStatus, describe
 from monitor.poller.ports import Remembered, StateError
 from monitor.store.state import State, read_transitions
 from monitor.store.tables import VERSION
-from tests.making import BASELINE, EPOCH, EU, LATER, ONE, THREE, TWO, US, baseline, listing
+from tests.making import BASELINE, EPOCH, EU, LATER, ONE, THREE, TWO, US, baseline, detail, listing, snapshot
 
 FLEET: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
 CHANGED: dict[InstanceKey, Status] = {
@@ -237,3 +239,32 @@ def test_the_file_has_the_version_of_the_code(state: State, path: Path) -> None:
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
     connection.close()
+
+
+def described(status: ProductStatus, before: ProductStatus | None = None, poll: str = "poll-2") -> Description:
+    """Return what a poll finds out of a product."""
+    return describe(detail(before) if before else None, detail(status), BASELINE, poll, LATER)
+
+
+def test_what_a_product_is_survives(path: Path) -> None:
+    """With the snapshot of the same poll, or alone where the listing failed."""
+    with closing(State(path)) as state:
+        state.note(BASELINE.id, described(ProductStatus.TAINTED))
+        assert state.load(BASELINE.id) == Remembered(None, missing=False, detail=detail(ProductStatus.TAINTED))
+        state.commit(baseline({(ONE, EU): Status.CURRENT}), described(ProductStatus.AVAILABLE))
+    with closing(State(path)) as state:
+        remembered = state.load(BASELINE.id)
+        assert remembered.detail == detail(ProductStatus.AVAILABLE)
+        assert remembered.snapshot == snapshot({(ONE, EU): Status.CURRENT})
+
+
+def test_transitions_of_products_wait_in_one_order_with_those_of_instances(path: Path) -> None:
+    """They are told as they were written, and are no part of the history of instances."""
+    first = baseline({(ONE, EU): Status.CURRENT})
+    change = diff(first.snapshot, listing({(ONE, EU): Status.OUTDATED}), BASELINE, "poll-2", LATER)
+    product = described(ProductStatus.UNDER_CHANGE, ProductStatus.AVAILABLE)
+    with closing(State(path)) as state:
+        state.commit(first)
+        state.commit(change, product)
+        assert [transition for _, transition in state.untold(9)] == [product.transition, *change.transitions]
+        assert list(read_transitions(path, EPOCH)) == list(change.transitions)

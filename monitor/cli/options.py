@@ -12,6 +12,7 @@ from monitor.cli.failure import WRONG, CommandError
 if TYPE_CHECKING:
     from monitor.configuration.load import ConfigurationError
     from monitor.configuration.settings import Settings
+    from monitor.fleet.shard import Shard
 
 
 class Output(StrEnum):
@@ -40,6 +41,13 @@ def address(text: str) -> str:
     from monitor.configuration.address import checked_address
 
     return checked_address(text)
+
+
+def shard_of(text: str) -> "Shard":
+    """Take a share of the products."""
+    from monitor.fleet.shard import parse_shard
+
+    return parse_shard(text)
 
 
 def seconds(text: str) -> float:

@@ -10,24 +10,50 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.failure import CommandError
-from monitor.cli.options import config_option, listen_option, settings_of, wrong_file
+from monitor.cli.options import checked, config_option, listen_option, settings_of, shard_of, wrong_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.configuration.settings import Settings
+    from monitor.daemon.daemon import Reloading
+    from monitor.fleet.shard import Shard
 
 
 @click.command()
 @config_option
 @listen_option
-def run(config: Path, listen: str | None) -> None:
-    """Run the daemon: poll, serve /metrics, and tell transitions on stdout until SIGTERM or SIGINT."""
+@click.option(
+    "--shard",
+    callback=checked(shard_of),
+    envvar="STACKSET_MONITOR_SHARD",
+    metavar="I/N",
+    help="Watch only this share of the products, 0/3 to 2/3: for fleets that are too large for one daemon."
+    " Also by the environment: STACKSET_MONITOR_SHARD.",
+)
+@click.option("--web.enable-lifecycle", "lifecycle", is_flag=True, help="Reload the configuration on POST /-/reload.")
+def run(config: Path, listen: str | None, shard: "Shard | None", lifecycle: bool) -> None:
+    """Run the daemon: poll, serve /metrics, and tell transitions on stdout until SIGTERM or SIGINT.
+
+    The configuration is read again when the file changes, and on SIGHUP.
+    """
     stop = stop_on_signals()
+    asked = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: asked.set())
+
+    def load() -> "Settings":
+        from monitor.configuration.load import load_settings
+
+        settings = load_settings(config)
+        return replace(settings, listen=listen) if listen else settings
+
     settings = settings_of(config)
     if listen:
         settings = replace(settings, listen=listen)
-    run_daemon(settings, stop)
+
+    from monitor.daemon.daemon import Reloading
+
+    run_daemon(settings, stop, shard=shard, reloading=Reloading(config, load, asked, over_http=lifecycle))
 
 
 def stop_on_signals() -> threading.Event:
@@ -39,11 +65,16 @@ def stop_on_signals() -> threading.Event:
 
 
 def run_daemon(
-    settings: "Settings", stop: threading.Event, when_bound: "Callable[[str], None]" = lambda _: None
+    settings: "Settings",
+    stop: threading.Event,
+    when_bound: "Callable[[str], None]" = lambda _: None,
+    *,
+    shard: "Shard | None" = None,
+    reloading: "Reloading | None" = None,
 ) -> None:
     """Run a daemon until `stop`; `when_bound` is told the address before it starts."""
     from monitor.configuration.load import ConfigurationError
-    from monitor.daemon import Daemon
+    from monitor.daemon.daemon import Daemon
     from monitor.log.lines import LineWriter
     from monitor.log.setup import Log
     from monitor.poller.ports import StateError
@@ -54,7 +85,7 @@ def run_daemon(
     try:
         bound = listen(settings.listen)
         log = Log(LineWriter(sys.stdout.fileno()), settings.log_level, settings.log_format)
-        daemon = Daemon(settings, log, bound)
+        daemon = Daemon(settings, log, bound, shard=shard, reloading=reloading)
     except (ListenError, StateError) as error:
         raise CommandError(str(error)) from error
     except ConfigurationError as error:  # of the web configuration, which the daemon reads by itself

@@ -28,6 +28,7 @@ class _Entry:
         self.lock = threading.Lock()
         """Held while the entry is worked on. The board's own lock is only held for a moment, so that
         no scrape waits until a large product is written."""
+        self.product = watched.product
         self.product_id = watched.product.id
         self.labels = product_labels(watched.product)
         self.writer = Writer(watched.product, options)
@@ -35,6 +36,8 @@ class _Entry:
         self.blocks: Blocks | None = None
         self.standings: Mapping[InstanceKey, Standing] | None = None
         """What the blocks show; None where they do not show a whole snapshot."""
+        self.snapshot: Snapshot | None = None
+        """None where none is shown."""
         self.series = 0
         self.shown: Blocks | None = None
         """What a scrape sees."""
@@ -42,12 +45,18 @@ class _Entry:
     def follow(self, watched: WatchedProduct, options: SeriesOptions) -> None:
         """Take another name, interval or source over. The lock is held."""
         self.tally.interval, self.tally.source = watched.interval, watched.source
-        labels = product_labels(watched.product)
-        if labels != self.labels:
-            self.labels = labels
-            self.writer = Writer(watched.product, options)
-            if self.standings is not None:
-                self.blocks = Blocks(self.writer, self.standings)
+        if watched.product != self.product:
+            self.product = watched.product
+            self.labels = product_labels(watched.product)
+            standings = self.standings
+            self.write_anew(options)
+            if standings is not None:
+                self.blocks, self.standings = Blocks(self.writer, standings), standings
+
+    def write_anew(self, options: SeriesOptions) -> None:
+        """Let the next snapshot be written as a whole. The lock is held."""
+        self.writer = Writer(self.product, options)
+        self.standings = None
 
 
 class Board:
@@ -143,6 +152,27 @@ class Board:
             self._swap(entry)
             return True
 
+    def update(self, watched: WatchedProduct) -> None:
+        """Show a product under another name, or with another interval or source."""
+        entry = self._entry(watched)
+        with entry.lock:
+            entry.follow(watched, self._options)
+            self._swap(entry)
+
+    def configure(self, options: SeriesOptions) -> None:
+        """Show the series that other options ask for, of all products."""
+        if options == self._options:
+            return
+        self._options = options
+        with self._lock:
+            entries = list(self._entries.values())
+        for entry in entries:
+            with entry.lock:
+                entry.write_anew(options)
+                if entry.snapshot is not None:
+                    self._show(entry, entry.snapshot, None)
+                self._swap(entry)
+
     def remove(self, product_id: str) -> None:
         """Show a product no more that is not watched any more."""
         with self._lock:
@@ -154,6 +184,10 @@ class Board:
     def state_failed(self) -> None:
         """Count that something could not be written down."""
         self._on_state_error()
+
+    def outdated(self) -> None:
+        """Let the next scrape show the monitor's own metrics as they are then."""
+        self._own.outdated()
 
     def refresh(self) -> None:
         """Render the monitor's own metrics beside the scrapes; called again and again."""
@@ -193,7 +227,7 @@ class Board:
             return entry
 
     def _show(self, entry: _Entry, snapshot: Snapshot, change: Change | None) -> None:
-        entry.tally.counts = snapshot.counts
+        entry.tally.counts, entry.snapshot = snapshot.counts, snapshot
         wanted = sum(entry.writer.series_of(status) * count for status, count in snapshot.counts.items())
         with self._lock:
             others = sum(other.series for other in self._entries.values()) - entry.series
@@ -218,7 +252,7 @@ class Board:
         entry.standings = snapshot.standings
 
     def _hide(self, entry: _Entry) -> None:
-        entry.blocks = entry.standings = entry.tally.counts = None
+        entry.blocks = entry.standings = entry.snapshot = entry.tally.counts = None
         entry.series = entry.tally.dropped = 0
 
     def _swap(self, entry: _Entry) -> None:

@@ -134,6 +134,21 @@ API_WAIT = Family(
     ("source",),
     "Seconds that calls waited for their place in calls_per_second.",
 )
+DISCOVERY_SUCCESS = Family(
+    "servicecatalog_discovery_last_success_timestamp_seconds",
+    Kind.GAUGE,
+    ("source",),
+    "When the products of a source were last looked for and found as a whole; 0 before the first time.",
+)
+DISCOVERED = Family(
+    "servicecatalog_discovered_products",
+    Kind.GAUGE,
+    ("source",),
+    "How many products the last complete search of a source has found.",
+)
+DISCOVERY_FAILURES = Family(
+    "servicecatalog_discovery_failures_total", Kind.COUNTER, ("source", "reason"), "Searches that failed, by reason."
+)
 BUILD_INFO = Family(
     "stackset_monitor_build_info", Kind.GAUGE, ("version", "revision", "python_version"), "1; the labels say what runs."
 )
@@ -159,12 +174,21 @@ STATE_ERRORS = Family(
     "stackset_monitor_state_errors_total", Kind.COUNTER, (), "How often the state file could not be read or written."
 )
 
+SHARD = Family(
+    "stackset_monitor_shard_ordinal",
+    Kind.GAUGE,
+    (),
+    "Which share of the products this monitor has, counted from 0.",
+)
+SHARDS = Family("stackset_monitor_shards", Kind.GAUGE, (), "How many shares there are.")
+
 INSTANCE_FAMILIES = (INSTANCE_STATUS, INSTANCE_SINCE)
 PRODUCT_FAMILIES = (
     INSTANCES, TRANSITIONS, PRODUCT_STATUS, PRODUCT_INFO, UP, LAST_SUCCESS, INTERVAL, DURATION, PAGES, POLLS, FAILURES,
     SKIPPED, DROPPED, ANOMALIES,
 )  # fmt: skip
 OWN_FAMILIES = (
-    API_REQUESTS, API_ERRORS, API_DURATION, API_WAIT, BUILD_INFO, RELOAD_OK, RELOAD_TIME, STATE_COMMIT, STATE_ERRORS,
+    API_REQUESTS, API_ERRORS, API_DURATION, API_WAIT, DISCOVERY_SUCCESS, DISCOVERED, DISCOVERY_FAILURES, BUILD_INFO,
+    RELOAD_OK, RELOAD_TIME, STATE_COMMIT, STATE_ERRORS, SHARD, SHARDS,
 )  # fmt: skip
 FAMILIES = (*INSTANCE_FAMILIES, *PRODUCT_FAMILIES, *OWN_FAMILIES)

@@ -63,7 +63,7 @@ class Poller:
         self._publisher = publisher
         self._teller = teller
         self._deadlines = deadlines
-        self._confirm_shrink = confirm_shrink
+        self.confirm_shrink = confirm_shrink
         self._now = now
         self._clock = clock
         self._lock = threading.Lock()
@@ -88,11 +88,14 @@ class Poller:
         expected, after it was counted as a failed poll.
         """
         memory = self._memory(watched)
-        poll = _Poll(watched, memory, str(uuid4()), self._clock())
+        catalog = self._catalogs.get(watched.source)
+        if catalog is None:  # it was taken out of the configuration a moment ago
+            raise PollCancelledError
+        poll = _Poll(watched, catalog, memory, str(uuid4()), self._clock())
         try:
             with self._deadlines.running(watched.timeout) as deadline:
                 self._describe(poll, deadline)
-                listing = self._list(watched, memory.snapshot, deadline)
+                listing = self._list(poll, deadline)
             self._complete(poll, listing)
         except PollFailedError as error:
             self._fail(poll, error)
@@ -126,20 +129,20 @@ class Poller:
         with self._lock:
             return self._memories.setdefault(watched.product.id, _Memory())
 
-    def _list(self, watched: WatchedProduct, last: Snapshot | None, deadline: Deadline) -> Listing:
-        catalog = self._catalogs[watched.source]
-        listing = catalog.list_stack_instances(watched.product.id, deadline)
+    def _list(self, poll: "_Poll", deadline: Deadline) -> Listing:
+        product_id, last = poll.watched.product.id, poll.memory.snapshot
+        listing = poll.catalog.list_stack_instances(product_id, deadline)
         kept = len(listing.statuses)
-        if last is None or kept >= len(last.standings) * (1 - self._confirm_shrink) or kept >= len(last.standings):
+        if last is None or kept >= len(last.standings) * (1 - self.confirm_shrink) or kept >= len(last.standings):
             return listing
-        again = catalog.list_stack_instances(watched.product.id, deadline)
+        again = poll.catalog.list_stack_instances(product_id, deadline)
         return replace(again, anomalies={**again.anomalies, Anomaly.SHRINK: 1})
 
     def _describe(self, poll: "_Poll", deadline: Deadline) -> None:
         """Find out what AWS says of the product itself. Without the permission for it, the poll goes on."""
         watched, memory = poll.watched, poll.memory
         try:
-            detail = self._catalogs[watched.source].describe(watched.product.id, deadline)
+            detail = poll.catalog.describe(watched.product.id, deadline)
         except PollFailedError as error:
             if error.reason is not Reason.ACCESS_DENIED:
                 raise
@@ -216,6 +219,7 @@ class _Poll:
     """A poll under way, and what it has found out so far."""
 
     watched: WatchedProduct
+    catalog: Catalog
     memory: _Memory
     poll_id: str
     begun: float

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from monitor.fleet.diff import Change, Transition
-from monitor.fleet.instances import Snapshot, count_statuses
+from monitor.fleet.instances import Product, Snapshot, count_statuses
 from monitor.fleet.products import Description, ProductTransition
 from monitor.poller.ports import Remembered, StateError
 from monitor.store import rows
@@ -128,6 +128,31 @@ class State:
                 "INSERT INTO product (id, missing) VALUES (?, 1) ON CONFLICT (id) DO UPDATE SET missing = 1",
                 (product_id,),
             )
+
+    def found(self, source: str) -> Sequence[Product]:
+        """Return the products that were found in a source last. Raises `StateError`."""
+        with self._lock, explained(self._path):
+            rows_found = self._connection.execute(
+                "SELECT product_id, name FROM discovered WHERE source = ? ORDER BY product_id", (source,)
+            ).fetchall()
+        return [Product(*row) for row in rows_found]
+
+    def save_found(self, source: str, products: Sequence[Product]) -> None:
+        """Write down which products were found in a source. Raises `StateError`."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM discovered WHERE source = ?", (source,))
+            connection.executemany(
+                "INSERT INTO discovered (source, product_id, name) VALUES (?, ?, ?)",
+                ((source, product.id, product.name) for product in products),
+            )
+
+    def forget_products(self, which: Callable[[str], bool]) -> None:
+        """Forget the snapshots of some products: should they come back, they begin anew. Raises `StateError`."""
+        with self._transaction() as connection:
+            known = [row[0] for row in connection.execute("SELECT id FROM product")]
+            gone = [(product_id,) for product_id in known if which(product_id)]
+            connection.executemany("DELETE FROM instance WHERE product_id = ?", gone)
+            connection.executemany("DELETE FROM product WHERE id = ?", gone)
 
     def untold(self, limit: int) -> Sequence[tuple[int, Transition | ProductTransition]]:
         """Return the oldest transitions that were not told yet, each with its place in the order."""

@@ -1,7 +1,7 @@
 """The small registry of the monitor itself, rendered for each scrape."""
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,6 +18,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from monitor.exposition import families
 from monitor.exposition.families import Family
+from monitor.fleet.failure import Reason
+from monitor.fleet.shard import Shard
 
 _BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 _UNIT_SUFFIX = "_total"
@@ -26,7 +28,7 @@ _UNIT_SUFFIX = "_total"
 class Telemetry:
     """Counts what happens inside the monitor. Safe to use from many threads."""
 
-    def __init__(self, *, version: str, revision: str) -> None:
+    def __init__(self, *, version: str, revision: str, shard: Shard | None = None) -> None:
         """Make a registry of its own; nothing global is touched but prometheus_client's `_created` switch."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
@@ -35,6 +37,12 @@ class Telemetry:
         duration = families.API_DURATION
         self._durations = Histogram(duration.name, duration.help, duration.labels, registry=registry, buckets=_BUCKETS)
         self._waits = _counter(families.API_WAIT, registry)
+        self._discovery_success = _gauge(families.DISCOVERY_SUCCESS, registry)
+        self._discovered = _gauge(families.DISCOVERED, registry)
+        self._discovery_failures = _counter(families.DISCOVERY_FAILURES, registry)
+        shard = shard or Shard()
+        _gauge(families.SHARD, registry).set(shard.ordinal)
+        _gauge(families.SHARDS, registry).set(shard.total)
         _gauge(families.BUILD_INFO, registry).labels(version, revision, platform.python_version()).set(1)
         self._reload_ok = _gauge(families.RELOAD_OK, registry)
         self._reload_time = _gauge(families.RELOAD_TIME, registry)
@@ -51,6 +59,32 @@ class Telemetry:
             self._requests.labels(name, operation)
             self._durations.labels(name, operation)
         return SourceTelemetry(name, self._requests, self._errors, self._durations, self._waits)
+
+    def remove_source(self, name: str) -> None:
+        """Show a source no more that is not there any more."""
+        for metric in (self._requests, self._errors, self._durations, self._waits, *self._discovery_metrics()):
+            for labels in list(metric._metrics):  # noqa: SLF001 - prometheus_client has no other way to see them
+                if labels[0] == name:
+                    metric.remove(*labels)
+
+    def discovering(self, source: str) -> None:
+        """Let the known series of a source's discovery begin at 0."""
+        self._discovery_success.labels(source)
+        self._discovered.labels(source)
+        for reason in Reason:
+            self._discovery_failures.labels(source, reason)
+
+    def discovered(self, source: str, products: int) -> None:
+        """A search was complete."""
+        self._discovery_success.labels(source).set_to_current_time()
+        self._discovered.labels(source).set(products)
+
+    def discovery_failed(self, source: str, reason: Reason) -> None:
+        """A search failed."""
+        self._discovery_failures.labels(source, reason).inc()
+
+    def _discovery_metrics(self) -> Sequence[Gauge | Counter]:
+        return (self._discovery_success, self._discovered, self._discovery_failures)
 
     def config_loaded(self) -> None:
         """A configuration was taken over."""

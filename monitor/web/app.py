@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from monitor.web.aside import aside
 from monitor.web.delivery import DELIVERY, Deliver
 from monitor.web.limits import Limits
 from monitor.web.negotiation import OPENMETRICS, TEXT, wants_gzip, wants_openmetrics
@@ -105,8 +106,18 @@ class Metrics:
         await send({"type": "http.response.body", "body": b""})
 
 
-def application(board: Board, health: Health, *, version: str, scrapes: int = Limits().scrapes) -> ASGIApp:
-    """Return the whole site: anything else is a 404, other methods are a 405; too many scrapes at once are a 503."""
+def application(
+    board: Board,
+    health: Health,
+    *,
+    version: str,
+    scrapes: int = Limits().scrapes,
+    reload: Callable[[], str | None] | None = None,
+) -> ASGIApp:
+    """Return the whole site: anything else is a 404, other methods are a 405; too many scrapes at once are a 503.
+
+    POST /-/reload calls `reload`, which returns what is wrong with the configuration; without it there is no such page.
+    """
 
     def probe(good: Callable[[], bool], bad: str) -> Callable[[Request], Response]:
         def endpoint(_: Request) -> Response:
@@ -123,6 +134,10 @@ def application(board: Board, health: Health, *, version: str, scrapes: int = Li
 
         return call
 
+    async def reloaded(_: Request) -> Response:
+        problems = await aside(reload, "reload") if reload else None
+        return PlainTextResponse(f"{problems}\n", 400) if problems else PlainTextResponse("reloaded\n")
+
     metrics = Metrics(board, scrapes)
     app = Starlette(
         routes=[
@@ -130,6 +145,7 @@ def application(board: Board, health: Health, *, version: str, scrapes: int = Li
             Route("/livez", wrapped(probe(health.alive, "the scheduler does not tick"))),
             Route("/readyz", wrapped(probe(health.ready, "some products were not polled yet"))),
             Route("/", front),
+            *([Route("/-/reload", reloaded, methods=["POST"])] if reload else []),
         ],
         exception_handlers={HTTPException: _plain},
     )

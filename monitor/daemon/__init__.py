@@ -1,0 +1,1 @@
+"""The daemon: the rooms put together, started, looked after, reloaded and stopped."""

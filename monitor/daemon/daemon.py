@@ -1,0 +1,299 @@
+"""The daemon: the rooms put together, started, looked after, and stopped."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from monitor import __version__
+from monitor.configuration.load import ConfigurationError
+from monitor.configuration.settings import LogLevel, Settings
+from monitor.daemon.reload import Reloader
+from monitor.daemon.sources import Sources
+from monitor.daemon.watch import DISCOVER, Watch
+from monitor.exposition.board import Board
+from monitor.exposition.tally import MISFIRE, OVERRUN
+from monitor.fleet.failure import PollCancelledError, PollFailedError
+from monitor.fleet.instances import Product
+from monitor.fleet.shard import Shard
+from monitor.log.events import EventName, Events, transition_line
+from monitor.log.outbox import Outbox
+from monitor.log.setup import Log
+from monitor.poller.deadline import Deadlines
+from monitor.poller.poller import Poller
+from monitor.poller.ports import StateError
+from monitor.schedule.timetable import Timetable
+from monitor.schedule.workers import Workers
+from monitor.store.opening import open_state
+from monitor.telemetry.registry import Telemetry
+from monitor.web.access import Access
+from monitor.web.app import application
+from monitor.web.server import Server
+
+TICK_SECONDS = 0.5
+"""How often the supervisor looks: a deadline ends a poll at most this late."""
+PRUNE_SECONDS = 3600.0
+STOP_POLLS, STOP_EVENTS, STOP_LINES, STOP_WEB = 3.0, 2.0, 1.0, 1.0
+"""Seconds that a stop waits for each of these: less than 10 s together."""
+LONGEST_SEARCH = 240.0
+"""Seconds for a search of a source's products; less where they are looked for more often."""
+
+RESTART: Mapping[str, Callable[[Settings], object]] = {
+    "poll.concurrency": lambda settings: settings.poll.concurrency,
+    "state.path": lambda settings: settings.state_path,
+    "web.listen": lambda settings: settings.listen,
+    "web.config_file": lambda settings: settings.web_config,
+    "log.level": lambda settings: settings.log_level,
+    "log.format": lambda settings: settings.log_format,
+}
+"""What takes effect at the next start only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloading:
+    """Where a configuration is read again."""
+
+    path: Path
+    load: Callable[[], Settings]
+    """Raises `ConfigurationError` or `UnreadableError`."""
+    asked: threading.Event = field(default_factory=threading.Event)
+    """Set by whoever wants it to be read now."""
+    over_http: bool = False
+    """POST /-/reload is served."""
+
+
+class Daemon:
+    """One monitor. Made of settings; nothing runs before `run`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        bound: socket.socket,
+        *,
+        shard: Shard | None = None,
+        reloading: Reloading | None = None,
+    ) -> None:
+        """Open the state.
+
+        Raises `StateError` where that cannot be, and `ConfigurationError` for a wrong web configuration.
+        """
+        shard = shard or Shard()
+        self._settings = settings
+        self._log = log
+        access = Access(settings.web_config, self._web_config_changed)
+        revision = os.environ.get("STACKSET_MONITOR_REVISION", "")
+        self._telemetry = Telemetry(version=__version__, revision=revision, shard=shard)
+        self._state = open_state(settings.state_path, self._telemetry.state_committed, self._state_failed)
+        self._deadlines = Deadlines()
+        self._board = Board(settings.series, self._telemetry.render, self._telemetry.state_failed)
+        self._outbox = Outbox(self._state, log.writer, partial(transition_line, log), self._state_failed)
+        self._sources = Sources(self._telemetry, settings.poll.concurrency)
+        self._poller = Poller(
+            self._sources,
+            self._state,
+            self._board,
+            Events(log, self._outbox),
+            self._deadlines,
+            confirm_shrink=settings.poll.confirm_shrink,
+        )
+        self._timetable = Timetable(self._due, self._misfired)
+        self._watch = Watch(
+            settings, shard, self._state, self._poller, self._board, self._timetable, log, self._state_failed
+        )
+        self._workers = Workers(settings.poll.concurrency, self._work, self._crashed)
+        self._reloader = reloading and Reloader(
+            reloading.path, reloading.load, reloading.asked, self._configure, self._refused
+        )
+        over_http = self._reloader.reload if self._reloader and reloading and reloading.over_http else None
+        app = application(self._board, self, version=__version__, reload=over_http)
+        self._server = Server(app, bound, access)
+        self._next_prune = time.monotonic()
+
+    @property
+    def address(self) -> str:
+        """The HOST:PORT that is served."""
+        return self._server.address
+
+    def alive(self) -> bool:
+        """Say whether the scheduler ticks."""
+        return self._timetable.alive()
+
+    def ready(self) -> bool:
+        """Say whether every product has its stored snapshot back or its first poll behind it."""
+        return self._watch.ready()
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until `stop` is set; returns within 10 s of that, whatever is under way."""
+        try:
+            self._start(stop)
+            while not stop.wait(TICK_SECONDS):
+                try:
+                    self._look_after()
+                except Exception as error:  # noqa: BLE001 - the supervisor has to be there tomorrow, too
+                    self._log.crash(EventName.DEFECT, error)
+        finally:
+            self._stop()
+
+    def _start(self, stop: threading.Event) -> None:
+        self._watch.restore(stop)
+        if stop.is_set():
+            return
+        self._telemetry.config_loaded()
+        self._server.start()
+        self._log.event(
+            LogLevel.INFO,
+            EventName.STARTED,
+            version=__version__,
+            listen=self.address,
+            products=len(self._watch.products),
+            sources=len(self._settings.sources),
+        )
+        self._open_sources(self._settings)
+        self._outbox.start()
+        self._timetable.start()
+        self._watch.start()
+
+    def _look_after(self) -> None:
+        """Do what has to be done again and again. This is the supervisor; it never waits for AWS."""
+        self._deadlines.enforce()
+        self._board.refresh()
+        if jump := self._timetable.watch_clock():
+            self._log.event(LogLevel.WARNING, EventName.CLOCK_JUMPED, seconds=round(jump, 3))
+        for product_id in self._watch.products:
+            age = self._poller.snapshot_age(product_id)
+            if age is not None and age > self._settings.poll.stale_after and self._board.withdraw(product_id):
+                self._tell_stale(product_id, age)
+        if self._reloader:
+            self._reloader.look()
+        if time.monotonic() >= self._next_prune:
+            self._next_prune = time.monotonic() + PRUNE_SECONDS
+            self._prune()
+
+    def _tell_stale(self, product_id: str, age: float) -> None:
+        if watched := self._watch.get(product_id):
+            self._log.event(
+                LogLevel.WARNING,
+                EventName.STALE,
+                provisioned_product_id=product_id,
+                provisioned_product_name=watched.product.name,
+                snapshot_age_seconds=round(age, 3),
+            )
+
+    def _prune(self) -> None:
+        try:
+            self._state.prune(datetime.now(UTC) - timedelta(seconds=self._settings.history))
+        except StateError as error:
+            self._state_failed(error)
+
+    def _stop(self) -> None:
+        self._timetable.stop()
+        self._deadlines.cancel()
+        polls_ended = self._workers.stop(STOP_POLLS)
+        self._outbox.stop(STOP_EVENTS)
+        self._log.event(LogLevel.INFO, EventName.STOPPED, version=__version__, polls_ended=polls_ended)
+        self._log.writer.flush(STOP_LINES)
+        self._server.stop(STOP_WEB)
+        if polls_ended:  # else a commit may be under way, and the end of the process lets go just as well
+            self._state.close()
+
+    def _due(self, name: str) -> None:
+        """Hand over what is due: a product's id, or a search of a source's products."""
+        watched = self._watch.get(name)
+        group = name.removeprefix(DISCOVER) if watched is None else watched.source
+        if not self._workers.submit(name, group) and watched is not None:
+            self._board.skipped(watched, OVERRUN)
+
+    def _misfired(self, name: str, runs: int) -> None:
+        if watched := self._watch.get(name):
+            self._board.skipped(watched, MISFIRE, runs)
+
+    def _work(self, name: str) -> None:
+        try:
+            if name.startswith(DISCOVER):
+                self._search(name.removeprefix(DISCOVER))
+            elif watched := self._watch.products.get(name):
+                self._poller.poll(watched)
+        except PollCancelledError:
+            return
+        self._watch.done(name)
+
+    def _search(self, name: str) -> None:
+        """Look for the products of a source. A search that fails changes nothing."""
+        source = next((one for one in self._settings.sources if one.name == name), None)
+        if source is None or source.discover is None or name not in self._sources:
+            return  # it was taken out a moment ago
+        try:
+            with self._deadlines.running(min(LONGEST_SEARCH, source.discover.interval)) as deadline:
+                found = self._sources[name].search(deadline)
+        except PollFailedError as error:
+            self._telemetry.discovery_failed(name, error.reason)
+            self._log.event(
+                LogLevel.WARNING,
+                EventName.DISCOVERY_FAILED,
+                source=name,
+                reason=str(error.reason),
+                error_code=error.error_code,
+                message=error.message,
+            )
+            return
+        self._telemetry.discovered(name, len(found))
+        try:
+            changes = self._watch.found(name, [Product(one.id, one.name) for one in found])
+        except StateError as error:
+            self._state_failed(error)
+            changes = {}
+        self._log.event(
+            LogLevel.INFO,
+            EventName.DISCOVERY_COMPLETED,
+            source=name,
+            products=len(found),
+            added=changes.get("added", 0),
+            removed=changes.get("removed", 0),
+        )
+
+    def _crashed(self, name: str, error: Exception) -> None:
+        """Say what nobody expected; it counts as the product's poll all the same."""
+        self._watch.done(name)
+        what = (
+            {"source": name.removeprefix(DISCOVER)} if name.startswith(DISCOVER) else {"provisioned_product_id": name}
+        )
+        self._log.crash(EventName.DEFECT, error, **what)
+
+    def _open_sources(self, settings: Settings) -> None:
+        self._sources.configure(settings.sources)
+        for source in settings.sources:
+            if source.discover is not None:
+                self._telemetry.discovering(source.name)
+
+    def _configure(self, settings: Settings) -> None:
+        """Take a configuration over that was read again."""
+        before, self._settings = self._settings, settings
+        self._open_sources(settings)
+        self._poller.confirm_shrink = settings.poll.confirm_shrink
+        self._board.configure(settings.series)
+        changes = self._watch.configure(settings)
+        self._telemetry.config_loaded()
+        self._board.outdated()
+        restart = [key for key, value in RESTART.items() if value(settings) != value(before)]
+        self._log.event(LogLevel.INFO, EventName.CONFIG_RELOADED, **changes, restart_required=restart)
+
+    def _refused(self, message: str) -> None:
+        self._telemetry.config_refused()
+        self._board.outdated()
+        self._log.event(LogLevel.ERROR, EventName.CONFIG_REFUSED, message=message)
+
+    def _state_failed(self, error: StateError) -> None:
+        self._telemetry.state_failed()
+        self._log.event(LogLevel.ERROR, EventName.STATE_FAILED, message=str(error))
+
+    def _web_config_changed(self, error: ConfigurationError | None) -> None:
+        if error is None:
+            self._log.event(LogLevel.INFO, EventName.WEB_CONFIG_RELOADED)
+        else:
+            self._log.event(LogLevel.ERROR, EventName.WEB_CONFIG_REFUSED, message=str(error))

@@ -40,8 +40,8 @@ TICK_SECONDS = 0.5
 PRUNE_SECONDS = 3600.0
 STOP_POLLS, STOP_EVENTS, STOP_LINES, STOP_WEB = 3.0, 2.0, 1.0, 1.0
 """Seconds that a stop waits for each of these: less than 10 s together."""
-LONGEST_SEARCH = 240.0
-"""Seconds for a search of a source's products; less where they are looked for more often."""
+SEARCH_SECONDS = 60.0
+"""For one search of a source's products. A page of it has a hundred."""
 
 RESTART: Mapping[str, Callable[[Settings], object]] = {
     "poll.concurrency": lambda settings: settings.poll.concurrency,
@@ -229,7 +229,7 @@ class Daemon:
         if source is None or source.discover is None or name not in self._sources:
             return  # it was taken out a moment ago
         try:
-            with self._deadlines.running(min(LONGEST_SEARCH, source.discover.interval)) as deadline:
+            with self._deadlines.running(SEARCH_SECONDS) as deadline:
                 found = self._sources[name].search(deadline)
         except PollFailedError as error:
             self._telemetry.discovery_failed(name, error.reason)

@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from moto.sts.exceptions import STSClientError
+from moto.core.exceptions import AccessDeniedError
 from moto.sts.models import STSBackend
 
 from monitor.simulation.stack_sets import ACCOUNT
@@ -45,6 +45,5 @@ def _guarded(self: STSBackend, **parameters: Any) -> Any:
         allowed = known and role_arn not in _refused
     if not allowed:
         caller = f"arn:aws:iam::{ACCOUNT}:user/simulated"
-        message = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
-        raise STSClientError("AccessDenied", message)
+        raise AccessDeniedError(caller, f"sts:AssumeRole on resource: {role_arn}")
     return _assume_role(self, **parameters)

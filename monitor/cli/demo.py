@@ -33,7 +33,8 @@ def demo(listen: str) -> None:
     stop = stop_on_signals()
     try:
         from monitor.simulation.aws import ENVIRONMENT, SimulatedAws, stack_sets
-        from monitor.simulation.story import PRODUCTS, Story
+        from monitor.simulation.stack_sets import REGION
+        from monitor.simulation.story import HUB_PRODUCTS, TAGS, Story
     except ImportError as error:
         message = f"the demo needs more packages: install stackset-monitor[demo] ({error})"
         raise CommandError(message) from error
@@ -55,7 +56,17 @@ def demo(listen: str) -> None:
     with tempfile.TemporaryDirectory(prefix="stackset-monitor-demo-") as folder:
         configuration = {
             "poll": {"interval": "5s", "timeout": "4s"},
-            "products": [{"id": product_id, "name": name} for product_id, name in PRODUCTS.items()],
+            "sources": [
+                {"name": "hub", "region": REGION, "calls_per_second": 100},
+                {
+                    "name": "network",
+                    "region": REGION,
+                    "role_arn": f"arn:aws:iam::{NETWORK}:role/stackset-monitor",
+                    "calls_per_second": 100,
+                    "discover": {"tags": TAGS, "interval": "10s"},
+                },
+            ],
+            "products": [{"id": product_id, "source": "hub"} for product_id in HUB_PRODUCTS],
             "state": {"path": f"{folder}/monitor.db"},
             "web": {"listen": listen},
             "log": {"format": "console"},

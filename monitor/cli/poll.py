@@ -10,7 +10,8 @@ from monitor.cli.failure import FAILED, WRONG, CommandError
 from monitor.cli.options import Output, config_option, output_option, product_option, settings_of
 
 if TYPE_CHECKING:
-    from monitor.configuration.settings import Settings, WatchedProduct
+    from monitor.configuration.settings import WatchedProduct
+    from monitor.fleet.failure import PollFailedError
 
 NOT_CURRENT = 1
 """Exit code: there is an instance that is not CURRENT."""
@@ -34,16 +35,20 @@ def poll(config: Path, products: tuple[str, ...], output: Output) -> int:
       3  a product could not be listed; the others are printed
     """  # noqa: D301 - click's mark for lines that stay as they are
     from monitor.cli.progress import progress
-    from monitor.cli.side_by_side import list_side_by_side
+    from monitor.cli.side_by_side import find, list_side_by_side, open_sources
     from monitor.cli.streams import tell
     from monitor.cli.table import print_rows
     from monitor.fleet.failure import PollFailedError
     from monitor.fleet.instances import Status
 
     settings = settings_of(config)
-    watched = _chosen(settings, products)
+    sources = open_sources(settings)
+    everything, failed_searches = find(settings, sources)
+    for source, failure in failed_searches.items():
+        tell(f"the products of source {source} could not be looked for: {_why(failure)}")
+    watched = _chosen(everything, products)
     with progress(len(watched)) as (on_page, on_done):
-        outcomes = list_side_by_side(settings, watched, on_page, on_done)
+        outcomes = list_side_by_side(settings, sources, watched, on_page, on_done)
     rows = [
         {
             "provisioned_product_id": one.product.id,
@@ -63,15 +68,18 @@ def poll(config: Path, products: tuple[str, ...], output: Output) -> int:
         if isinstance(outcome, PollFailedError)
     ]
     for product_id, failure in failures:
-        why = f"{failure.message.removesuffix('.')} ({failure.reason}, {failure.error_code})"
-        tell(f"{product_id} could not be listed: {why}")
-    if failures:
+        tell(f"{product_id} could not be listed: {_why(failure)}")
+    if failures or failed_searches:
         return FAILED
     return NOT_CURRENT if any(row["status"] != Status.CURRENT for row in rows) else 0
 
 
-def _chosen(settings: "Settings", products: Sequence[str]) -> "Sequence[WatchedProduct]":
-    known = {watched.product.id: watched for watched in settings.products}
+def _why(failure: "PollFailedError") -> str:
+    return f"{failure.message.removesuffix('.')} ({failure.reason}, {failure.error_code})"
+
+
+def _chosen(everything: "Sequence[WatchedProduct]", products: Sequence[str]) -> "Sequence[WatchedProduct]":
+    known = {watched.product.id: watched for watched in everything}
     for product_id in products:
         if product_id not in known:
             message = f"--product: {product_id!r} is not in the configuration"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.catalog.client import Source
-from monitor.cli.side_by_side import Outcome, list_side_by_side
+from monitor.cli.side_by_side import Outcome, list_side_by_side, open_sources
 from monitor.configuration.load import load_settings
 from monitor.fleet.failure import PollFailedError, Reason
 from monitor.fleet.instances import Listing, Status
@@ -28,7 +28,9 @@ def outcomes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Answe
 
     def run(answer: Answer) -> list[Outcome]:
         monkeypatch.setattr(Source, "list_stack_instances", lambda _, product, deadline, __: answer(product, deadline))
-        return list(list_side_by_side(settings, settings.products, lambda *_: None, lambda: None))
+        return list(
+            list_side_by_side(settings, open_sources(settings), settings.products, lambda *_: None, lambda: None)
+        )
 
     return run
 

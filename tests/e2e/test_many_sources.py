@@ -1,0 +1,114 @@
+"""Fifty sources with twenty products each: every budget is held, nobody is starved, and no call is made without need."""
+
+import json
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from monitor.simulation.exchange import Answer, Request
+from monitor.simulation.wire import FaultyAws
+from tests.e2e.process import DaemonProcess, eventually
+
+SOURCES, PRODUCTS = 50, 20
+CALLS_PER_SECOND = 4
+LARGE, LARGE_PAGES = "pp-00-00", 400
+DEFAULT_PAGES = 1
+
+
+class Aws:
+    """Answers at once, and notes when which source called what."""
+
+    def __init__(self) -> None:
+        """Nobody has called."""
+        self.lock = threading.Lock()
+        self.calls: dict[str, list[float]] = defaultdict(list)
+        self.of_product: dict[str, int] = defaultdict(int)
+        self.silent = ""
+        """The Region of a source that gets no answer."""
+        self.over = threading.Event()
+
+    def answer(self, request: Request) -> Answer:
+        """List one instance a page, and describe anything."""
+        asked = json.loads(request.body)
+        product_id = asked.get("ProvisionedProductId") or asked["Id"]
+        with self.lock:
+            self.calls[request.region or ""].append(time.monotonic())
+            self.of_product[product_id] += 1
+        if request.region == self.silent:
+            self.over.wait(60)
+        if "Id" in asked:
+            described = {"Id": product_id, "Name": product_id, "Type": "CFN_STACKSET", "Status": "AVAILABLE"}
+            return Answer(body=json.dumps({"ProvisionedProductDetail": described}).encode())
+        page = int(asked.get("PageToken", 0))
+        item = {"Account": f"{page:012}", "Region": "eu-west-1", "StackInstanceStatus": "CURRENT"}
+        more = product_id == LARGE and page + 1 < LARGE_PAGES
+        return Answer(
+            body=json.dumps({"StackInstances": [item], "NextPageToken": str(page + 1) if more else None}).encode()
+        )
+
+
+def configuration(folder: Path, concurrency: int, calls_per_second: float) -> Path:
+    """Write a configuration whose sources are told apart by their Region."""
+    lines = [f"poll: {{interval: 1h, concurrency: {concurrency}}}", "sources:"]
+    lines += [f"  - {{name: s{n}, region: eu-test-{n}, calls_per_second: {calls_per_second}}}" for n in range(SOURCES)]
+    lines += [f"state: {{path: {folder / 'monitor.db'}}}", "web: {listen: '127.0.0.1:0'}", "products:"]
+    lines += [f"  - {{id: pp-{n:02}-{m:02}, source: s{n}}}" for n in range(SOURCES) for m in range(PRODUCTS)]
+    path = folder / "monitor.yaml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def most_in_a_row(times: list[float], calls_per_second: float) -> float:
+    """Return by how many calls a source was ahead of its budget at most, in any stretch of time."""
+    return max(
+        (last - first + 1) - (times[last] - times[first]) * calls_per_second
+        for first in range(len(times))
+        for last in range(first, len(times))
+    )
+
+
+@pytest.mark.timeout(120)
+def test_budgets_are_held_and_nobody_starves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product of 400 pages shares its source with 19 small ones: they are done long before it; each call counts."""
+    aws = Aws()
+    server = FaultyAws(aws.answer)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    with DaemonProcess(configuration(tmp_path, 128, CALLS_PER_SECOND)) as daemon:
+        small = SOURCES * PRODUCTS - 1
+        assert eventually(lambda: len([e for e in daemon.entries if e["event"] == "poll.completed"]) >= small)
+        assert {entry["pages"] for entry in daemon.entries if entry["event"] == "poll.completed"} == {1}
+        with aws.lock:
+            counted = dict(aws.of_product)
+            calls = {region: list(times) for region, times in aws.calls.items()}
+        assert daemon.stop() == 0
+    server.stop()
+    assert 2 < counted.pop(LARGE) < LARGE_PAGES  # it is under way, and has not held the others up
+    assert set(counted.values()) == {DEFAULT_PAGES + 1}
+    assert len(counted) == small
+    assert len(calls) == SOURCES
+    for times in calls.values():
+        # One call may be late and the next in time: two of them are then as close as they get.
+        assert most_in_a_row(times, CALLS_PER_SECOND * 1.05) <= 2.5
+
+
+@pytest.mark.timeout(120)
+def test_a_silent_source_leaves_workers_to_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty products of a source that does not answer, and eight workers: all others are polled."""
+    aws = Aws()
+    aws.silent = "eu-test-0"
+    server = FaultyAws(aws.answer)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    with DaemonProcess(configuration(tmp_path, 8, 1000)) as daemon:
+        others = (SOURCES - 1) * PRODUCTS
+        assert eventually(lambda: len([e for e in daemon.entries if e["event"] == "poll.completed"]) == others)
+        assert len(aws.calls["eu-test-0"]) <= 6
+        assert daemon.stop() == 0
+        aws.over.set()
+    server.stop()

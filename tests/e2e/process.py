@@ -143,9 +143,9 @@ class DaemonProcess:
             self._written.notify_all()
 
 
-def eventually(condition: Callable[[], bool]) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = WAIT) -> bool:
     """Look until a condition holds; for what another process does without saying so."""
-    end = time.monotonic() + WAIT
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
             return True

@@ -16,11 +16,12 @@ COMMANDS = {
     "poll": "Poll every product once and print what is found.",
     "check": "Check a configuration file.",
     "history": "Print the stored transitions.",
+    "iam-policy": "Print the least IAM policy that a configuration needs.",
     "schema": "Print the JSON Schema of the configuration file.",
     "demo": "Run the daemon against a simulated AWS on this machine.",
     "version": "Print the version.",
 }
-"""Each lives in a module of its name in this package, as a click command of its name."""
+"""Each lives in a module of its name in this package, as a click command of its name (with `_` for `-`)."""
 
 
 class _Commands(click.Group):
@@ -32,7 +33,8 @@ class _Commands(click.Group):
             if (close := get_close_matches(cmd_name, COMMANDS, n=1)) and not ctx.resilient_parsing:
                 ctx.fail(f"No such command {cmd_name!r}. Did you mean {close[0]!r}?")
             return None
-        command: click.Command = getattr(import_module(f"monitor.cli.{cmd_name}"), cmd_name)
+        module = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"monitor.cli.{module}"), module)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

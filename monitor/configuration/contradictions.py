@@ -4,6 +4,7 @@ Looks at plain values, not at checked ones: what does not fit together is said i
 wrong by itself. A value of a wrong kind is passed over here, since the schema says so already.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -15,8 +16,12 @@ from monitor.configuration.model import PollPart
 DEFAULT_SOURCE = "default"
 """The name of the source that there is where the file has none."""
 _DEFAULTS = PollPart()
-_COMMERCIAL = {"af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"}
-"""What the Regions of the partition aws begin with."""
+_PARTITIONS = {
+    "aws": "(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]+",
+    "aws-cn": "cn-.*",
+    "aws-us-gov": "us-gov-.*",
+}
+"""What the Regions of a partition look like. Of the others, those of isolated clouds, nothing is said."""
 
 
 def contradictions(document: Document) -> Iterator[Problem]:
@@ -54,10 +59,7 @@ def _roles(document: Document) -> Iterator[Problem]:
 
 def _partition(region: str) -> str | None:
     """Return the partition of a Region; None for those of which nothing is known here."""
-    for beginning, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
-        if region.startswith(beginning):
-            return partition
-    return "aws" if region.split("-", maxsplit=1)[0] in _COMMERCIAL else None
+    return next((name for name, pattern in _PARTITIONS.items() if re.fullmatch(pattern, region)), None)
 
 
 def _times(document: Document) -> Iterator[Problem]:

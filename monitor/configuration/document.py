@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from monitor.configuration.secret import HIDDEN, is_secret
 from monitor.configuration.syntax import syntax_problem
 
 Path = tuple[str | int, ...]
@@ -61,9 +62,14 @@ class Document:
 
 
 def dotted(path: Path) -> str:
-    """Write a path as `products[2].id`; what is no word in quotes, so that it stays one line."""
+    """Write a path as `products[2].id`; what is no word in quotes, so that it stays one line.
+
+    It ends at a secret, since what stands there is one, keys included.
+    """
     text = ""
-    for part in path:
+    for place, part in enumerate(path):
+        if is_secret(path[:place]):
+            break
         if isinstance(part, int):
             text += f"[{part}]"
         else:
@@ -136,7 +142,7 @@ class _Reader:
         self.lines.setdefault(path, node.start_mark.line + 1)
         if node.tag not in TAGS:
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-            self._problem(node, path, f"the tag {shortened(tag)!r} is not supported")
+            self._problem(node, path, f"the tag {_shown(tag, path)} is not supported")
             return None
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
@@ -163,7 +169,7 @@ class _Reader:
             return self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError, OverflowError, LookupError, AttributeError):  # a tag may claim anything
             kind = node.tag.rpartition(":")[2]
-            self._problem(node, path, f"{shortened(node.value)!r} cannot be read as {kind}: text needs quotes")
+            self._problem(node, path, f"{_shown(node.value, path)} cannot be read as {kind}: text needs quotes")
             return None
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
@@ -185,6 +191,10 @@ class _Reader:
 
     def _problem(self, node: yaml.Node, path: Path, message: str) -> None:
         self.problems.append(Problem(node.start_mark.line + 1, dotted(path), message))
+
+
+def _shown(text: str, path: Path) -> str:
+    return HIDDEN if is_secret(path) else repr(shortened(text))
 
 
 def _text(value: str) -> str | None:

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from monitor.configuration.document import Document, Path, Problem, dotted, shortened
 from monitor.configuration.model import ConfigurationFile, ProductPart
+from monitor.configuration.secret import HIDDEN, is_secret
 
 Parts = Mapping[str, type[BaseModel]]
 """The mappings of a file, by where they are: "" for the file itself, `poll`, `products[]`."""
@@ -35,8 +36,6 @@ SENTENCES = {
     "enum": "must be {expected}, not {shown}",
 }
 """What is said for each type of pydantic's errors that the model can have."""
-HIDDEN = "external_id"
-"""A key whose value is never shown."""
 _EMPTY_KEY = "is empty: write a value, or leave the key out"
 _EMPTY_ITEM = "is empty: write an item, or take the `-` out"
 
@@ -81,8 +80,8 @@ def _plain(part: Any) -> Any:
 
 def _shown(value: Any, path: Path, document: Document) -> str:
     """Show a value as it is written, and what YAML makes of it where that is something else."""
-    if HIDDEN in path:
-        return "what stands here"
+    if is_secret(path):
+        return HIDDEN
     match value:
         case dict():
             return "a mapping"

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from monitor.configuration import address, duration
 
 _REGION = "^[a-z]{2,}(-[a-z0-9]+)+$"
-_ROLE_ARN = r"^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}$"
+# A path may have almost any character; not those that make a pattern or a variable of it in a policy.
+_ROLE_ARN = "^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/([!-#%-)+->@-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64}$"
 _EXTERNAL_ID = r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$"
 _PRODUCT_ID = "^[A-Za-z0-9_-]{1,100}$"
 

@@ -4,6 +4,8 @@ import re
 
 import yaml
 
+from monitor.configuration.secret import HIDDEN, has_secret
+
 _HINTS = (
     (r"found character '\\t' that cannot start any token", "a tab cannot begin anything in YAML: indent with spaces"),
     (r"found character '(.+)' that cannot start any token", "text that begins with {} needs quotes"),
@@ -27,6 +29,8 @@ _BEGINNINGS = (
     ("while scanning a simple key", "could not find expected ':'", "this is neither `key: value` nor `- item`"),
 )
 """The same where the mistake is at the beginning of what PyYAML could not read to its end."""
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""Where a line ends, as PyYAML counts them."""
 _SECOND_DOCUMENT = "but found another document"
 
 
@@ -38,11 +42,11 @@ def syntax_problem(error: yaml.YAMLError, text: str) -> tuple[int, str]:
             character = error.character if isinstance(error.character, int) else ord(error.character)
             return line, f"this is not YAML: the character U+{character:04X} cannot be in it"
         case yaml.MarkedYAMLError():
-            return _marked(error)
+            return _marked(error, text)
     return 1, f"this is not YAML: {' '.join(str(error).split())}"
 
 
-def _marked(error: yaml.MarkedYAMLError) -> tuple[int, str]:
+def _marked(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str]:
     problem = error.problem or ""
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 1
@@ -51,7 +55,12 @@ def _marked(error: yaml.MarkedYAMLError) -> tuple[int, str]:
     for context, end, sentence in _BEGINNINGS:
         if error.context_mark and error.context == context and problem.startswith(end):
             return error.context_mark.line + 1, f"this is not YAML: {sentence}"
+    hidden = has_secret("\n".join(_BREAK.split(text)[max(0, line - 2) : line]))  # the value may be below its key
     for pattern, sentence in _HINTS:
-        if found := re.fullmatch(pattern, problem):
-            return line, f"this is not YAML: {sentence.format(*found.groups())}"
-    return line, f"this is not YAML: {', '.join(part for part in (error.context, problem) if part)}"
+        if found := re.fullmatch(pattern, problem) or re.fullmatch(pattern, error.context or ""):
+            shown = (HIDDEN if hidden else part for part in found.groups())
+            return line, f"this is not YAML: {sentence.format(*shown)}"
+    said = ", ".join(part for part in (error.context, problem) if part)
+    if hidden:
+        said = re.sub("'.*'", HIDDEN, said)
+    return line, f"this is not YAML: {said}"

@@ -17,6 +17,13 @@ COMMANDS: Mapping[str, Mapping[str, bool]] = {
     "poll": {"--config": False, "--product": True, "--output": False},
     "check": {"--config": False},
     "history": {"--config": False, "--since": False, "--product": True, "--account": True, "--output": False},
+    "iam-policy": {
+        "--config": False,
+        "--source": False,
+        "--trust": False,
+        "--principal": False,
+        "--session-tags": False,
+    },
     "schema": {},
     "demo": {"--listen": False},
     "version": {},
@@ -100,6 +107,15 @@ WRONG_USAGE = {
     "run": "Missing option '--config'",
     "check": "Missing option '--config'",
     "history": "Missing option '--config'",
+    "iam-policy": "Missing option '--config'",
+    "iam-policy --config x --trust": "Missing option '--principal', which belongs to '--trust'",
+    "iam-policy --config x --principal arn:aws:iam::111122223333:root": (
+        "Missing option '--trust', which belongs to '--principal'"
+    ),
+    "iam-policy --config x --trust --principal *": (
+        "Invalid value for '--principal': '*' is not the ARN of an IAM role, a user or an account, as"
+        " arn:aws:iam::111122223333:role/stackset-monitor"
+    ),
     "poll --config x --output xml": "Invalid value for '--output': 'xml' is not one of 'table', 'json', 'csv'",
     "poll --config x --output TABLE": "Invalid value for '--output': 'TABLE' is not one of 'table', 'json', 'csv'",
     "history --config x --since 1": f"Invalid value for '--since': '1' is not a duration: write it like {EXAMPLES}",
@@ -120,7 +136,7 @@ def test_wrong_usage_is_one_sentence(usage: str, capsys: pytest.CaptureFixture[s
     assert here(capsys, *arguments) == Result(2, "", said)
 
 
-@pytest.mark.parametrize("command", ["run", "poll", "check", "history"])
+@pytest.mark.parametrize("command", ["run", "poll", "check", "history", "iam-policy"])
 def test_a_configuration_that_cannot_be_read(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A missing file and a directory are no wrong configuration: exit code 3."""
     said = "stackset-monitor: cannot read the configuration file"
@@ -131,7 +147,7 @@ def test_a_configuration_that_cannot_be_read(command: str, tmp_path: Path, capsy
     assert here(capsys, command, "--config", str(tmp_path)) == Result(3, "", f"{said} {tmp_path}: Is a directory\n")
 
 
-@pytest.mark.parametrize("command", ["run", "poll", "check", "history"])
+@pytest.mark.parametrize("command", ["run", "poll", "check", "history", "iam-policy"])
 def test_a_wrong_configuration_is_told_whole(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A line for each problem, as compilers write them, and exit code 2."""
     path = tmp_path / "monitor.yaml"

@@ -57,12 +57,18 @@ def test_an_unreadable_value_is_not_called_empty_too() -> None:
 
 
 def test_a_secret_is_not_shown() -> None:
-    """The external id of a role is refused without being repeated, whatever its type."""
-    for value in ("hush", "12345", "[hush]", "{hush: hush}"):
-        text = f"sources: [{{name: hub, external_id: {value}}}]\nproducts: [pp-a]"
-        found = report(text.encode())
-        assert "hush" not in found
-        assert "12345" not in found
+    """The external id of a role is refused without being repeated, whatever YAML makes of it or not."""
+    for value in (
+        "hush hush", "[hush]", "{hush: hush}", "{hush: 1, hush: 2}", "!!int hush", "!!bool hush", "[!!float hush]",
+        "!hush x", "!!hush x", "!<hush> x", "!hush!x y", "*hush", "\n    *hush", "&hush x\n    more: &hush y",
+        "@hush", "`hush", "hush: x", '"hush', "'hush", "[hush", "{hush", "hush\n hush", '"\\qhush"', '"hush" hush',
+    ):  # fmt: skip
+        for key in ("external_id", "externalId", "external-id", "externalid"):
+            found = report(f"sources:\n  - name: hub\n    {key}: {value}\nproducts: [pp-a]\n".encode())
+            assert "hush" not in found
+    for value in ("12345", "2026-13-45", "0x12345"):
+        found = report(f"sources: [{{name: hub, external_id: {value}}}]\nproducts: [pp-a]".encode())
+        assert not {"12345", "2026-13-45"} & set(re.findall(r"[0-9-]+", found))
 
 
 def test_problems_come_by_their_lines() -> None:

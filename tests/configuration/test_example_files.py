@@ -9,6 +9,7 @@ import yaml
 
 from monitor.configuration.load import load_settings, parse_settings
 from monitor.configuration.schema import json_schema
+from monitor.configuration.settings import DiscoverSettings, SourceSettings
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE = CONFIG / "monitor.yaml"
@@ -32,6 +33,27 @@ def test_the_example_has_every_key_of_the_schema() -> None:
     for part in (schema, *schema["$defs"].values()):
         for name in part.get("properties", {}):
             assert re.search(rf"(?m)^ *(# *)?(- )?{name}:", text), name
+
+
+def test_the_roles_and_the_discovery_of_the_example_are_right() -> None:
+    """What stands in comments can be taken out of them."""
+    text = re.sub(
+        r"(?m)^    # ((?:  )?(?:region|role_arn|external_id|discover|names|tags|interval):)",
+        r"    \1",
+        EXAMPLE.read_text(),
+    )
+    assert parse_settings(text.encode(), EXAMPLE).sources == (
+        SourceSettings(
+            name="default",
+            region="eu-west-1",
+            calls_per_second=10.0,
+            page_size=20,
+            accept_language="en",
+            role_arn="arn:aws:iam::111122223333:role/stackset-monitor",
+            external_id="secret",
+            discover=DiscoverSettings(("baseline-*",), {"team": "platform"}, 900.0),
+        ),
+    )
 
 
 def test_the_example_explains_every_key_that_it_sets() -> None:

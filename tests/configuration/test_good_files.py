@@ -156,3 +156,18 @@ def test_everything_may_be_found_and_nothing_listed() -> None:
 def test_an_external_id_is_not_shown() -> None:
     """The settings of a source may be printed."""
     assert "1234567890" not in repr(load_settings(GOOD / "whole.yaml"))
+
+
+def test_roles_may_have_paths_and_any_partition() -> None:
+    """IAM allows almost any character in a path, and isolated clouds have partitions of their own."""
+    settings = [*load_settings(GOOD / "roles.yaml").sources, *load_settings(GOOD / "isolated.yaml").sources]
+    assert [source.role_arn for source in settings] == [
+        None,
+        "arn:aws:iam::111122223333:role/stackset-monitor",
+        "arn:aws:iam::111122223333:role/stackset-monitor",
+        "arn:aws:iam::444455556666:role/a/path-(of!sorts)/stackset-monitor",
+        "arn:aws-iso:iam::111122223333:role/stackset-monitor",
+        "arn:aws-iso-b:iam::111122223333:role/stackset-monitor",
+        "arn:aws-iso-e:iam::111122223333:role/stackset-monitor",
+        "arn:aws-eusc:iam::111122223333:role/stackset-monitor",
+    ]

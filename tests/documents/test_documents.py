@@ -1,21 +1,27 @@
 """What the documents say is what the code does."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from monitor.catalog.client import operations
 from monitor.cli import COMMANDS
 from monitor.configuration.load import parse_settings
 from monitor.exposition.families import FAMILIES, INSTANCE, PRODUCT
 from monitor.fleet.diff import diff
 from monitor.fleet.instances import Status
 from monitor.log.events import EventName, transition_fields
+from tests.cli.commands import here
 from tests.making import BASELINE, EU, LATER, ONE, listing, snapshot
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+IAM = (ROOT / "docs" / "iam.md").read_text()
+EVERYTHING = "sources: [{name: hub, role_arn: 'arn:aws:iam::111122223333:role/stackset-monitor', discover: {}}]"
+"""A source that needs every right there is."""
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
@@ -71,6 +77,46 @@ def test_the_configuration_of_the_readme_is_right() -> None:
     (text,) = re.findall(r"```yaml\n(# monitor\.yaml\n.*?)```", README, re.DOTALL)
     settings = parse_settings(text.encode(), Path("README.md"))
     assert [watched.product.name for watched in settings.products] == ["pp-aaaaaaaaaaaaa", "guardrails"]
+
+
+def test_the_table_of_commands_is_the_list_of_commands() -> None:
+    """Every command is in the README once, in the order of --help."""
+    table = README.partition("| command | what it does |")[2].partition("\n\n")[0]
+    assert re.findall(r"(?m)^\| `([a-z-]+)` \|", table) == list(COMMANDS)
+
+
+def test_the_policies_of_the_documents_are_the_printed_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is what the command above it prints for the configuration of the same document."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in re.findall(r"```yaml\n# (\S+\.yaml)\n(.*?)```", IAM, re.DOTALL):
+        Path(name).write_text(text)
+    shown = re.findall(
+        r"```console\nstackset-monitor (iam-policy [^\n>]*)>[^\n]*\n```\n\n```json\n(.*?)```", IAM, re.DOTALL
+    )
+    assert len(shown) == 4
+    for command, policy in shown:
+        printed = here(capsys, *command.split())
+        assert printed.code == 0, printed.err
+        assert json.loads(policy) == json.loads(printed.out), command
+
+
+def test_every_policy_of_the_documents_is_json() -> None:
+    """A reader can copy it; what allows something names an action, and a trust policy names whom."""
+    documents = [json.loads(text) for text in re.findall(r"```json\n(.*?)\n *```", IAM, re.DOTALL)]
+    assert len(documents) == 6
+    for document in documents:
+        assert document["Version"] == "2012-10-17"
+        for statement in document["Statement"]:
+            assert statement["Action"]
+            assert ("Resource" in statement) != ("Principal" in statement)
+
+
+def test_the_table_of_rights_is_what_is_called() -> None:
+    """Every operation that a source can need is there once."""
+    (source,) = parse_settings(EVERYTHING.encode(), Path("monitor.yaml")).sources
+    assert sorted(row[0].partition(":")[2] for row in rows("iam.md")) == sorted(operations(source))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -1,0 +1,1 @@
+"""What AWS has to allow for a configuration to work."""

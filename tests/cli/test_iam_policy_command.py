@@ -1,0 +1,107 @@
+"""`stackset-monitor iam-policy`: which document is printed, and what is said beside it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.configuration.load import load_settings
+from monitor.policy.iam import own_policy, role_policy, trust_policy
+from tests.cli.commands import Result, configuration, here
+
+ROLES = Path(__file__).parents[1] / "configuration" / "data" / "good" / "roles.yaml"
+SOURCES = load_settings(ROLES).sources
+MONITOR = "arn:aws:iam::777788889999:role/stackset-monitor"
+TRUST = ("--trust", "--principal", MONITOR)
+
+
+def run(capsys: pytest.CaptureFixture[str], *options: str) -> Result:
+    """Ask for a policy of the configuration with several roles."""
+    return here(capsys, "iam-policy", "--config", str(ROLES), *options)
+
+
+def printed(result: Result) -> Any:
+    """Return the one JSON document on stdout of a command that succeeded."""
+    assert result.code == 0
+    return json.loads(result.out)
+
+
+def role(name: str) -> str:
+    """Return the role of a source."""
+    (arn,) = (source.role_arn for source in SOURCES if source.name == name)
+    assert arn
+    return arn
+
+
+def test_without_roles_it_is_the_policy_and_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`aws iam put-role-policy` takes it as it comes."""
+    result = here(capsys, "iam-policy", "--config", configuration(tmp_path))
+    assert printed(result)["Statement"][0]["Sid"] == "ReadStackInstances"
+    assert (len(printed(result)["Statement"]), result.err) == (1, "")
+
+
+def test_with_roles_the_policies_that_are_missing_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each role once, by the first of its sources, on stderr: stdout is one document."""
+    result = run(capsys)
+    assert printed(result) == own_policy(SOURCES)
+    assert result.err == (
+        "stackset-monitor: each role needs a policy of its own, and a trust policy (--trust):"
+        " --source 'hub', --source 'spoke'\n"
+    )
+
+
+def test_a_source_has_the_policy_of_its_identity(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two sources of one role have one policy; a source without a role has the monitor's own."""
+    for name in ("hub", "hub in America"):
+        result = run(capsys, "--source", name)
+        assert printed(result) == role_policy(SOURCES, role(name))
+        assert result.err == ""
+    assert printed(run(capsys, "--source", "own")) == own_policy(SOURCES)
+
+
+def test_a_trust_policy_says_what_is_left_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """The external id belongs into it, and is not printed; where there is none, nothing is said."""
+    result = run(capsys, "--source", "hub", *TRUST)
+    assert printed(result) == trust_policy(SOURCES, role("hub"), MONITOR)
+    assert result.err == "stackset-monitor: the external id is not printed: put it in place of ${EXTERNAL_ID}\n"
+    assert "not-to-be-shown" not in result.out + result.err
+    assert run(capsys, "--source", "spoke", *TRUST).err == ""
+
+
+def test_session_tags_are_allowed_on_both_sides(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the option does to the document is the builder's business."""
+    assert printed(run(capsys, "--session-tags")) == own_policy(SOURCES, session_tags=True)
+    trusted = printed(run(capsys, "--source", "spoke", "--session-tags", *TRUST))
+    assert trusted == trust_policy(SOURCES, role("spoke"), MONITOR, session_tags=True)
+
+
+def test_the_only_role_needs_no_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A configuration with one role has one trust policy."""
+    arn = "arn:aws:iam::111122223333:role/stackset-monitor"
+    config = configuration(tmp_path, more=f"sources: [{{name: hub, role_arn: '{arn}'}}]\n")
+    trusted = printed(here(capsys, "iam-policy", "--config", config, *TRUST))
+    assert trusted == trust_policy(load_settings(Path(config)).sources, arn, MONITOR)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--source", "hubb"], "--source: 'hubb' is not in the configuration"),
+        (TRUST, "--trust: there are several roles: say which with --source"),
+        (["--source", "own", *TRUST], "--trust: the source 'own' has no role_arn"),
+        (
+            ["--source", "hub", "--trust", "--principal", "arn:aws-cn:iam::777788889999:root"],
+            f"--principal: an identity of the partition aws-cn cannot assume {role('hub')}, which is in aws",
+        ),
+    ],
+)
+def test_what_has_no_answer_is_wrong_usage(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence, exit code 2, and nothing on stdout that could be piped on."""
+    assert run(capsys, *options) == Result(2, "", f"stackset-monitor: {said}\n")
+
+
+def test_no_role_has_no_trust_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody assumes anything there."""
+    result = here(capsys, "iam-policy", "--config", configuration(tmp_path), *TRUST)
+    assert result == Result(2, "", "stackset-monitor: --trust: no source has a role_arn\n")

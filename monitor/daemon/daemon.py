@@ -219,6 +219,8 @@ class Daemon:
                 self._search(name.removeprefix(DISCOVER))
             elif watched := self._watch.products.get(name):
                 self._poller.poll(watched)
+                if self._watch.products.get(name) is not watched and (now := self._watch.get(name)):
+                    self._board.update(now)  # it was changed meanwhile, and the poll has shown it as it was
         except PollCancelledError:
             return
         self._watch.done(name)

@@ -166,6 +166,8 @@ class Board:
         self._options = options
         with self._lock:
             entries = list(self._entries.values())
+            for entry in entries:
+                entry.series = 0  # the room is given out anew
         for entry in entries:
             with entry.lock:
                 entry.write_anew(options)

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from monitor.simulation.exchange import Answer, Fault, Plan, Request
 from monitor.simulation.wire import FaultyAws, Upstream
 from tests.conftest import Aws
 from tests.making import EU, ONE
-from tests.simulation.misbehaving import Observer, supervised, until
+from tests.simulation.misbehaving import Observer, source_settings, supervised, until
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 ROLE = "arn:aws:iam::123456789012:role/stackset-monitor"
@@ -310,3 +310,32 @@ def test_a_credential_process_that_hangs_is_left_behind(
     pipe.write_text(json.dumps(answer))
     assert poll(source) == 1
     assert keys(faulty) == ["AKIAPROCESS"]
+
+
+def test_a_role_is_assumed_with_whatever_credentials_there_are(
+    way: str, faulty: FaultyAws, tokens: TokenService, observer: Observer, impatient: None
+) -> None:
+    """IRSA, a profile or Pod Identity sign AssumeRole, and its credentials sign the calls."""
+    settings = replace(source_settings(), role_arn="arn:aws:iam::111122223333:role/stackset-monitor")
+    assert poll(Source(settings, observer, 4)) == 1
+    assert [seen.operation for seen in faulty.requests][:2] == [way, "AssumeRole"]
+    assert keys(faulty) == ["ASIA2"]
+    (signed,) = [seen.key_id for seen in faulty.requests if seen.operation == "AssumeRole"][-1:]
+    assert signed == "ASIA1"
+
+
+def test_ambient_credentials_that_expire_are_found_again_for_the_role(
+    faulty: FaultyAws, observer: Observer, impatient: None
+) -> None:
+    """Where STS does not take them any more, they are looked for once more, within the same poll."""
+    settings = replace(source_settings(), role_arn="arn:aws:iam::111122223333:role/stackset-monitor")
+    source = Source(settings, observer, 4)
+    assert poll(source) == 1
+    faulty.plan(
+        Plan(faults.EXPIRED_TOKEN, operation=LIST_STACK_INSTANCES, times=1),
+        Plan(faults.EXPIRED_TOKEN, operation="AssumeRole", times=1),
+    )
+    assert poll(source) == 1
+    assert [seen.fault for seen in faulty.requests if seen.operation == "AssumeRole"] == [
+        None, "ExpiredTokenException", None,
+    ]  # fmt: skip

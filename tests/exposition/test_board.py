@@ -292,3 +292,57 @@ def test_scrapes_during_publishes_find_the_old_or_the_new_snapshot() -> None:
         stop.set()
         thread.join()
     assert seen == {(700, 0, 0, 1, 0), (0, 900, 900, 0, 1)}
+
+
+def test_a_product_under_another_name_keeps_what_was_counted() -> None:
+    """Every series has the new name, the instance series at once; none has the old one."""
+    shown = board()
+    shown.completed(completed(baseline(FLEET)))
+    renamed = Product(BASELINE.id, "renamed")
+    shown.update(watched(renamed, interval=60.0))
+    assert BASELINE.name not in text(shown)
+    assert len(samples(shown, "servicecatalog_stack_instance_status", provisioned_product_name="renamed")) == 9
+    assert samples(shown, "servicecatalog_polls_total") == {"": 1}
+    assert samples(shown, "servicecatalog_poll_interval_seconds") == {"": 60}
+
+
+def test_a_product_that_is_removed_does_not_come_back_with_its_last_poll() -> None:
+    """It loses every series, and gets them again only when it is watched again."""
+    shown = board()
+    empty = text(shown)
+    first = baseline(FLEET)
+    shown.completed(completed(first))
+    shown.remove(BASELINE.id)
+    shown.completed(completed(first))
+    shown.failed(failed(BASELINE, Reason.TIMEOUT))
+    shown.skipped(watched(), OVERRUN)
+    assert text(shown) == empty
+    shown.restored(watched(), Remembered(first.snapshot, missing=False))
+    assert len(samples(shown, "servicecatalog_stack_instance_status")) == 9
+    assert samples(shown, "servicecatalog_polls_total") == {"": 0}
+
+
+def test_other_options_are_taken_over_at_once() -> None:
+    """The series of every product are those that the options ask for, and again the others when they are back."""
+    shown = board()
+    shown.completed(completed(baseline(FLEET)))
+    shown.completed(completed(baseline({(ONE, EU): Status.CURRENT}, ODD)))
+    before = text(shown)
+    shown.configure(SeriesOptions(zero_series=False, max_instance_series=4))
+    assert text(shown).count("\nservicecatalog_stack_instance_status{") == 3  # and one time
+    assert samples(shown, "servicecatalog_instance_series_dropped", provisioned_product_id=ODD.id) == {"": 1}
+    shown.configure(SeriesOptions())
+    assert text(shown) == before
+
+
+def test_a_product_status_of_the_future_has_a_series_while_it_holds() -> None:
+    """UNKNOWN is there beside the documented ones, which are 0."""
+    shown = board()
+    described = Description(detail(ProductStatus.UNKNOWN), None)
+    shown.completed(replace(completed(baseline(FLEET)), description=described))
+    assert samples(shown, "servicecatalog_provisioned_product_status") == {
+        "AVAILABLE": 0, "UNDER_CHANGE": 0, "TAINTED": 0, "ERROR": 0, "PLAN_IN_PROGRESS": 0, "UNKNOWN": 1,
+    }  # fmt: skip
+    shown.failed(failed(BASELINE, Reason.NOT_FOUND))
+    assert samples(shown, "servicecatalog_provisioned_product_status") == {}
+    assert samples(shown, "servicecatalog_provisioned_product_info") == {}

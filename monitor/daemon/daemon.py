@@ -13,13 +13,13 @@ from pathlib import Path
 from monitor import __version__
 from monitor.configuration.load import ConfigurationError
 from monitor.configuration.settings import LogLevel, Settings
+from monitor.daemon.discovery import Discovery
 from monitor.daemon.reload import Reloader
 from monitor.daemon.sources import Sources
 from monitor.daemon.watch import DISCOVER, Watch
 from monitor.exposition.board import Board
 from monitor.exposition.tally import MISFIRE, OVERRUN
-from monitor.fleet.failure import PollCancelledError, PollFailedError
-from monitor.fleet.instances import Product
+from monitor.fleet.failure import PollCancelledError
 from monitor.fleet.shard import Shard
 from monitor.log.events import EventName, Events, transition_line
 from monitor.log.outbox import Outbox
@@ -40,8 +40,7 @@ TICK_SECONDS = 0.5
 PRUNE_SECONDS = 3600.0
 STOP_POLLS, STOP_EVENTS, STOP_LINES, STOP_WEB = 3.0, 2.0, 1.0, 1.0
 """Seconds that a stop waits for each of these: less than 10 s together."""
-SEARCH_SECONDS = 60.0
-"""For one search of a source's products. A page of it has a hundred."""
+
 
 RESTART: Mapping[str, Callable[[Settings], object]] = {
     "poll.concurrency": lambda settings: settings.poll.concurrency,
@@ -106,6 +105,9 @@ class Daemon:
         self._watch = Watch(
             settings, shard, self._state, self._poller, self._board, self._timetable, log, self._state_failed
         )
+        self._discovery = Discovery(
+            self._sources, self._watch, self._deadlines, self._telemetry, log, self._state_failed
+        )
         self._workers = Workers(settings.poll.concurrency, self._work, self._crashed)
         self._reloader = reloading and Reloader(
             reloading.path, reloading.load, reloading.asked, self._configure, self._refused
@@ -154,7 +156,7 @@ class Daemon:
             products=len(self._watch.products),
             sources=len(self._settings.sources),
         )
-        self._open_sources(self._settings)
+        self._sources.configure(self._settings.sources)
         self._outbox.start()
         self._timetable.start()
         self._watch.start()
@@ -216,7 +218,9 @@ class Daemon:
     def _work(self, name: str) -> None:
         try:
             if name.startswith(DISCOVER):
-                self._search(name.removeprefix(DISCOVER))
+                source = next((one for one in self._settings.sources if DISCOVER + one.name == name), None)
+                if source is not None:  # else it was taken out a moment ago
+                    self._discovery.search(source)
             elif watched := self._watch.products.get(name):
                 self._poller.poll(watched)
                 if self._watch.products.get(name) is not watched and (now := self._watch.get(name)):
@@ -224,40 +228,6 @@ class Daemon:
         except PollCancelledError:
             return
         self._watch.done(name)
-
-    def _search(self, name: str) -> None:
-        """Look for the products of a source. A search that fails changes nothing."""
-        source = next((one for one in self._settings.sources if one.name == name), None)
-        if source is None or source.discover is None or name not in self._sources:
-            return  # it was taken out a moment ago
-        try:
-            with self._deadlines.running(SEARCH_SECONDS) as deadline:
-                found = self._sources[name].search(deadline)
-        except PollFailedError as error:
-            self._telemetry.discovery_failed(name, error.reason)
-            self._log.event(
-                LogLevel.WARNING,
-                EventName.DISCOVERY_FAILED,
-                source=name,
-                reason=str(error.reason),
-                error_code=error.error_code,
-                message=error.message,
-            )
-            return
-        self._telemetry.discovered(name, len(found))
-        try:
-            changes = self._watch.found(name, [Product(one.id, one.name) for one in found])
-        except StateError as error:
-            self._state_failed(error)
-            changes = {}
-        self._log.event(
-            LogLevel.INFO,
-            EventName.DISCOVERY_COMPLETED,
-            source=name,
-            products=len(found),
-            added=changes.get("added", 0),
-            removed=changes.get("removed", 0),
-        )
 
     def _crashed(self, name: str, error: Exception) -> None:
         """Say what nobody expected; it counts as the product's poll all the same."""
@@ -267,16 +237,10 @@ class Daemon:
         )
         self._log.crash(EventName.DEFECT, error, **what)
 
-    def _open_sources(self, settings: Settings) -> None:
-        self._sources.configure(settings.sources)
-        for source in settings.sources:
-            if source.discover is not None:
-                self._telemetry.discovering(source.name)
-
     def _configure(self, settings: Settings) -> None:
         """Take a configuration over that was read again."""
         before, self._settings = self._settings, settings
-        self._open_sources(settings)
+        self._sources.configure(settings.sources)
         self._poller.confirm_shrink = settings.poll.confirm_shrink
         self._board.configure(settings.series)
         changes = self._watch.configure(settings)

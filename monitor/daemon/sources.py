@@ -43,6 +43,8 @@ class Sources(Mapping[str, "Source"]):
                 opened[settings.name] = known
             else:
                 observer = self._telemetry.source(settings.name, operations(settings))
+                if settings.discover is not None:
+                    self._telemetry.discovering(settings.name)
                 opened[settings.name] = (settings, Source(settings, observer, self._connections))
         for name in self._open:
             if name not in opened:

@@ -5,58 +5,18 @@ scrape sends is put together once after each change, and is the same object unti
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from monitor.configuration.settings import SeriesOptions, WatchedProduct
-from monitor.exposition.blocks import Blocks, Writer, within_room
+from monitor.exposition.entry import Entry
 from monitor.exposition.families import INSTANCE_SINCE, INSTANCE_STATUS
 from monitor.exposition.own import OwnMetrics
 from monitor.exposition.pieces import Exposition, Section, part, piece
 from monitor.exposition.summary import Summary
-from monitor.exposition.tally import Tally
-from monitor.exposition.text import product_labels
 from monitor.fleet.diff import Change
 from monitor.fleet.failure import Reason
-from monitor.fleet.instances import InstanceKey, Snapshot, Standing
+from monitor.fleet.instances import Snapshot
 from monitor.poller.ports import CompletedPoll, FailedPoll, Remembered
-
-
-class _Entry:
-    """What the board keeps of one product."""
-
-    def __init__(self, watched: WatchedProduct, options: SeriesOptions) -> None:
-        self.lock = threading.Lock()
-        """Held while the entry is worked on. The board's own lock is only held for a moment, so that
-        no scrape waits until a large product is written."""
-        self.product = watched.product
-        self.product_id = watched.product.id
-        self.labels = product_labels(watched.product)
-        self.writer = Writer(watched.product, options)
-        self.tally = Tally(watched.interval, watched.source)
-        self.blocks: Blocks | None = None
-        self.standings: Mapping[InstanceKey, Standing] | None = None
-        """What the blocks show; None where they do not show a whole snapshot."""
-        self.snapshot: Snapshot | None = None
-        """None where none is shown."""
-        self.series = 0
-        self.shown: Blocks | None = None
-        """What a scrape sees."""
-
-    def follow(self, watched: WatchedProduct, options: SeriesOptions) -> None:
-        """Take another name, interval or source over. The lock is held."""
-        self.tally.interval, self.tally.source = watched.interval, watched.source
-        if watched.product != self.product:
-            self.product = watched.product
-            self.labels = product_labels(watched.product)
-            standings = self.standings
-            self.write_anew(options)
-            if standings is not None:
-                self.blocks, self.standings = Blocks(self.writer, standings), standings
-
-    def write_anew(self, options: SeriesOptions) -> None:
-        """Let the next snapshot be written as a whole. The lock is held."""
-        self.writer = Writer(self.product, options)
-        self.standings = None
 
 
 class Board:
@@ -70,7 +30,7 @@ class Board:
         self._own = OwnMetrics(own)
         self._on_state_error = on_state_error
         self._lock = threading.Lock()
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._removed: set[str] = set()
         self._summary = Summary()
         self._instances: Section | None = None
@@ -128,7 +88,7 @@ class Board:
             tally.failures[poll.error.reason] += 1
             if poll.error.reason is Reason.NOT_FOUND:
                 tally.detail = None
-                self._hide(entry)
+                entry.hide()
             self._swap(entry)
 
     def skipped(self, watched: WatchedProduct, reason: str, count: int = 1) -> None:
@@ -148,7 +108,7 @@ class Board:
         with entry.lock:
             if entry.tally.counts is None:
                 return False
-            self._hide(entry)
+            entry.hide()
             self._swap(entry)
             return True
 
@@ -219,45 +179,24 @@ class Board:
             )
         return self._instances
 
-    def _entry(self, watched: WatchedProduct) -> _Entry:
+    def _entry(self, watched: WatchedProduct) -> Entry:
         with self._lock:
             if watched.product.id in self._removed:
-                return _Entry(watched, self._options)  # its last poll ends: nobody sees that
+                return Entry(watched, self._options)  # its last poll ends: nobody sees that
             entry = self._entries.get(watched.product.id)
             if entry is None:
-                entry = self._entries[watched.product.id] = _Entry(watched, self._options)
+                entry = self._entries[watched.product.id] = Entry(watched, self._options)
             return entry
 
-    def _show(self, entry: _Entry, snapshot: Snapshot, change: Change | None) -> None:
-        entry.tally.counts, entry.snapshot = snapshot.counts, snapshot
-        wanted = sum(entry.writer.series_of(status) * count for status, count in snapshot.counts.items())
+    def _show(self, entry: Entry, snapshot: Snapshot, change: Change | None) -> None:
+        wanted = entry.wanted(snapshot)
         with self._lock:
             others = sum(other.series for other in self._entries.values()) - entry.series
             room = max(0, self._options.max_instance_series - others)
             entry.series = min(wanted, room)
-        if wanted > room:
-            kept, entry.tally.dropped = within_room(entry.writer, snapshot.standings, room)
-            entry.blocks, entry.standings = Blocks(entry.writer, kept), None
-            return
-        entry.tally.dropped = 0
-        if entry.blocks is not None and snapshot.standings is entry.standings:
-            return
-        if (
-            entry.blocks is not None
-            and change is not None
-            and change.previous is not None
-            and change.previous.standings is entry.standings
-        ):
-            entry.blocks = entry.blocks.changed((t.key for t in change.transitions), snapshot.standings)
-        else:
-            entry.blocks = Blocks(entry.writer, snapshot.standings)
-        entry.standings = snapshot.standings
+        entry.show(snapshot, change, room)
 
-    def _hide(self, entry: _Entry) -> None:
-        entry.blocks = entry.standings = entry.snapshot = entry.tally.counts = None
-        entry.series = entry.tally.dropped = 0
-
-    def _swap(self, entry: _Entry) -> None:
+    def _swap(self, entry: Entry) -> None:
         lines = entry.tally.lines(entry.labels)
         with self._lock:
             if self._entries.get(entry.product_id) is not entry:

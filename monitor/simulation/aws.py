@@ -75,10 +75,15 @@ class SimulatedAws:
 def answer(request: Request) -> Answer:
     """Answer in this process, without moto's server: an upstream for a server that misbehaves, and a quick one."""
     install()
+    return answer_from(stack_sets(region=request.region or REGION), request)
+
+
+def answer_from(mine: StackSets, request: Request) -> Answer:
+    """Answer a request from some products, whoever sent it."""
     if request.operation not in OPERATIONS:
         return Answer(400, json.dumps({"__type": "UnknownOperationException"}).encode())
     try:
-        members = perform(request.operation, stack_sets(region=request.region or REGION), json.loads(request.body))
+        members = perform(request.operation, mine, json.loads(request.body))
     except JsonRESTError as error:
         return Answer(400, json.dumps({"__type": error.error_type, "Message": error.message}).encode())
     return Answer(body=json.dumps(members).encode())

@@ -114,14 +114,21 @@ def test_what_is_no_stack_set_or_not_there(
     ]
 
 
-def test_a_budget_that_is_too_small(there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The calls that are needed and those that are allowed, and what a poll takes beside its deadline."""
+def test_a_budget_that_is_too_small(
+    there: StackSets, aws: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The calls that are needed, and those that are allowed."""
+    products = [f"pp-{number}" for number in range(4)]
+    for product in products:
+        aws.stack_sets.add_product(product, product)
     path = tmp_path / "monitor.yaml"
     path.write_text(
-        "poll: {interval: 1s}\nsources: [{name: hub, region: eu-west-1, calls_per_second: 3}]\n"
-        f"products: [{PRODUCT}]\n"
+        "poll: {interval: 2s, timeout: 2s}\nsources: [{name: hub, region: eu-west-1, calls_per_second: 3.9}]\n"
+        f"products: [{', '.join(products)}]\n"
     )
-    path.write_text(path.read_text().replace("interval: 1s", "interval: 1s, timeout: 1s"))
     found = here(capsys, "check", "--aws", "--config", str(path))
     assert found.code == 1
-    assert "source hub: its products need 4.00 calls a second, and calls_per_second is 3" in found.out
+    assert found.out.splitlines()[-1] == (
+        "source hub: its products need 4.00 calls a second, and calls_per_second is 3.9: poll less often, or allow"
+        " more calls"
+    )

@@ -26,8 +26,12 @@ SCRAPES = 50
 
 def upstream(request: Request) -> Answer:
     """List one instance of the small product; the large one is throttled, so that its stored snapshot is shown."""
-    if request.product_id == LARGE:
+    asked = json.loads(request.body)
+    if LARGE in asked.values():
         return Answer(400, json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode())
+    if "Id" in asked:
+        described = {"Id": SMALL, "Name": "small", "Type": "CFN_STACKSET", "Status": "AVAILABLE"}
+        return Answer(body=json.dumps({"ProvisionedProductDetail": described}).encode())
     item = {"Account": "111111111111", "Region": "eu-west-1", "StackInstanceStatus": "CURRENT"}
     return Answer(body=json.dumps({"StackInstances": [item]}).encode())
 

@@ -4,7 +4,6 @@
 STACKSET_MONITOR_SEED where it is set.
 """
 
-import json
 import os
 import random
 import statistics
@@ -13,14 +12,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from monitor.simulation.exchange import Answer, Plan, Request
+from monitor.simulation.aws import answer_from
+from monitor.simulation.exchange import Plan
 from monitor.simulation.faults import FAULTS
 from monitor.simulation.stack_sets import StackSets
-from monitor.simulation.wire import FaultyAws, Upstream
+from monitor.simulation.wire import FaultyAws
 from tests.e2e.process import DaemonProcess
 
 POLLS = int(os.environ.get("STACKSET_MONITOR_POLLS", "200"))
@@ -63,18 +64,6 @@ def size_of(pid: int) -> Size:
     )
 
 
-def upstream(stack_sets: StackSets) -> Upstream:
-    """Answer from the stack sets themselves, which is quicker than moto."""
-
-    def answer(request: Request) -> Answer:
-        if request.product_id is None:  # what a redirect leads to
-            return Answer(404)
-        items, token = stack_sets.page(request.product_id, json.loads(request.body).get("PageToken"), 20)
-        return Answer(body=json.dumps({"StackInstances": items, "NextPageToken": token}).encode())
-
-    return answer
-
-
 @contextmanager
 def living(stack_sets: StackSets, aws: FaultyAws, chance: random.Random) -> Iterator[None]:
     """Change instances and plan faults, until the end of the block."""
@@ -108,7 +97,7 @@ def test_nothing_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         stack_sets.add_product(product, product)
         for key in KEYS:
             stack_sets.set(product, *key, "CURRENT")
-    aws = FaultyAws(upstream(stack_sets))
+    aws = FaultyAws(partial(answer_from, stack_sets))
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.start())
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")

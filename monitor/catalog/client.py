@@ -136,11 +136,9 @@ class Source:
     def caller_identity(self, deadline: Deadline) -> str:
         """Return the ARN of who calls. Raises as a listing does. API: AWS STS, GetCallerIdentity."""
         connected = self._connect()
+        ask = connected.clients.make_sts().get_caller_identity
         answer = self._with_credentials(
-            connected,
-            lambda: connected.caller.call(
-                GET_CALLER_IDENTITY, connected.clients.sts.get_caller_identity, deadline, budgeted=False
-            ),
+            connected, lambda: connected.caller.call(GET_CALLER_IDENTITY, ask, deadline, budgeted=False)
         )
         return str(answer.get("Arn", ""))
 

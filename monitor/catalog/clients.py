@@ -1,6 +1,7 @@
 """The boto3 clients of one source: its session, its credentials, its role, all over one wire."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,8 @@ class Clients:
     """What calls are made with."""
 
     service_catalog: Any
-    sts: Any
+    make_sts: Callable[[], Any]
+    """Only a preflight asks who we are: the client is made when it is needed."""
     credentials: KeptCredentials
     attempts: int
     """Of each call, the first included."""
@@ -37,7 +39,7 @@ def connect(settings: SourceSettings, observer: ApiObserver, wire: Wire) -> Clie
     core.register_component("credential_provider", credentials)
     attempts = int(core.get_config_variable("max_attempts") or DEFAULT_ATTEMPTS)
     session = Session(botocore_session=core)
-    return Clients(session.client("servicecatalog"), session.client("sts"), credentials, attempts)
+    return Clients(session.client("servicecatalog"), lambda: session.client("sts"), credentials, attempts)
 
 
 def _credentials(settings: SourceSettings, observer: ApiObserver, wire: Wire) -> KeptCredentials:

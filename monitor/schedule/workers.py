@@ -75,7 +75,9 @@ class Workers:
                 with self._changed:
                     self._running[group] -= 1
                     self._busy.discard(name)
-                    self._changed.notify_all()
+                    if self._stopped:
+                        self._changed.notify_all()
+                    # Else nobody has to wake up: what may begin now is begun by this worker itself.
 
     def _next(self) -> str | None:
         """Return the group whose turn it is, None where there is none."""

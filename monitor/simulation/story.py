@@ -24,7 +24,7 @@ TAGS = {"team": "network"}
 CHAPTER = 300
 """Steps after which the story begins again."""
 THROTTLED = range(210, 270)
-_ROLLOUTS = {5: "pp-baseline00001", 100: "pp-guardrails001", 150: "pp-network000001"}
+_ROLLOUTS = {2: "pp-baseline00001", 100: "pp-guardrails001", 150: "pp-network000001"}
 _GUEST_COMES, _GUEST_GOES = 30, 240
 _WAVE = 8
 """Accounts that a rollout reaches in one step."""

@@ -115,7 +115,7 @@ def big_source(observer: Observer, calls_per_second: float) -> Source:
     source = Source(source_settings(), observer, 1)
     caller = Caller(Budget(calls_per_second), observer, 1, str)
     credentials = KeptCredentials(botocore.session.get_session, observer)
-    clients = Clients(FakeClient(100_000), None, credentials, attempts=1)
+    clients = Clients(FakeClient(100_000), lambda: None, credentials, attempts=1)
     source._connected = _Connected(clients, caller)
     return source
 

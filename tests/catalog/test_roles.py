@@ -207,4 +207,4 @@ def test_the_endpoints_are_those_of_the_sources_region(
     settings = replace(source_settings(region=region), role_arn=role(ONE, partition))
     clients = connect(settings, Observer(), Wire(Observer(), 1))
     assert clients.service_catalog.meta.endpoint_url == f"https://{service_catalog}"
-    assert clients.sts.meta.endpoint_url == f"https://{sts}"
+    assert clients.make_sts().meta.endpoint_url == f"https://{sts}"

@@ -85,7 +85,7 @@ def test_a_product_of_the_second_account_comes_and_goes() -> None:
 
 def test_a_rollout_goes_in_waves() -> None:
     """After some steps a part of the fleet is reached, and not all of it."""
-    statuses = Counter(Told().tell(8).instances("pp-baseline00001").values())
+    statuses = Counter(Told().tell(5).instances("pp-baseline00001").values())
     assert statuses["CURRENT"] > 20
     assert statuses["OUTDATED"] > 20
 

@@ -70,13 +70,16 @@ class Watch:
             self._waited_for.discard(name)
 
     def restore(self, stop: threading.Event) -> None:
-        """Take everything out of the state that was watched before, and show it. Raises `StateError`."""
+        """Take everything out of the state that was watched before, and show it."""
         with self._lock:
-            if self._shard.total > 1:
-                self._state.forget_products(lambda product_id: not self._shard.owns(product_id))
-            for source in self._settings.sources:
-                if source.discover is not None:
-                    self._found[source.name] = self._state.found(source.name)
+            try:
+                if self._shard.total > 1:
+                    self._state.forget_products(lambda product_id: not self._shard.owns(product_id))
+                for source in self._settings.sources:
+                    if source.discover is not None:
+                        self._found[source.name] = self._state.found(source.name)
+            except StateError as error:
+                self._on_state_error(error)
             self._products = watch_list(self._settings, self._found, self._shard)
             for watched in self._products.values():
                 if stop.is_set():

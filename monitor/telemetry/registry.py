@@ -32,6 +32,7 @@ class Telemetry:
         """Make a registry of its own; nothing global is touched but prometheus_client's `_created` switch."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
+        self._sources: dict[str, list[SourceTelemetry]] = {}
         self._requests = _counter(families.API_REQUESTS, registry)
         self._errors = _counter(families.API_ERRORS, registry)
         duration = families.API_DURATION
@@ -58,10 +59,14 @@ class Telemetry:
         for operation in operations:
             self._requests.labels(name, operation)
             self._durations.labels(name, operation)
-        return SourceTelemetry(name, self._requests, self._errors, self._durations, self._waits)
+        observer = SourceTelemetry(name, self._requests, self._errors, self._durations, self._waits)
+        self._sources.setdefault(name, []).append(observer)
+        return observer
 
     def remove_source(self, name: str) -> None:
-        """Show a source no more that is not there any more."""
+        """Show a source no more that is not there any more, also when its last calls end."""
+        for observer in self._sources.pop(name, ()):
+            observer.close()
         for metric in (self._requests, self._errors, self._durations, self._waits, *self._discovery_metrics()):
             for labels in list(metric._metrics):  # noqa: SLF001 - prometheus_client has no other way to see them
                 if labels[0] == name:
@@ -115,22 +120,33 @@ class SourceTelemetry:
     def __init__(self, name: str, requests: Counter, errors: Counter, durations: Histogram, waits: Counter) -> None:
         """Write to these metrics, with `name` as the source."""
         self._name = name
+        self._closed = False
         self._requests = requests
         self._errors = errors
         self._durations = durations
         self._waits = waits
 
+    def close(self) -> None:
+        """Count nothing from now on."""
+        self._closed = True
+
     def attempted(self, operation: str, seconds: float) -> None:
         """One request went out and took this long."""
+        if self._closed:
+            return
         self._requests.labels(self._name, operation).inc()
         self._durations.labels(self._name, operation).observe(seconds)
 
     def failed(self, operation: str, code: str) -> None:
         """One attempt failed."""
+        if self._closed:
+            return
         self._errors.labels(self._name, operation, code).inc()
 
     def waited(self, seconds: float) -> None:
         """A call waited for its place in the budget."""
+        if self._closed:
+            return
         self._waits.labels(self._name).inc(seconds)
 
 

@@ -9,7 +9,7 @@ from tests.e2e.process import eventually
 
 
 def test_it_says_where_to_look_and_there_is_something_to_see(tmp_path: Path) -> None:
-    """Two lines, then events; /metrics answers, a rollout is under way soon, and Ctrl-C leaves nothing behind."""
+    """Two lines, then events; a rollout is under way soon, a product of another account is found; nothing is left."""
     command = [sys.executable, "-m", "monitor", "demo", "--listen", "127.0.0.1:0"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         try:
@@ -19,11 +19,13 @@ def test_it_says_where_to_look_and_there_is_something_to_see(tmp_path: Path) -> 
             url = next(word.rstrip(":") for word in first.split() if word.startswith("http://"))
             assert "events" in second
 
-            def outdated() -> bool:
+            def seen(line: bytes) -> bool:
                 with urllib.request.urlopen(url, timeout=10) as answer:
-                    return b'status="OUTDATED"} 1\n' in answer.read()
+                    return line in answer.read()
 
-            assert eventually(outdated)
+            assert eventually(lambda: seen(b'status="OUTDATED"} 1\n'))
+            assert eventually(lambda: seen(b'provisioned_product_name="network-hub",status="CURRENT"} '))
+            assert seen(b'source="network",source_account="210987654321",source_region="eu-west-1"} 1\n')
             demo.terminate()
             assert demo.wait(10) == 0
             assert demo.stderr.read() == ""

@@ -3,6 +3,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from monitor.fleet.failure import Reason
 from monitor.telemetry.registry import Telemetry
 
 OPERATION = "ListStackInstancesForProvisionedProduct"
@@ -71,3 +72,21 @@ def test_nothing_has_a_created_series(openmetrics: bool) -> None:
     telemetry = Telemetry(version="1.2.3", revision="abc")
     telemetry.source("hub", [OPERATION])
     assert b"_created" not in telemetry.render(openmetrics)
+
+
+def test_a_source_that_is_removed_loses_its_series_for_good() -> None:
+    """Also when a call of it ends afterwards; the other sources, and one of the same name later, have theirs."""
+    telemetry = Telemetry(version="1", revision="")
+    removed, other = telemetry.source("removed", ["List"]), telemetry.source("other", ["List"])
+    telemetry.discovering("removed")
+    telemetry.discovery_failed("removed", Reason.TIMEOUT)
+    removed.failed("List", "Code")
+    telemetry.remove_source("removed")
+    removed.attempted("List", 0.1)
+    removed.failed("List", "Code")
+    removed.waited(0.1)
+    other.attempted("List", 0.1)
+    assert b'"removed"' not in telemetry.render(openmetrics=False)
+    assert b'servicecatalog_api_requests_total{operation="List",source="other"} 1.0' in telemetry.render(False)  # noqa: FBT003
+    telemetry.source("removed", ["List"]).attempted("List", 0.1)
+    assert b'source="removed"} 1.0' in telemetry.render(openmetrics=False)

@@ -143,3 +143,19 @@ def test_no_thread_to_be_had_ends_the_delivery_only(
     done: list[str] = []
     asyncio.run(asyncio.wait_for(crew.do(lambda: done.append("done")), WAIT))
     assert done == ["done"]
+
+
+def test_a_body_does_not_overtake_the_last_byte_of_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel takes all but one byte of the head, the body waits for that byte."""
+    cut: list[bytes] = []
+
+    def stingy(wire: socket.socket, data: bytes) -> int:
+        if bytes(data[:13]) == b"HTTP/1.1 200 ":
+            cut.append(bytes(data[-1:]))
+            return socket.SocketType.send(wire, data[:-1])
+        return socket.SocketType.send(wire, data)
+
+    monkeypatch.setattr(socket.socket, "send", stingy, raising=False)
+    with served(board=FakeBoard(lines(100))) as site:
+        assert site.ask().body == site.board.text
+    assert cut == [b"\n"]

@@ -142,6 +142,7 @@ class Board:
             if self._entries.pop(product_id, None) is not None:
                 self._summary.remove(product_id)
                 self._instances = None
+                self._expositions.clear()
 
     def state_failed(self) -> None:
         """Count that something could not be written down."""
@@ -204,4 +205,5 @@ class Board:
             if entry.shown is not entry.blocks:
                 entry.shown = entry.blocks
                 self._instances = None
+                self._expositions.clear()
             self._summary.put(entry.product_id, lines)

@@ -29,14 +29,17 @@ class Crew:
         self._tasks: SimpleQueue[_Task[None]] = SimpleQueue()
 
     async def do(self, work: Callable[[], None]) -> None:
-        """Do something on one of the threads, when one is free; raise what it raises. Of one event loop."""
+        """Do something on one of the threads, when one is free; raise what it raises. Of one event loop.
+
+        `RuntimeError`, and nothing done, where the system has no thread to give.
+        """
         task = _Task(work)
         self._under_way += 1
-        if self._under_way > self._threads and self._threads < self._most:
-            self._threads += 1
-            threading.Thread(target=self._run, name=self._name, daemon=True).start()
-        self._tasks.put(task)
         try:
+            if self._under_way > self._threads and self._threads < self._most:
+                threading.Thread(target=self._run, name=self._name, daemon=True).start()
+                self._threads += 1
+            self._tasks.put(task)
             await task.done
         finally:
             self._under_way -= 1

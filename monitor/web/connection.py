@@ -72,7 +72,8 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         self._wire = transport
         # A response counts as sent when the last of it has been handed to the kernel, not to a buffer.
-        transport.set_write_buffer_limits(high=1, low=0)
+        # asyncio's TLS pauses from `high` on, its TCP above it; one byte left in a buffer must not be overtaken.
+        transport.set_write_buffer_limits(high=1 if transport.get_extra_info("ssl_object") else 0, low=0)
         self._enter(Phase.WAITING)
         certificate = transport.get_extra_info("peercert")
         if certificate and not self._welcome(certificate):

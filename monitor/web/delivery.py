@@ -5,6 +5,7 @@ Here the rest is sent by a thread that blocks, so that it waits in the kernel an
 copied. The kernel's buffer is all that a slow client holds.
 """
 
+import errno
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
@@ -38,7 +39,11 @@ async def deliver(wire: socket.socket, pieces: Iterator[bytes], seconds: float, 
         out.close()
         return
     out.settimeout(seconds)
-    await crew.do(lambda: _to_the_end(out, rest, pieces))
+    try:
+        await crew.do(lambda: _to_the_end(out, rest, pieces))
+    except RuntimeError as error:
+        out.close()
+        raise OSError(errno.EAGAIN, "no thread to send with") from error
 
 
 def _at_once(out: socket.socket, pieces: Iterator[bytes]) -> list[bytes] | None:

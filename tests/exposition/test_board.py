@@ -4,6 +4,7 @@ import gzip
 import platform
 import subprocess
 import threading
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -346,3 +347,14 @@ def test_a_product_status_of_the_future_has_a_series_while_it_holds() -> None:
     shown.failed(failed(BASELINE, Reason.NOT_FOUND))
     assert samples(shown, "servicecatalog_provisioned_product_status") == {}
     assert samples(shown, "servicecatalog_provisioned_product_info") == {}
+
+
+def test_nothing_is_kept_of_what_is_not_shown_any_more() -> None:
+    """A format that was asked for once does not hold the instance series of then for as long as the monitor runs."""
+    shown = board()
+    shown.completed(completed(baseline(FLEET)))
+    before = weakref.ref(shown.exposition(openmetrics=True))
+    shown.exposition(openmetrics=False)
+    shown.completed(completed(baseline({(THREE, EU): Status.CURRENT})))
+    shown.exposition(openmetrics=False)
+    assert before() is None

@@ -124,3 +124,38 @@ def test_a_small_answer_does_not_wait_for_an_acknowledgement() -> None:
         assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         client.sendall(b"GET /livez HTTP/1.1\r\nHost: monitor\r\nConnection: close\r\n\r\n")
         assert read_all(client).endswith(b"ok\n")
+
+
+def test_no_thread_to_be_had_ends_the_delivery_only(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system refuses a thread, that client is cut off; the next one has the thread that is there then."""
+    crew = Crew(1, "crew")
+
+    def refuse(_: threading.Thread) -> None:
+        message = "can't start new thread"
+        raise RuntimeError(message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(OSError, match="no thread"):
+            asyncio.run(deliver(pair[0], iter([b"a" * 10_000_000]), WAIT, crew))
+    done: list[str] = []
+    asyncio.run(asyncio.wait_for(crew.do(lambda: done.append("done")), WAIT))
+    assert done == ["done"]
+
+
+def test_a_body_does_not_overtake_the_last_byte_of_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel takes all but one byte of the head, the body waits for that byte."""
+    cut: list[bytes] = []
+
+    def stingy(wire: socket.socket, data: bytes) -> int:
+        if bytes(data[:13]) == b"HTTP/1.1 200 ":
+            cut.append(bytes(data[-1:]))
+            return socket.SocketType.send(wire, data[:-1])
+        return socket.SocketType.send(wire, data)
+
+    monkeypatch.setattr(socket.socket, "send", stingy, raising=False)
+    with served(board=FakeBoard(lines(100))) as site:
+        assert site.ask().body == site.board.text
+    assert cut == [b"\n"]

@@ -39,6 +39,10 @@ crash: $(INSTALLED) ## Kill the daemon 200 times at random instants (about 7 min
 soak: $(INSTALLED) ## 10,000 polls of a changing fleet with faults (about 4 minutes)
 	STACKSET_MONITOR_POLLS=$${STACKSET_MONITOR_POLLS:-10000} $(BIN)/python -m pytest -n 0 -s tests/e2e/test_soak.py
 
+.PHONY: many
+many: $(INSTALLED) ## Fifty sources with twenty products each (half a minute)
+	STACKSET_MONITOR_SOURCES=$${STACKSET_MONITOR_SOURCES:-50} $(BIN)/python -m pytest -n 0 tests/e2e/test_many_sources.py
+
 .PHONY: bench
 bench: $(INSTALLED) ## Measure everything, and write docs/performance.md (about 40 minutes)
 	$(BIN)/python -m benchmarks $(SECTIONS)

@@ -61,6 +61,9 @@ class Connection(H11Protocol):
         self._wire: asyncio.Transport | None = None
         self._phase = Phase.WAITING
         self._deadline: asyncio.TimerHandle | None = None
+        self._gone = False
+        self._last = False
+        """The client asks for nothing more."""
         self._delivering = False
         self._repeating = False
         self._remembered: Remembered | None = None
@@ -98,6 +101,15 @@ class Connection(H11Protocol):
         elif self._phase is Phase.RESTING:
             self._enter(Phase.WAITING)
 
+    def eof_received(self) -> bool | None:  # type: ignore[override] # asyncio takes either, uvicorn gives nothing
+        """Answer a client to the end that has said all it wanted; TLS knows no connection that is open one way."""
+        if self.transport.get_extra_info("ssl_object") is not None or not self._answering():
+            return None
+        self._last = True
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+        return True
+
     def send_400_response(self, msg: str) -> None:
         """Say that this is no HTTP; amid a response nothing can be said any more, but uvicorn would."""
         if self.conn.our_state is h11.IDLE:
@@ -125,6 +137,7 @@ class Connection(H11Protocol):
         if self._deadline:
             self._deadline.cancel()
         self._interrupt()
+        self._gone = True
         self._register.leave(self)
 
     def abort(self) -> None:
@@ -167,6 +180,8 @@ class Connection(H11Protocol):
 
     def _repeated(self) -> None:
         self._repeating = False
+        if self._last:
+            self.transport.close()
         self.on_response_complete()
 
     async def deliver(self, pieces: Iterator[bytes], length: int) -> None:
@@ -208,6 +223,8 @@ class Connection(H11Protocol):
 
     def _enter(self, phase: Phase) -> None:
         """Begin a phase, and its deadline."""
+        if self._gone:  # an answer that was cut off ends afterwards
+            return
         limits = self._limits
         match phase:
             case Phase.WAITING:

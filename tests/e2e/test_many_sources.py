@@ -1,6 +1,10 @@
-"""Fifty sources with twenty products each: every budget is held, nobody is starved, no call is without need."""
+"""Many sources with twenty products each: every budget is held, nobody is starved, no call is without need.
+
+`make many` has fifty of them.
+"""
 
 import json
+import os
 import threading
 import time
 from collections import defaultdict
@@ -12,7 +16,8 @@ from monitor.simulation.exchange import Answer, Request
 from monitor.simulation.wire import FaultyAws
 from tests.e2e.process import DaemonProcess, eventually
 
-SOURCES, PRODUCTS = 50, 20
+SOURCES = int(os.environ.get("STACKSET_MONITOR_SOURCES", "10"))
+PRODUCTS = 20
 CALLS_PER_SECOND = 8
 LARGE, LARGE_PAGES = "pp-00-00", 400
 DEFAULT_PAGES = 1

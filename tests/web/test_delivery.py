@@ -103,6 +103,26 @@ def test_a_client_that_leaves_amid_a_delivery_leaves_nothing_behind() -> None:
         assert site.ask().body == site.board.text
 
 
+@pytest.mark.parametrize("before", [0, 2], ids=["the first request", "one that came before"])
+def test_a_client_that_has_said_everything_is_answered(before: int) -> None:
+    """It closes its way of the connection, as `nc -N` does, and gets the whole response, and then the end."""
+    request = b"GET /metrics HTTP/1.1\r\nHost: monitor\r\nAccept-Encoding: identity\r\n\r\n"
+    with served(board=FakeBoard(lines(300_000))) as site, closing(site.connect()) as client:
+        for _ in range(before):
+            client.sendall(request)
+            left = len(site.board.text)
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += client.recv(1)
+            while left:
+                left -= len(client.recv(min(left, 1 << 20)))
+            assert eventually(lambda: under_way(site) == 0)
+        client.sendall(request)
+        client.shutdown(socket.SHUT_WR)
+        assert read_all(client).endswith(b"\r\n\r\n" + site.board.text)
+        assert eventually(lambda: site.connections() == 0)
+
+
 def test_the_deadline_of_a_response_ends_a_delivery() -> None:
     """A client that takes a little now and then is cut off when its time is over."""
     with (

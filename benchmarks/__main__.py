@@ -31,6 +31,7 @@ def _cycle() -> Table:
     rows = []
     for fleet, concurrency, budget in (
         (Fleet(40, 400), 16, 1000.0),
+        (Fleet(48, 400), 16, 1000.0),
         (Fleet(10, 4000), 16, 1000.0),
         (Fleet(40, 400), 16, 100.0),
     ):

@@ -56,7 +56,7 @@ def daemon_memory(fleet: Fleet, *, polls: int = POLLS) -> Memory:
                 counts = _polls(text)
                 if len(counts) == fleet.products and min(counts) >= polls:
                     return memory_of(process.pid)
-                time.sleep(1)
+                time.sleep(max(1, fleet.size / 20_000))  # to unpack and read a large exposition takes seconds
 
 
 def gauges_memory(fleet: Fleet) -> int:

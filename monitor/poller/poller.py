@@ -91,7 +91,7 @@ class Poller:
         catalog = self._catalogs.get(watched.source)
         if catalog is None:  # it was taken out of the configuration a moment ago
             raise PollCancelledError
-        poll = _Poll(watched, catalog, memory, str(uuid4()), self._clock())
+        poll = _Poll(_named(watched, memory.detail), catalog, memory, str(uuid4()), self._clock())
         try:
             with self._deadlines.running(watched.timeout) as deadline:
                 self._describe(poll, deadline)
@@ -146,7 +146,6 @@ class Poller:
         except PollFailedError as error:
             if error.reason is not Reason.ACCESS_DENIED:
                 raise
-            poll.watched = _named(watched, memory.detail)
             poll.undescribed = error
             return
         poll.watched = _named(watched, detail)

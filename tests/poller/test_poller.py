@@ -402,3 +402,17 @@ def test_a_product_without_a_name_has_its_own(poller: Poller, world: World) -> N
     world.remembered = Remembered(None, missing=False, detail=detail())
     poller.restore(unnamed)
     assert poller.named(unnamed).product.name == "baseline"
+
+
+def test_a_poll_that_fails_before_it_knows_more_keeps_the_name(poller: Poller, world: World) -> None:
+    """The series keep their labels, whatever AWS says or does not say."""
+    unnamed = replace(watched(Product(BASELINE.id, BASELINE.id)), own_name=True)
+    world.answers = [listing(FLEET)]
+    poller.poll(unnamed)
+    denied = PollFailedError(Reason.ACCESS_DENIED, "AccessDeniedException", "not authorized")
+    for answer in (THROTTLED, denied):
+        world.description = answer
+        world.answers = [THROTTLED]
+        poller.poll(unnamed)
+    failed = [e[1] for e in world.happened if isinstance(e, tuple) and isinstance(e[1], FailedPoll)]
+    assert {poll.watched.product.name for poll in failed} == {"baseline"}

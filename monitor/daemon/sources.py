@@ -44,7 +44,7 @@ class Sources(Mapping[str, "Source"]):
             else:
                 observer = self._telemetry.source(settings.name, operations(settings))
                 if settings.discover is not None:
-                    self._telemetry.discovering(settings.name)
+                    self._telemetry.discovering(settings.name, settings.discover.interval)
                 opened[settings.name] = (settings, Source(settings, observer, self._connections))
         for name in self._open:
             if name not in opened:

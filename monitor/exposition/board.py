@@ -62,7 +62,7 @@ class Board:
         with entry.lock:
             entry.follow(poll.watched, self._options)
             tally = entry.tally
-            tally.up = True
+            tally.up, tally.failing = True, None
             tally.detail = poll.description.detail if poll.description else None
             tally.polls += 1
             tally.duration = round(poll.seconds, 6)
@@ -80,7 +80,7 @@ class Board:
         with entry.lock:
             entry.follow(poll.watched, self._options)
             tally = entry.tally
-            tally.up = False
+            tally.up, tally.failing = False, poll.error.reason
             if poll.description:
                 tally.detail = poll.description.detail
             tally.polls += 1

@@ -92,6 +92,12 @@ POLLS = Family("servicecatalog_polls_total", Kind.COUNTER, PRODUCT, "Polls that 
 FAILURES = Family(
     "servicecatalog_poll_failures_total", Kind.COUNTER, (*PRODUCT, "reason"), "Polls that failed, by reason."
 )
+FAILING = Family(
+    "servicecatalog_poll_failing",
+    Kind.GAUGE,
+    (*PRODUCT, "reason"),
+    "1 with the reason for which the last poll failed; there only where it failed.",
+)
 SKIPPED = Family(
     "servicecatalog_polls_skipped_total",
     Kind.COUNTER,
@@ -140,6 +146,12 @@ DISCOVERY_SUCCESS = Family(
     ("source",),
     "When the products of a source were last looked for and found as a whole; 0 before the first time.",
 )
+DISCOVERY_INTERVAL = Family(
+    "servicecatalog_discovery_interval_seconds",
+    Kind.GAUGE,
+    ("source",),
+    "How often the products of a source are looked for.",
+)
 DISCOVERED = Family(
     "servicecatalog_discovered_products",
     Kind.GAUGE,
@@ -185,10 +197,10 @@ SHARDS = Family("stackset_monitor_shards", Kind.GAUGE, (), "How many shares ther
 INSTANCE_FAMILIES = (INSTANCE_STATUS, INSTANCE_SINCE)
 PRODUCT_FAMILIES = (
     INSTANCES, TRANSITIONS, PRODUCT_STATUS, PRODUCT_INFO, UP, LAST_SUCCESS, INTERVAL, DURATION, PAGES, POLLS, FAILURES,
-    SKIPPED, DROPPED, ANOMALIES,
+    FAILING, SKIPPED, DROPPED, ANOMALIES,
 )  # fmt: skip
 OWN_FAMILIES = (
-    API_REQUESTS, API_ERRORS, API_DURATION, API_WAIT, DISCOVERY_SUCCESS, DISCOVERED, DISCOVERY_FAILURES, BUILD_INFO,
-    RELOAD_OK, RELOAD_TIME, STATE_COMMIT, STATE_ERRORS, SHARD, SHARDS,
+    API_REQUESTS, API_ERRORS, API_DURATION, API_WAIT, DISCOVERY_SUCCESS, DISCOVERY_INTERVAL, DISCOVERED,
+    DISCOVERY_FAILURES, BUILD_INFO, RELOAD_OK, RELOAD_TIME, STATE_COMMIT, STATE_ERRORS, SHARD, SHARDS,
 )  # fmt: skip
 FAMILIES = (*INSTANCE_FAMILIES, *PRODUCT_FAMILIES, *OWN_FAMILIES)

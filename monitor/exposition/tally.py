@@ -38,6 +38,8 @@ class Tally:
     """None where no snapshot is shown."""
     detail: ProductDetail | None = None
     """None where AWS has not said what it is."""
+    failing: Reason | None = None
+    """Why the last poll failed; None where it did not."""
     failures: Counter[str] = field(default_factory=lambda: _zeros(Reason))
     skipped: Counter[str] = field(default_factory=lambda: _zeros((OVERRUN, MISFIRE)))
     anomalies: Counter[str] = field(default_factory=lambda: _zeros(Anomaly))
@@ -79,6 +81,7 @@ class Tally:
                 one(families.PAGES, self.pages),
                 one(families.POLLS, self.polls),
                 many(families.FAILURES, self.failures),
+                many(families.FAILING, {str(self.failing): 1} if self.failing else {}),
                 many(families.SKIPPED, self.skipped),
                 one(families.DROPPED, self.dropped),
                 many(families.ANOMALIES, self.anomalies),

@@ -39,6 +39,7 @@ class Telemetry:
         self._durations = Histogram(duration.name, duration.help, duration.labels, registry=registry, buckets=_BUCKETS)
         self._waits = _counter(families.API_WAIT, registry)
         self._discovery_success = _gauge(families.DISCOVERY_SUCCESS, registry)
+        self._discovery_interval = _gauge(families.DISCOVERY_INTERVAL, registry)
         self._discovered = _gauge(families.DISCOVERED, registry)
         self._discovery_failures = _counter(families.DISCOVERY_FAILURES, registry)
         shard = shard or Shard()
@@ -72,8 +73,9 @@ class Telemetry:
                 if labels[0] == name:
                     metric.remove(*labels)
 
-    def discovering(self, source: str) -> None:
-        """Let the known series of a source's discovery begin at 0."""
+    def discovering(self, source: str, interval: float) -> None:
+        """Let the known series of a source's discovery, every `interval` seconds, begin at 0."""
+        self._discovery_interval.labels(source).set(interval)
         self._discovery_success.labels(source)
         self._discovered.labels(source)
         for reason in Reason:
@@ -89,7 +91,7 @@ class Telemetry:
         self._discovery_failures.labels(source, reason).inc()
 
     def _discovery_metrics(self) -> Sequence[Gauge | Counter]:
-        return (self._discovery_success, self._discovered, self._discovery_failures)
+        return (self._discovery_success, self._discovery_interval, self._discovered, self._discovery_failures)
 
     def config_loaded(self) -> None:
         """A configuration was taken over."""

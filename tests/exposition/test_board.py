@@ -197,6 +197,18 @@ def test_a_restored_product_is_shown_before_its_first_poll() -> None:
     assert samples(shown, "servicecatalog_poll_last_success_timestamp_seconds") == {"": EPOCH.timestamp()}
 
 
+def test_the_reason_of_a_failed_poll_is_there_until_a_poll_is_complete() -> None:
+    """Not before the first poll, one reason at a time, and none any more when it is over."""
+    shown = board()
+    shown.restored(watched(), Remembered(snapshot(FLEET), missing=False))
+    assert samples(shown, "servicecatalog_poll_failing") == {}
+    shown.failed(failed(BASELINE, Reason.TIMEOUT))
+    shown.failed(failed(BASELINE, Reason.ACCESS_DENIED))
+    assert samples(shown, "servicecatalog_poll_failing") == {"access_denied": 1}
+    shown.completed(completed(baseline(FLEET)))
+    assert samples(shown, "servicecatalog_poll_failing") == {}
+
+
 def test_a_product_that_was_missing_stays_away_after_a_restart() -> None:
     """A snapshot of a product that AWS does not know is not shown."""
     shown = board()

@@ -78,7 +78,8 @@ def test_a_source_that_is_removed_loses_its_series_for_good() -> None:
     """Also when a call of it ends afterwards; the other sources, and one of the same name later, have theirs."""
     telemetry = Telemetry(version="1", revision="")
     removed, other = telemetry.source("removed", ["List"]), telemetry.source("other", ["List"])
-    telemetry.discovering("removed")
+    telemetry.discovering("removed", 900.0)
+    assert samples(telemetry)["servicecatalog_discovery_interval_seconds", "removed"] == 900
     telemetry.discovery_failed("removed", Reason.TIMEOUT)
     removed.failed("List", "Code")
     telemetry.remove_source("removed")

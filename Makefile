@@ -28,8 +28,12 @@ demo: $(INSTALLED) ## Run the daemon against a simulated AWS on this machine
 	$(BIN)/stackset-monitor demo
 
 .PHONY: test
-test: $(INSTALLED) ## Run every test that needs no root
-	$(BIN)/python -m pytest
+test: $(INSTALLED) ## Run every test that needs no root, but for those that have a target of their own
+	$(BIN)/python -m pytest --ignore tests/alerts
+
+.PHONY: alerts
+alerts: $(INSTALLED) ## Evaluate the alerts with promtool (about a minute)
+	$(BIN)/python -m pytest tests/alerts
 
 .PHONY: crash
 crash: $(INSTALLED) ## Kill the daemon 200 times at random instants (about 7 minutes)

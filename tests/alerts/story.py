@@ -1,0 +1,216 @@
+"""What a Prometheus would have scraped of monitors, minute by minute, and which alerts promtool says it fires."""
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+RULES = Path(__file__).parents[2] / "helm" / "alerts.yaml"
+
+RUNBOOKS = "https://github.com/stackset-monitor/stackset-monitor/blob/main/docs/runbooks"
+
+Value = float | None
+"""None where there is no sample."""
+Alert = frozenset[tuple[str, str]]
+"""The labels of an alert that fires, with its name, without its severity."""
+
+
+def alert(name: str, **labels: str) -> Alert:
+    """Return what an alert is known by."""
+    return frozenset({"alertname": name, **labels}.items())
+
+
+T = TypeVar("T")
+
+
+class Timeline(Generic[T]):
+    """What holds from which minute on."""
+
+    def __init__(self, changes: Mapping[int, T]) -> None:
+        """Take what comes from which minute on; the first must be there from the beginning."""
+        self._changes = sorted(changes.items())
+
+    def at(self, minute: int) -> T:
+        """Return what holds in a minute."""
+        return next(value for start, value in reversed(self._changes) if start <= minute)
+
+
+@dataclass(frozen=True)
+class Product:
+    """A provisioned product as one monitor sees it. Polls take place every `interval` minutes."""
+
+    id: str = "pp-aaaaaaaaaaaaa"
+    name: str = "baseline"
+    interval: int = 5
+    counts: Mapping[int, Mapping[str, int] | None] = field(default_factory=lambda: {0: {"CURRENT": 20}})
+    """Stack instances by status; None where no snapshot is shown."""
+    instances: Mapping[tuple[str, str, str], Mapping[int, int | None]] = field(default_factory=dict)
+    """Account, Region and status of instances that are not CURRENT, and since which minute they are so."""
+    status: Mapping[int, str] = field(default_factory=lambda: {0: "AVAILABLE"})
+    failing: Mapping[int, str | None] = field(default_factory=lambda: {0: None})
+    """The reason for which polls fail."""
+    skipped: Callable[[int], float] = lambda _: 0
+    """Polls that did not take place for an overrun, up to a minute."""
+    present: Mapping[int, bool] = field(default_factory=lambda: {0: True})
+    """Whether the configuration has it."""
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """One monitor: scraped by Prometheus, from an instance, or away."""
+
+    products: tuple[Product, ...] = (Product(),)
+    instance: Mapping[int, str | None] = field(default_factory=lambda: {0: "10.0.0.1:9935"})
+    """Where it is scraped in which minute; None while it is away. Another address is another pod."""
+    job: str = "stackset-monitor"
+    target: bool = True
+    """Whether the target stays in the list while it is away, with `up` 0; a pod's does not."""
+    keeps_state: bool = True
+    shard: int = 0
+    shards: int = 1
+    reloaded: Mapping[int, int] = field(default_factory=lambda: {0: 1})
+    discovery: Mapping[int, bool] = field(default_factory=dict)
+    """Whether searches of the source `hub`, each 15 minutes, succeed; empty where there are none."""
+    errors: Callable[[int], float] = lambda _: 0
+    """API calls of 10 a minute that were throttled, up to a minute."""
+
+
+def firing(monitors: tuple[Monitor, ...], expected: Mapping[int, set[Alert]], folder: Path, *, every: int = 1) -> None:
+    """Assert with promtool which alerts fire in which minutes: these, and no others.
+
+    Scrapes and evaluations take place `every` so many minutes: 4 for a long story, which is as far as
+    Prometheus looks back for a sample. Raises AssertionError with what promtool says.
+    """
+    looks = [
+        {
+            "expr": 'count without (severity) (ALERTS{alertstate="firing"})',
+            "eval_time": f"{minute}m",
+            "exp_samples": [{"labels": _labels({**dict(one), "alertstate": "firing"}), "value": 1} for one in alerts],
+        }
+        for minute, alerts in expected.items()
+    ]
+    _promtool(monitors, range(0, max(expected) + 1, every), {"promql_expr_test": looks}, folder)
+
+
+def texts(
+    monitors: tuple[Monitor, ...],
+    minute: int,
+    one: Alert,
+    severity: str,
+    summary: str,
+    description: str,
+    folder: Path,
+) -> None:
+    """Assert with promtool what an alert that fires in a minute says, the only one of its name."""
+    labels = dict(one)
+    name = labels.pop("alertname")
+    annotations = {"summary": summary, "description": description, "runbook_url": f"{RUNBOOKS}/{name}.md"}
+    expected = {"exp_labels": {**labels, "severity": severity}, "exp_annotations": annotations}
+    looks = [{"eval_time": f"{minute}m", "alertname": name, "exp_alerts": [expected]}]
+    _promtool(monitors, range(minute + 1), {"alert_rule_test": looks}, folder)
+
+
+def _promtool(monitors: tuple[Monitor, ...], minutes: range, looks: Mapping[str, object], folder: Path) -> None:
+    series = [
+        {"series": name, "values": " ".join(_values(values))} for name, values in _series(monitors, minutes).items()
+    ]
+    interval = f"{minutes.step}m"
+    path = folder / "alerts.test.yaml"
+    tests = [{"interval": interval, "input_series": series, **looks}]
+    path.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": interval, "tests": tests}))
+    done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False, timeout=50)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return "{" + ",".join(f"{name}={json.dumps(value)}" for name, value in sorted(labels.items())) + "}"
+
+
+def _values(values: list[Value]) -> list[str]:
+    """Write samples as promtool has them: a series that ends is marked as stale once, as a scrape does."""
+    written = []
+    for before, value in zip([None, *values], values, strict=False):
+        written.append(repr(value) if value is not None else "stale" if before is not None else "_")
+    return written
+
+
+def _series(monitors: tuple[Monitor, ...], minutes: range) -> dict[str, list[Value]]:
+    found: dict[str, list[Value]] = {}
+    for place, minute in enumerate(minutes):
+        for monitor in monitors:
+            for name, value in _scrape(monitor, minute).items():
+                found.setdefault(name, [None] * len(minutes))[place] = value
+    return found
+
+
+def _scrape(monitor: Monitor, minute: int) -> dict[str, float]:
+    """Return the series that one scrape brings, and `up`."""
+    places = Timeline(monitor.instance)
+    instance = places.at(minute)
+    last = next((place for at in range(minute, -1, -1) if (place := places.at(at))), None)
+    where = {"job": monitor.job, "instance": instance or last or ""}
+    if instance is None:
+        return {"up" + _labels(where): 0} if monitor.target and last else {}
+    start = next((at + 1 for at in range(minute, -1, -1) if places.at(at) != instance), 0)
+    own = {
+        "up": 1,
+        'stackset_monitor_build_info{version="1"}': 1,
+        "stackset_monitor_shard_ordinal": monitor.shard,
+        "stackset_monitor_shards": monitor.shards,
+        "stackset_monitor_config_last_reload_successful": Timeline(monitor.reloaded).at(minute),
+        "process_start_time_seconds": 60 * start,
+        'servicecatalog_api_requests_total{operation="List",source="hub"}': 10 * (minute - start),
+        'servicecatalog_api_errors_total{operation="List",source="hub",code="ThrottlingException"}': (
+            monitor.errors(minute) - monitor.errors(start)
+        ),
+    }
+    if monitor.discovery:
+        found = [at for at in range(start + 1, minute + 1, 15) if Timeline(monitor.discovery).at(at)]
+        own['servicecatalog_discovery_last_success_timestamp_seconds{source="hub"}'] = 60 * max(found, default=0)
+        own['servicecatalog_discovery_interval_seconds{source="hub"}'] = 900
+    for product in monitor.products:
+        if Timeline(product.present).at(minute):
+            own |= _product(product, minute, start, keeps_state=monitor.keeps_state or start == 0)
+    return {_with(name, where): value for name, value in own.items()}
+
+
+def _product(product: Product, minute: int, start: int, *, keeps_state: bool) -> dict[str, float]:
+    labels = {"provisioned_product_id": product.id, "provisioned_product_name": product.name}
+
+    def name(metric: str, **more: str) -> str:
+        return metric + _labels({**labels, **more})
+
+    polls = [at for at in range(minute + 1) if at % product.interval == 1 % product.interval]
+    here = [at for at in (start + 1, *polls) if start < at <= minute]
+    failing = Timeline(product.failing)
+    complete = [at for at in (polls if keeps_state else here) if failing.at(at) is None]
+    reason = failing.at(max(here)) if here else None
+    shown = {
+        name("servicecatalog_up"): int(bool(here) and reason is None),
+        name("servicecatalog_polls_total"): len(here),
+        name("servicecatalog_poll_last_success_timestamp_seconds"): 60 * max(complete, default=0),
+        name("servicecatalog_poll_interval_seconds"): 60 * product.interval,
+        name("servicecatalog_polls_skipped_total", reason="overrun"): product.skipped(minute) - product.skipped(start),
+    }
+    if reason is not None:
+        shown[name("servicecatalog_poll_failing", reason=reason)] = 1
+    counts = Timeline(product.counts).at(minute)
+    if counts is not None and complete:
+        for status in ("CURRENT", "OUTDATED", "INOPERABLE"):
+            shown[name("servicecatalog_stack_instances", status=status)] = counts.get(status, 0)
+        for status in ("AVAILABLE", "UNDER_CHANGE", "TAINTED", "ERROR", "PLAN_IN_PROGRESS"):
+            held = Timeline(product.status).at(minute) == status
+            shown[name("servicecatalog_provisioned_product_status", status=status)] = int(held)
+        for (account, region, status), times in product.instances.items():
+            since = Timeline({0: None, **times}).at(minute)
+            if since is not None:
+                metric = "servicecatalog_stack_instance_status_since_timestamp_seconds"
+                shown[name(metric, account=account, region=region, status=status)] = 60 * since
+    return {series: float(value) for series, value in shown.items()}
+
+
+def _with(series: str, labels: Mapping[str, str]) -> str:
+    more = _labels(labels)[1:]
+    return series[:-1] + "," + more if series.endswith("}") else series + "{" + more

@@ -29,11 +29,20 @@ demo: $(INSTALLED) ## Run the daemon against a simulated AWS on this machine
 
 .PHONY: test
 test: $(INSTALLED) ## Run every test that needs no root, but for those that have a target of their own
-	$(BIN)/python -m pytest --ignore tests/alerts
+	$(BIN)/python -m pytest --ignore tests/alerts --ignore tests/chart
 
 .PHONY: alerts
 alerts: $(INSTALLED) ## Evaluate the alerts with promtool (about a minute)
 	$(BIN)/python -m pytest tests/alerts
+
+# What only the tests of the chart need: 400 MB.
+$(VENV)/.chart: $(INSTALLED) $(LOCKS)/chart.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/chart.txt
+	@touch $@
+
+.PHONY: chart
+chart: $(VENV)/.chart ## Render, lint and validate the Helm chart
+	$(BIN)/python -m pytest tests/chart
 
 .PHONY: crash
 crash: $(INSTALLED) ## Kill the daemon 200 times at random instants (about 7 minutes)
@@ -72,6 +81,8 @@ lock: ## Lock the dependencies anew, with hashes
 	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--constraint $(LOCKS)/run.txt --extra demo --group test --group lint --group build \
 		pyproject.toml --output-file $(LOCKS)/dev.txt
+	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--constraint $(LOCKS)/dev.txt --group chart --output-file $(LOCKS)/chart.txt
 	rm -rf $(VENV)-lock
 
 .PHONY: clean

@@ -14,7 +14,7 @@ from monitor.configuration import address, duration
 _REGION = "^[a-z]{2,}(-[a-z0-9]+)+$"
 # A path may have almost any character; not those that make a pattern or a variable of it in a policy.
 _ROLE_ARN = "^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/([!-#%-)+->@-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64}$"
-_EXTERNAL_ID = r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$"
+_EXTERNAL_ID = "[A-Za-z0-9_+=,.@:/-]"
 _PRODUCT_ID = "^[A-Za-z0-9_-]{1,100}$"
 
 
@@ -71,8 +71,9 @@ RoleArn = Annotated[
 ]
 ExternalId = Annotated[
     str,
-    _matching(_EXTERNAL_ID, "an external id: 2 to 1224 letters, digits and characters of _+=,.@:/-"),
-    WithJsonSchema({"type": "string", "pattern": _EXTERNAL_ID}),
+    _matching(f"{_EXTERNAL_ID}{{2,1224}}", "an external id: 2 to 1224 letters, digits and characters of _+=,.@:/-"),
+    # Go's regular expressions, by which Helm checks values, repeat a thousand times at most.
+    WithJsonSchema({"type": "string", "pattern": f"^{_EXTERNAL_ID}+$", "minLength": 2, "maxLength": 1224}),
 ]
 Tag = Annotated[str, Field(min_length=1, max_length=128)]
 TagValue = Annotated[str, Field(max_length=256)]

@@ -68,7 +68,7 @@ def test_the_scrape_configuration_keeps_our_labels() -> None:
     (job,) = yaml.safe_load(PROMETHEUS.read_text("utf-8"))["scrape_configs"]
     assert job["honor_labels"] is True
     port = load_settings(EXAMPLE).listen.rpartition(":")[2]
-    assert job["static_configs"] == [{"targets": [f"localhost:{port}"]}]
+    assert job["static_configs"] == [{"targets": [f"127.0.0.1:{port}"]}]
 
 
 @pytest.mark.needs("promtool")

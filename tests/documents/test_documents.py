@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -125,14 +124,3 @@ def test_every_link_leads_somewhere(document: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
         if "://" not in link:
             assert (document.parent / link).exists(), f"{document.name} links to {link}"
-
-
-@pytest.mark.needs("promtool")
-def test_the_alert_of_the_readme_is_a_rule(tmp_path: Path) -> None:
-    """The rules are what promtool calls one."""
-    (text,) = re.findall(r"```yaml\n(groups:\n.*?)```", README, re.DOTALL)
-    rules = tmp_path / "rules.yml"
-    rules.write_text(text)
-    check = subprocess.run(["promtool", "check", "rules", rules], capture_output=True, text=True, check=False)
-    assert check.returncode == 0, check.stderr
-    assert "1 rules found" in check.stdout

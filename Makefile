@@ -29,7 +29,7 @@ demo: $(INSTALLED) ## Run the daemon against a simulated AWS on this machine
 
 .PHONY: test
 test: $(INSTALLED) ## Run every test that needs no root, but for those that have a target of their own
-	$(BIN)/python -m pytest --ignore tests/alerts --ignore tests/chart
+	$(BIN)/python -m pytest --ignore tests/alerts --ignore tests/chart --ignore tests/dashboard
 
 .PHONY: alerts
 alerts: $(INSTALLED) ## Evaluate the alerts with promtool (about a minute)
@@ -41,8 +41,8 @@ $(VENV)/.chart: $(INSTALLED) $(LOCKS)/chart.txt
 	@touch $@
 
 .PHONY: chart
-chart: $(VENV)/.chart ## Render, lint and validate the Helm chart
-	$(BIN)/python -m pytest tests/chart
+chart: $(VENV)/.chart ## Render, lint and validate the Helm chart, and ask the dashboard's queries
+	$(BIN)/python -m pytest tests/chart tests/dashboard
 
 .PHONY: crash
 crash: $(INSTALLED) ## Kill the daemon 200 times at random instants (about 7 minutes)

@@ -189,7 +189,7 @@ class Daemon:
 
     def _prune(self) -> None:
         try:
-            self._state.prune(datetime.now(UTC) - timedelta(seconds=self._settings.history))
+            self._state.prune(datetime.now(UTC) - timedelta(seconds=self._settings.history), self._watch.products)
         except StateError as error:
             self._state_failed(error)
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -169,12 +169,18 @@ class State:
         with self._transaction() as connection:
             connection.execute("UPDATE transition SET told = 1 WHERE told = 0 AND sequence <= ?", (through,))
 
-    def prune(self, before: datetime) -> int:
-        """Forget the transitions that were observed before a moment; return how many."""
+    def prune(self, before: datetime, watched: Collection[str] = ()) -> int:
+        """Forget what was observed before a moment: transitions, and products that are not watched any more.
+
+        Return how many transitions. Raises `StateError`.
+        """
+        moment = (rows.to_milliseconds(before),)
         with self._transaction() as connection:
-            return connection.execute(
-                "DELETE FROM transition WHERE observed_at < ?", (rows.to_milliseconds(before),)
-            ).rowcount
+            old = connection.execute("SELECT id FROM product WHERE observed_at < ?", moment).fetchall()
+            gone = [(product_id,) for (product_id,) in old if product_id not in watched]
+            connection.executemany("DELETE FROM instance WHERE product_id = ?", gone)
+            connection.executemany("DELETE FROM product WHERE id = ?", gone)
+            return connection.execute("DELETE FROM transition WHERE observed_at < ?", moment).rowcount
 
     def close(self) -> None:
         """Close the file, after a commit that may be under way."""

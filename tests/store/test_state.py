@@ -114,6 +114,19 @@ def test_old_transitions_are_forgotten(state: State) -> None:
     assert state.untold(10) == []
 
 
+def test_a_product_that_nobody_watches_is_forgotten_with_its_history(state: State) -> None:
+    """Discovery may find and lose many in a year; one that is watched stays, however long its polls have failed."""
+    state.commit(baseline(FLEET))
+    later = LATER + timedelta(milliseconds=1)
+    state.prune(later, {BASELINE.id})
+    assert state.load(BASELINE.id).snapshot is not None
+    state.prune(EPOCH, ())
+    assert state.load(BASELINE.id).snapshot is not None
+    state.prune(later, {"pp-another"})
+    assert state.load(BASELINE.id).snapshot is None
+    assert state._connection.execute("SELECT count(*) FROM instance").fetchone() == (0,)
+
+
 def test_each_commit_is_told(path: Path) -> None:
     """The time of the last commit is a metric."""
     commits: list[str] = []

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,33 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 RATE_INTERVAL, RANGE = "4s", "30s"
 
 
-def queries() -> Iterator[tuple[str, str]]:
-    """Return each query of a panel with the panel's title, and those of the annotations."""
+@dataclass(frozen=True)
+class Query:
+    """A query of a panel or an annotation. An instant one asks for this moment, the others for the time shown."""
+
+    title: str
+    reference: str
+    expression: str
+    instant: bool
+
+    def filled(self, **chosen: str) -> str:
+        """Return the expression with the variables filled in."""
+        return filled(self.expression, **chosen)
+
+
+def queries() -> Iterator[Query]:
+    """Return each query of each panel, and those of the annotations."""
     for panel in PANELS:
         for target in panel["targets"]:
-            yield f"{panel['title']} {target['refId']}", target["expr"]
+            yield Query(panel["title"], target["refId"], target["expr"], target.get("instant", False))
     for annotation in DASHBOARD["annotations"]["list"]:
         if "expr" in annotation:
-            yield f"annotation {annotation['name']}", annotation["expr"]
+            yield Query(annotation["name"], "annotation", annotation["expr"], instant=False)
+
+
+def query(title: str, reference: str = "A") -> Query:
+    """Return the query of one panel."""
+    return next(one for one in queries() if (one.title, one.reference) == (title, reference))
 
 
 def filled(expression: str, **chosen: str) -> str:

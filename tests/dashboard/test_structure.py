@@ -3,20 +3,17 @@
 import json
 import re
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from monitor.exposition.families import FAMILIES, Kind
-from tests.dashboard.dashboard import DASHBOARD, PANELS, PATH, ROWS, SOURCE, VARIABLES, filled, queries
+from tests.dashboard.dashboard import DASHBOARD, PANELS, PATH, ROWS, SOURCE, VARIABLES
 
 WIDTH = 24
 every_panel = pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
-NAMES = {family.name for family in FAMILIES} | {
-    f"{family.name}_bucket" for family in FAMILIES if family.kind is Kind.HISTOGRAM
-}
-OTHERS = {"ALERTS", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total"}
-"""Metrics that Prometheus itself and every exporter have."""
+RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
+COLOURS = {"CURRENT": "green", "OUTDATED": "orange", "INOPERABLE": "red", "UNKNOWN": "purple"}
 
 
 def test_the_file_is_written_the_same_way_each_time() -> None:
@@ -73,27 +70,47 @@ def test_a_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
     assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
 
 
-def test_every_metric_is_one_of_ours() -> None:
-    """A metric that was renamed would leave an empty panel behind."""
-    for title, expression in queries():
-        plain = re.sub(r'"[^"]*"|\{[^}]*\}', "", expression)
-        for name in re.findall(r"\b(?:servicecatalog|stackset_monitor|process|ALERTS)\w*", plain):
-            assert name in NAMES | OTHERS, title
+@every_panel
+def test_a_status_has_its_colour(panel: dict[str, Any]) -> None:
+    """The same in each graph, each table, and the number above."""
+    for override in panel["fieldConfig"]["overrides"]:
+        for one in override["properties"]:
+            if one["id"] == "color":
+                assert one["value"]["fixedColor"] == COLOURS[override["matcher"]["options"]]
+            if one["id"] == "mappings":
+                options = one["value"][0]["options"]
+                assert {status: options[status]["color"] for status in COLOURS} == COLOURS
+    if panel["type"] == "stat" and panel["title"] in COLOURS:
+        colours = [step["color"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
+        assert colours[-1] == COLOURS[panel["title"]]
 
 
-def test_every_variable_that_is_used_is_there() -> None:
-    """And every one that is there is used."""
-    used = {name for _, expression in queries() for name in re.findall(r"\$(\w+)", expression)}
-    own = {name for name in used if not name.startswith("__")}
-    assert own == set(VARIABLES) - {"datasource"}
-    assert used - own == {"__rate_interval", "__range"}
-    assert not [title for title, expression in queries() if "$" in filled(expression)]
+def test_a_runbook_that_is_named_is_there() -> None:
+    """Each alert's is named somewhere, so that who looks at a red number finds it."""
+    named = {
+        word for panel in PANELS for word in re.findall(r"\b(?:Stack|Provisioned)[A-Z]\w+", panel["description"])
+    } - {"StackSet"}
+    there = {path.stem for path in RUNBOOKS.iterdir()}
+    assert named <= there
+    assert there - named == {"StackInstancesOutdatedMany"}  # the same as StackInstanceOutdated, for many
 
 
-def test_a_pod_that_was_replaced_makes_no_second_line() -> None:
-    """Whatever is said of a product is taken over all pods, the one before among them."""
-    for title, expression in queries():
-        for metric in re.findall(r"servicecatalog_\w+", expression):
-            assert re.search(rf"\b(max|min|sum|count|avg|changes|rate|increase|on) ?(by )?\(.*{metric}", expression), (
-                title
-            )
+@every_panel
+def test_a_table_names_its_columns(panel: dict[str, Any]) -> None:
+    """Each value has a name for people or is left out, and what is coloured or sorted by is there.
+
+    Grafana calls the value `Value` where a table has one query, else `Value #A`.
+    """
+    if panel["type"] != "table":
+        return
+    references = [target["refId"] for target in panel["targets"]]
+    values = {f"Value #{one}" for one in references} if len(references) > 1 else {"Value"}
+    assert all(target["format"] == "table" and target["instant"] for target in panel["targets"])
+    assert (panel["transformations"][0]["id"] == "merge") == (len(references) > 1)
+    organize = panel["transformations"][-1]["options"]
+    made = {one["options"]["alias"] for one in panel["transformations"] if one["id"] == "calculateField"}
+    assert values | {"Time"} <= set(organize["renameByName"]) | set(organize["excludeByName"])
+    assert set(organize["indexByName"]) == set(organize["renameByName"]) | made
+    seen = set(organize["renameByName"].values()) | made
+    assert {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]} <= seen
+    assert {one["displayName"] for one in panel["options"].get("sortBy", ())} <= seen

@@ -36,14 +36,22 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(target: str, folder: Path, *, interval: str = "200ms") -> Iterator[Prometheus]:
-    """Run a Prometheus that scrapes `target` (HOST:PORT) every `interval`, with its data in a folder."""
+def prometheus(
+    target: str, folder: Path, *, interval: str = "200ms", beside: str | None = None, rules: Path | None = None
+) -> Iterator[Prometheus]:
+    """Run a Prometheus that scrapes `target` (HOST:PORT) every `interval`, with its data in a folder.
+
+    `beside` is a second target of the same job; `rules` are evaluated as often as it scrapes.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
+    targets = [one for one in (target, beside) if one]
     (folder / "prometheus.yml").write_text(
+        f"global: {{evaluation_interval: {interval}}}\n"
+        f"rule_files: {[str(rules)] if rules else []}\n"
         "scrape_configs:\n"
         f"  - job_name: stackset-monitor\n    honor_labels: true\n    scrape_interval: {interval}\n"
-        f"    scrape_timeout: {interval}\n    static_configs: [{{targets: ['{target}']}}]\n"
+        f"    scrape_timeout: {interval}\n    static_configs: [{{targets: {targets}}}]\n"
     )
     command = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={address}")
     with program("prometheus", *command, cwd=folder):

@@ -43,6 +43,10 @@ soak: $(INSTALLED) ## 10,000 polls of a changing fleet with faults (about 4 minu
 many: $(INSTALLED) ## Fifty sources with twenty products each (half a minute)
 	STACKSET_MONITOR_SOURCES=$${STACKSET_MONITOR_SOURCES:-50} $(BIN)/python -m pytest -n 0 tests/e2e/test_many_sources.py
 
+.PHONY: image
+image: $(INSTALLED) ## Build the container image and run it (as root, about 3 minutes)
+	$(BIN)/python -m pytest -n 0 -s tests/image
+
 .PHONY: bench
 bench: $(INSTALLED) ## Measure everything, and write docs/performance.md (about 40 minutes)
 	$(BIN)/python -m benchmarks $(SECTIONS)
@@ -68,6 +72,8 @@ lock: ## Lock the dependencies anew, with hashes
 	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--constraint $(LOCKS)/run.txt --extra demo --group test --group lint --group build \
 		pyproject.toml --output-file $(LOCKS)/dev.txt
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--constraint $(LOCKS)/dev.txt --group build --output-file $(LOCKS)/build.txt
 	rm -rf $(VENV)-lock
 
 .PHONY: clean

@@ -16,7 +16,7 @@ PRODUCT = "pp-aaaaaaaaaaaaa"
 STATUS = "servicecatalog_stack_instance_status"
 # Without `state`: the default is a relative path, which has to be in the volume.
 CONFIGURATION = """
-poll: {interval: 300ms, timeout: 300ms}
+poll: {interval: 1s, timeout: 1s}
 products: [{id: pp-aaaaaaaaaaaaa, name: baseline}]
 sources: [{name: hub, region: eu-west-1, calls_per_second: 1000}]
 web: {listen: "127.0.0.1:0"}
@@ -64,6 +64,7 @@ def test_a_start_a_stop_and_a_start(built: Built, aws: Aws, configuration: Path)
         assert daemon.get("/livez") == (200, b"ok\n")
         print(f"/livez after {time.monotonic() - begin:.2f} s")
         assert eventually(lambda: daemon.get("/readyz")[0] == 200)
+        daemon.wait_for_event("provisioned_product.baseline")
         assert daemon.samples(STATUS, account=ONE) == inoperable
         (build,) = (sample.labels for sample in daemon.scrape() if sample.name == "stackset_monitor_build_info")
         assert build["revision"] == REVISION

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Aws
-from tests.e2e.process import WAIT, DaemonProcess, eventually
+from tests.e2e.process import eventually
 from tests.image.conftest import REVISION, ROOT, Built
+from tests.image.container import DaemonContainer
 from tests.image.podman import HARDENED
 from tests.making import EU, ONE, TWO, US
 
@@ -21,34 +22,6 @@ products: [{id: pp-aaaaaaaaaaaaa, name: baseline}]
 sources: [{name: hub, region: eu-west-1, calls_per_second: 1000}]
 web: {listen: "127.0.0.1:0"}
 """
-
-
-class DaemonContainer(DaemonProcess):
-    """One run of the image as it is, without arguments."""
-
-    def __init__(self, built: Built, configuration: Path) -> None:
-        """Start it with a volume for its state, which podman makes on the first run."""
-        self._podman = built.podman
-        volumes = (f"{configuration}:/etc/stackset-monitor:ro", "state:/var/lib/stackset-monitor")
-        names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-        options = (*(f"--volume={each}" for each in volumes), *(f"--env={name}" for name in names))
-        self._start(self._podman.run("--name=monitor", "--env=PYTHONWARNINGS=error", *options, built.name))
-
-    def close(self) -> list[dict[str, object]]:
-        """Remove the container if it still runs: it does not end with podman."""
-        self._podman("rm", "--force", "--ignore", "--time=0", "monitor")
-        return super().close()
-
-    def inside(self, *command: str) -> str:
-        """Run a command beside the daemon, and return what it prints."""
-        return self._podman("exec", "monitor", *command)
-
-    def stop_as_docker_does(self) -> int:
-        """Ask podman to stop the container, which kills it after ten seconds; return the daemon's exit code."""
-        self._podman("stop", "--time=10", "monitor")
-        code = self._process.wait(WAIT)
-        self._reader.join(WAIT)
-        return code
 
 
 def test_a_start_a_stop_and_a_start(built: Built, aws: Aws, configuration: Path) -> None:

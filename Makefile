@@ -35,6 +35,10 @@ test: $(INSTALLED) ## Run every test that needs no root, but for those that have
 alerts: $(INSTALLED) ## Evaluate the alerts with promtool (about a minute)
 	$(BIN)/python -m pytest tests/alerts
 
+.PHONY: chain
+chain: $(INSTALLED) ## From a simulated AWS to the notification, with Prometheus and Alertmanager (a minute)
+	$(BIN)/python -m pytest tests/chain
+
 # What only the tests of the chart need: 400 MB.
 $(VENV)/.chart: $(INSTALLED) $(LOCKS)/chart.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/chart.txt

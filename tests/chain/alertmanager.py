@@ -1,7 +1,6 @@
 """A real Alertmanager that says which alerts it holds back."""
 
 import json
-import shutil
 import socket
 import urllib.request
 from collections.abc import Iterator
@@ -12,8 +11,8 @@ from typing import Any
 
 from tests.e2e.process import eventually, program
 
-NAMES = ("prometheus-alertmanager", "alertmanager")
-"""What Debian calls the program, and what others call it."""
+PROGRAM = "prometheus-alertmanager"
+"""What Debian calls it."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,7 @@ def alertmanager(configuration: str, folder: Path) -> Iterator[Alertmanager]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         server = Alertmanager(f"127.0.0.1:{free.getsockname()[1]}")
     (folder / "alertmanager.yml").write_text(configuration)
-    command = next(name for name in NAMES if shutil.which(name))
     options = ("--config.file=alertmanager.yml", "--storage.path=alertmanager", "--cluster.listen-address=")
-    with program(command, *options, f"--web.listen-address={server.address}", cwd=folder):
-        assert eventually(server.ready), (folder / f"{command}.log").read_text()
+    with program(PROGRAM, *options, f"--web.listen-address={server.address}", cwd=folder):
+        assert eventually(server.ready), (folder / f"{PROGRAM}.log").read_text()
         yield server

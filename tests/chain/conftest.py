@@ -1,4 +1,4 @@
-"""The whole chain: a simulated AWS, the daemon, Prometheus with the shipped rules, Alertmanager, and who is notified."""
+"""The whole chain: a simulated AWS, the monitor, Prometheus with the shipped rules, Alertmanager, a receiver."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

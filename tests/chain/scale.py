@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -10,7 +11,7 @@ from monitor.configuration.duration import format_duration, parse_duration
 ROOT = Path(__file__).parents[2]
 SCALE = 150
 """5m are 2s, and 30m are 12s. What an expression looks back to (`[1h]`) stays."""
-TIMES = ("for", "keep_firing_for", "group_wait", "group_interval", "repeat_interval")
+TIMES = ("for", "group_wait", "group_interval", "repeat_interval")
 
 
 def scaled(duration: str) -> float:
@@ -23,11 +24,13 @@ def shipped_rules() -> str:
     return yaml.safe_dump(_quicker(_load("helm/alerts.yaml")))
 
 
-def shipped_routes(receiver: str) -> str:
-    """Return config/alertmanager.yml with receivers at another HOST:PORT: their paths stay."""
-    return yaml.safe_dump(_quicker(_load("config/alertmanager.yml"))).replace(
-        "http://127.0.0.1:9099/", f"http://{receiver}/"
-    )
+def shipped_routes(address: str) -> str:
+    """Return config/alertmanager.yml with all receivers at one HOST:PORT; their paths stay."""
+    configuration = _quicker(_load("config/alertmanager.yml"))
+    for receiver in configuration["receivers"]:
+        for webhook in receiver["webhook_configs"]:
+            webhook["url"] = f"http://{address}{urlsplit(webhook['url']).path}"
+    return yaml.safe_dump(configuration)
 
 
 def group_interval() -> float:

@@ -1,4 +1,4 @@
-"""A rollout is no news while it goes on; what it leaves behind is one notification, which a dead monitor leaves alone."""
+"""A rollout is no news while it goes on, and what it leaves behind is one notification; then the monitor dies."""
 
 import signal
 

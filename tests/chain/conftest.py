@@ -20,7 +20,7 @@ INSTANCES = [(f"{number:012}", region) for number in range(20) for region in (EU
 EVALUATION = 0.25
 """Seconds from one evaluation to the next."""
 CONFIGURATION = """
-poll: {{interval: 500ms, timeout: 500ms}}
+poll: {{interval: 1s, timeout: 1s}}
 sources: [{{name: hub, region: eu-west-1, calls_per_second: 1000}}]
 products: [{{id: {product}, name: baseline}}]
 state: {{path: {folder}/state/monitor.db}}

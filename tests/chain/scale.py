@@ -11,12 +11,18 @@ from monitor.configuration.duration import format_duration, parse_duration
 ROOT = Path(__file__).parents[2]
 SCALE = 150
 """5m are 2s, and 30m are 12s. What an expression looks back to (`[1h]`) stays."""
+SOONEST = 1.0
+"""The seconds below which nothing goes.
+
+`group_wait` is there so that an alert that inhibits others comes in time: a fifth of a second is not enough for that on
+a busy machine.
+"""
 TIMES = ("for", "group_wait", "group_interval", "repeat_interval")
 
 
 def scaled(duration: str) -> float:
     """Return the seconds that a duration of the shipped files lasts here."""
-    return parse_duration(duration) / SCALE
+    return max(parse_duration(duration) / SCALE, SOONEST)
 
 
 def shipped_rules() -> str:

@@ -89,7 +89,8 @@ def test_a_restart_in_a_rollout_makes_no_noise(tmp_path: Path) -> None:
     )
     for keeps_state in (True, False):
         monitor = Monitor((product,), instance={0: "a:1", 60: None, 64: "b:1", 100: None}, keeps_state=keeps_state)
-        firing((monitor,), {**dict.fromkeys((59, 62, 64, 66, 95), set()), 140: {NOBODY}}, tmp_path)
+        silent: dict[int, set[Alert]] = {minute: set() for minute in (59, 62, 64, 66, 95)}
+        firing((monitor,), silent | {140: {NOBODY}}, tmp_path)
 
 
 def test_a_restart_does_not_begin_to_wait_anew(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """What can be said of the queries without a Prometheus: they name what there is, and they are light."""
 
 import re
+from pathlib import Path
+
+import yaml
 
 from monitor.exposition.families import FAMILIES, INSTANCE_SINCE, INSTANCE_STATUS, Kind
 from tests.dashboard.dashboard import PANELS, VARIABLES, queries, query
@@ -21,6 +24,17 @@ def test_every_metric_is_one_of_ours() -> None:
         plain = re.sub(r'"[^"]*"|\{[^}]*\}', "", one.expression)
         for name in re.findall(r"\b(?:servicecatalog|stackset_monitor|process|ALERTS)\w*", plain):
             assert name in NAMES | OTHERS, one
+
+
+def test_every_alert_of_ours_counts_as_one() -> None:
+    """Also one that is added; and none of another project."""
+    rules = yaml.safe_load((Path(__file__).parents[2] / "helm" / "alerts.yaml").read_text())
+    alerts = [rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule]
+    (names,) = re.findall(r'alertname=~"([^"]+)"', query("Alerts that fire").expression)
+    assert alerts
+    assert [name for name in (*alerts, "KubePodCrashLooping") if not re.fullmatch(names, name)] == [
+        "KubePodCrashLooping"
+    ]
 
 
 def test_every_label_is_one_of_its_metric() -> None:

@@ -29,11 +29,15 @@ demo: $(INSTALLED) ## Run the daemon against a simulated AWS on this machine
 
 .PHONY: test
 test: $(INSTALLED) ## Run every test that needs no root, but for those that have a target of their own
-	$(BIN)/python -m pytest --ignore tests/alerts --ignore tests/chart --ignore tests/dashboard
+	$(BIN)/python -m pytest
 
 .PHONY: alerts
 alerts: $(INSTALLED) ## Evaluate the alerts with promtool (about a minute)
 	$(BIN)/python -m pytest tests/alerts
+
+.PHONY: chain
+chain: $(INSTALLED) ## From a simulated AWS to the notification, with Prometheus and Alertmanager (a minute)
+	$(BIN)/python -m pytest tests/chain
 
 # What only the tests of the chart need: 400 MB.
 $(VENV)/.chart: $(INSTALLED) $(LOCKS)/chart.txt
@@ -55,6 +59,10 @@ soak: $(INSTALLED) ## 10,000 polls of a changing fleet with faults (about 4 minu
 .PHONY: many
 many: $(INSTALLED) ## Fifty sources with twenty products each (half a minute)
 	STACKSET_MONITOR_SOURCES=$${STACKSET_MONITOR_SOURCES:-50} $(BIN)/python -m pytest -n 0 tests/e2e/test_many_sources.py
+
+.PHONY: image
+image: $(VENV)/.chart ## Build the container image and run it, and the chart's pod (as root, about 2 minutes)
+	$(BIN)/python -m pytest -n 0 -s tests/image
 
 .PHONY: bench
 bench: $(INSTALLED) ## Measure everything, and write docs/performance.md (about 40 minutes)
@@ -83,6 +91,8 @@ lock: ## Lock the dependencies anew, with hashes
 		pyproject.toml --output-file $(LOCKS)/dev.txt
 	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--constraint $(LOCKS)/dev.txt --group chart --output-file $(LOCKS)/chart.txt
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--constraint $(LOCKS)/dev.txt --group build --output-file $(LOCKS)/build.txt
 	rm -rf $(VENV)-lock
 
 .PHONY: clean

@@ -41,12 +41,12 @@ class Fleet:
             for n in range(self.instances)
         }
 
-    def store(self, path: Path) -> None:
+    def store(self, path: Path, statuses: Mapping[InstanceKey, Status] | None = None) -> None:
         """Write a state file, as the first poll of each product leaves it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         state = State(path)
         now = datetime.now(UTC).replace(microsecond=0)
-        statuses = self.statuses()
+        statuses = statuses or self.statuses()
         for number in range(self.products):
             listing = Listing(statuses, -(-self.instances // 20), {})
             state.commit(diff(None, listing, self.product(number), f"poll-{number}", now))

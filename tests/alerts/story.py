@@ -55,6 +55,8 @@ class Product:
     """Polls that did not take place for an overrun, up to a minute."""
     present: Mapping[int, bool] = field(default_factory=lambda: {0: True})
     """Whether the configuration has it."""
+    first: int = 1
+    """Minutes that its first poll takes."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def _scrape(monitor: Monitor, minute: int) -> dict[str, float]:
         "stackset_monitor_shard_ordinal": monitor.shard,
         "stackset_monitor_shards": monitor.shards,
         "stackset_monitor_config_last_reload_successful": Timeline(monitor.reloaded).at(minute),
-        "process_start_time_seconds": 60 * start,
+        "stackset_monitor_config_last_reload_success_timestamp_seconds": 60 * start,
         'servicecatalog_api_requests_total{operation="List",source="hub"}': 10 * (minute - start),
         'servicecatalog_api_errors_total{operation="List",source="hub",code="ThrottlingException"}': (
             monitor.errors(minute) - monitor.errors(start)
@@ -182,8 +184,11 @@ def _product(product: Product, minute: int, start: int, *, keeps_state: bool) ->
     def name(metric: str, **more: str) -> str:
         return metric + _labels({**labels, **more})
 
-    polls = [at for at in range(minute + 1) if at % product.interval == 1 % product.interval]
-    here = [at for at in (start + 1, *polls) if start < at <= minute]
+    present = Timeline(product.present)
+    grid = (at for at in range(minute + 1) if at % product.interval == 1 % product.interval and present.at(at))
+    appeared = next(at for at in range(minute + 1) if present.at(at))
+    polls = [at for at in grid if at >= appeared + product.first]
+    here = [at for at in (max(start, appeared) + product.first, *polls) if start < at <= minute]
     failing = Timeline(product.failing)
     complete = [at for at in (polls if keeps_state else here) if failing.at(at) is None]
     reason = failing.at(max(here)) if here else None

@@ -35,6 +35,18 @@ def test_without_series_of_instances_the_count_speaks_for_the_product(tmp_path: 
     firing((Monitor((product,)),), {24: set(), 25: {one}, 39: {one}, 40: set()}, tmp_path)
 
 
+@pytest.mark.parametrize("status", ["INOPERABLE", "OUTDATED"])
+def test_more_than_a_hundred_instances_are_one_alert(status: str, tmp_path: Path) -> None:
+    """A hundred are told one by one; one more, and their number is told."""
+    instances = {(f"{n:012}", EU, status): {1: 1} for n in range(101)}
+    name = f"StackInstance{status.capitalize()}"
+    each = {alert(name, **P, account=account, region=EU, status=status) for account, *_ in list(instances)[:100]}
+    hundred = Product(instances=dict(list(instances.items())[:100]), counts={0: {"CURRENT": 9900, status: 100}})
+    firing((Monitor((hundred,)),), {40: each}, tmp_path)
+    more = Product(instances=instances, counts={0: {"CURRENT": 9900, status: 101}})
+    firing((Monitor((more,)),), {40: {alert(name, **P, status=status)}}, tmp_path)
+
+
 def test_an_instance_that_the_last_rollout_did_not_reach_is_told(tmp_path: Path) -> None:
     """Half an hour after the rollout has ended, not after the instance became OUTDATED in it."""
     product = Product(

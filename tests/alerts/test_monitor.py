@@ -76,6 +76,14 @@ def test_old_data_is_told_after_two_intervals_whatever_the_interval(interval: in
     firing((Monitor((product,)),), {end: set(), stale - 1: {ERRORS}, stale: {ERRORS, STALE}}, tmp_path)
 
 
+def test_a_large_product_that_is_new_is_not_late(tmp_path: Path) -> None:
+    """Its first poll takes twelve minutes, in a monitor that runs for hours; then it fails, or nobody gets to it."""
+    new = {0: False, 300: True}
+    firing((Monitor((Product(interval=15, present=new, first=12),)),), {311: set(), 330: set()}, tmp_path)
+    never = Product(interval=15, present=new, first=1000)
+    firing((Monitor((never,)),), {330: set(), 340: set(), 342: {STALE}}, tmp_path)
+
+
 def test_a_search_that_fails_for_long_is_told_with_its_source(tmp_path: Path) -> None:
     """Products that nobody finds are products that nobody watches."""
     stale = alert("StackSetMonitorDataStale", source="hub")

@@ -80,6 +80,34 @@ def test_failing_polls_are_told_on(instance: Mapping[int, str | None], tmp_path:
     firing((failing,), {minute: {ERRORS, STALE} for minute in range(55, 75)}, tmp_path)
 
 
+def test_a_restart_in_a_rollout_makes_no_noise(tmp_path: Path) -> None:
+    """While nobody says that the product is under change, it still is."""
+    product = Product(
+        status={0: "AVAILABLE", 10: "UNDER_CHANGE", 200: "AVAILABLE"},
+        counts={0: {"CURRENT": 20}, 10: {"OUTDATED": 20}, 200: {"CURRENT": 20}},
+        instances={(TWO, EU, "OUTDATED"): {10: 10, 200: None}},
+    )
+    for keeps_state in (True, False):
+        monitor = Monitor((product,), instance={0: "a:1", 60: None, 64: "b:1", 100: None}, keeps_state=keeps_state)
+        silent: dict[int, set[Alert]] = {minute: set() for minute in (59, 62, 64, 66, 95)}
+        firing((monitor,), silent | {140: {NOBODY}}, tmp_path)
+
+
+def test_a_restart_does_not_begin_to_wait_anew(tmp_path: Path) -> None:
+    """Half an hour is half an hour, whatever becomes of the monitor in it."""
+    product = Product(instances={(TWO, EU, "OUTDATED"): {10: 10}})
+    monitor = Monitor((product,), instance={0: "a:1", 20: None, 24: "b:1"}, target=False)
+    firing((monitor,), {39: set(), 40: {OUTDATED}}, tmp_path)
+
+
+def test_products_that_move_to_another_share_keep_their_alerts(tmp_path: Path) -> None:
+    """From one pod to two: the second begins with a baseline, and has no stored state of what it takes over."""
+    before = Monitor((SICK,), instance={0: "a:1", 60: None}, target=False)
+    first = Monitor((), instance={0: None, 62: "a:2"}, target=False, shards=2)
+    second = Monitor((SICK,), instance={0: None, 63: "b:1"}, target=False, shards=2, shard=1)
+    firing((before, first, second), dict.fromkeys(range(58, 75), TOLD), tmp_path)
+
+
 def test_a_product_taken_out_with_a_restart_is_held_for_an_hour_at_most(tmp_path: Path) -> None:
     """Another pod cannot tell why its predecessor had more products."""
     product = Product(instances={(ONE, EU, "INOPERABLE"): {0: 0}}, present={0: True, 62: False})

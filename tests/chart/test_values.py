@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -281,3 +282,13 @@ def test_the_readme_has_a_row_for_each_value() -> None:
     assert rows == [
         (path, "see values.yaml" if path in OPAQUE else f"`{json.dumps(value)}`") for path, value in leaves(defaults)
     ]
+
+
+def test_the_first_values_of_the_readme_install() -> None:
+    """With the service account that docs/iam.md trusts, and everything that they ask for."""
+    (text,) = re.findall(r"```yaml\n(.*?)```", (CHART / "README.md").read_text(), re.DOTALL)
+    objects = manifests(yaml.safe_load(textwrap.dedent(text)))
+    kinds = {one["kind"] for one in objects}
+    assert {"StatefulSet", "ServiceMonitor", "PrometheusRule", "NetworkPolicy", "ServiceAccount"} <= kinds
+    (account,) = (one for one in objects if one["kind"] == "ServiceAccount")
+    assert account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"].startswith("arn:aws:iam::")

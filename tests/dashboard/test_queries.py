@@ -75,7 +75,9 @@ def lively(aws_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         with DaemonProcess(config) as daemon:
             address = daemon.url.removeprefix("http://")
             also = address.replace("127.0.0.1", "localhost")
-            with prometheus(address, folder, beside=also, rules=RULES) as server:
+            (folder / "rules.yml").write_text(RULES.read_text())
+            with prometheus(address, folder, evaluation_interval="200ms") as server:
+                server.scrape_instead(address, also)
                 live(daemon, server)
                 yield server
 

@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -27,11 +27,15 @@ class DaemonProcess:
     """One run of `stackset-monitor run`."""
 
     def __init__(self, config: Path, *arguments: str) -> None:
-        """Start it; what it writes is read by a thread, so that its stdout is never full."""
+        """Start it with this configuration."""
+        self._start([sys.executable, "-m", "monitor", "run", "--config", str(config), *arguments])
+
+    def _start(self, command: Sequence[str]) -> None:
+        """Start a command; what it writes is read by a thread, so that its stdout is never full."""
         self.entries: list[dict[str, Any]] = []
         self._written = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "monitor", "run", "--config", str(config), *arguments],
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONWARNINGS": "error"},

@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes one target, as the shipped configuration has it, and answers queries."""
+"""A real Prometheus that scrapes one target, as the shipped configuration has it, evaluates rules, and answers."""
 
 import json
 import socket
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.e2e.process import program
 
 
@@ -18,6 +20,7 @@ class Prometheus:
     """A Prometheus that runs."""
 
     address: str
+    folder: Path
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return what an instant query finds now; nothing while Prometheus starts."""
@@ -34,25 +37,76 @@ class Prometheus:
         found = self.query(expression)
         return float(found[0]["value"][1]) if len(found) == 1 else None
 
+    def scrape_instead(self, *targets: str) -> None:
+        """Scrape these targets (HOST:PORT) and no longer those before; it takes Prometheus up to five seconds."""
+        written = self.folder / "targets.json.new"
+        written.write_text(json.dumps([{"targets": targets}]))
+        written.rename(self.folder / "targets.json")
+
+    def load_rules(self, rules: str) -> None:
+        """Evaluate these rules from now on.
+
+        For up to five seconds after it, Prometheus knows no Alertmanager and drops what it would send until a minute
+        later; `alertmanagers` says when that is over.
+        """
+        (self.folder / "rules.yml").write_text(rules)
+        request = urllib.request.Request(f"http://{self.address}/-/reload", method="POST")
+        with urllib.request.urlopen(request, timeout=30):
+            pass  # anything but a 200 has raised
+
+    def alertmanagers(self) -> int:
+        """Return how many Alertmanagers get the alerts now."""
+        with urllib.request.urlopen(f"http://{self.address}/api/v1/alertmanagers", timeout=30) as answer:
+            return len(json.load(answer)["data"]["activeAlertmanagers"])
+
+    def evaluations(self) -> float:
+        """Return how often the groups of rules were evaluated so far; ticks that were missed do not count."""
+        with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+        values = {
+            sample.name.removeprefix("prometheus_rule_group_iterations_"): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name.startswith("prometheus_rule_group_iterations_")
+        }
+        return values.get("total", 0) - values.get("missed_total", 0)
+
 
 @contextmanager
 def prometheus(
-    target: str, folder: Path, *, interval: str = "200ms", beside: str | None = None, rules: Path | None = None
+    target: str,
+    folder: Path,
+    *,
+    interval: str = "200ms",
+    evaluation_interval: str = "1m",
+    alertmanager: str | None = None,
 ) -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes `target` (HOST:PORT) every `interval`, with its data in a folder.
 
-    `beside` is a second target of the same job; `rules` are evaluated as often as it scrapes.
+    It has no rules yet; their alerts go to `alertmanager` (HOST:PORT).
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    targets = [one for one in (target, beside) if one]
-    (folder / "prometheus.yml").write_text(
-        f"global: {{evaluation_interval: {interval}}}\n"
-        f"rule_files: {[str(rules)] if rules else []}\n"
-        "scrape_configs:\n"
-        f"  - job_name: stackset-monitor\n    honor_labels: true\n    scrape_interval: {interval}\n"
-        f"    scrape_timeout: {interval}\n    static_configs: [{{targets: {targets}}}]\n"
-    )
-    command = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={address}")
-    with program("prometheus", *command, cwd=folder):
-        yield Prometheus(address)
+    alertmanagers = [{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else []
+    configuration = {
+        "global": {"evaluation_interval": evaluation_interval},
+        "rule_files": ["rules*.yml"],  # a pattern, since the file comes later
+        "alerting": {"alertmanagers": alertmanagers},
+        "scrape_configs": [
+            {
+                "job_name": "stackset-monitor",
+                "honor_labels": True,
+                "scrape_interval": interval,
+                "scrape_timeout": interval,
+                "file_sd_configs": [{"files": ["targets.json"]}],
+            }
+        ],
+    }
+    (folder / "prometheus.yml").write_text(json.dumps(configuration))  # JSON is YAML, too
+    server = Prometheus(address, folder)
+    server.scrape_instead(target)
+    options = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={address}")
+    # Targets are otherwise taken over every five seconds only, after the five that a discovery waits.
+    quick = ("--web.enable-lifecycle", "--scrape.discovery-reload-interval=100ms")
+    with program("prometheus", *options, *quick, cwd=folder):
+        yield server

@@ -1,0 +1,47 @@
+"""A real Alertmanager that says which alerts it holds back."""
+
+import json
+import socket
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.process import eventually, program
+
+PROGRAM = "prometheus-alertmanager"
+"""What Debian calls it."""
+
+
+@dataclass(frozen=True)
+class Alertmanager:
+    """An Alertmanager that runs."""
+
+    address: str
+
+    def alerts(self, name: str) -> list[dict[str, Any]]:
+        """Return the alerts of a name that it knows."""
+        with urllib.request.urlopen(f"http://{self.address}/api/v2/alerts", timeout=30) as answer:
+            return [alert for alert in json.load(answer) if alert["labels"]["alertname"] == name]
+
+    def ready(self) -> bool:
+        """Say whether it takes alerts."""
+        try:
+            with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=30):
+                return True
+        except OSError:
+            return False
+
+
+@contextmanager
+def alertmanager(configuration: str, folder: Path) -> Iterator[Alertmanager]:
+    """Run an Alertmanager by itself, with no peers, until the end of the block."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        server = Alertmanager(f"127.0.0.1:{free.getsockname()[1]}")
+    (folder / "alertmanager.yml").write_text(configuration)
+    options = ("--config.file=alertmanager.yml", "--storage.path=alertmanager", "--cluster.listen-address=")
+    with program(PROGRAM, *options, f"--web.listen-address={server.address}", cwd=folder):
+        assert eventually(server.ready), (folder / f"{PROGRAM}.log").read_text()
+        yield server

@@ -1,0 +1,62 @@
+"""A stack instance becomes INOPERABLE and recovers; between the two the monitor is killed and comes back."""
+
+import signal
+
+import pytest
+
+from tests.chain.conftest import PRODUCT, Chain, address
+from tests.e2e.process import DaemonProcess
+from tests.making import EU
+
+pytestmark = [pytest.mark.needs("prometheus", "prometheus-alertmanager"), pytest.mark.timeout(120)]
+
+ACCOUNT = "000000000007"
+FIRES = ("StackInstanceInoperable", "firing", "/on-call")
+ENDS = ("StackInstanceInoperable", "resolved", "/on-call")
+DOWN = ("StackSetMonitorDown", "firing", "/on-call")
+BACK = ("StackSetMonitorDown", "resolved", "/on-call")
+
+
+def test_it_is_told_once_whatever_becomes_of_the_monitor(chain: Chain) -> None:
+    """One notification when it fires and one when it resolves: a restart, or another pod, adds nothing to them."""
+    chain.stack_sets.set(PRODUCT, ACCOUNT, EU, "INOPERABLE")
+    told = chain.webhook.wait_for(1, "StackInstanceInoperable", "firing")
+    (alert,) = told["alerts"]
+    assert alert["labels"] == {
+        "alertname": "StackInstanceInoperable",
+        "severity": "critical",
+        "provisioned_product_id": PRODUCT,
+        "provisioned_product_name": "baseline",
+        "account": ACCOUNT,
+        "region": EU,
+        "status": "INOPERABLE",
+    }
+    assert alert["annotations"]["summary"] == f"baseline is INOPERABLE in {ACCOUNT} {EU}"
+    runbooks = "https://github.com/stackset-monitor/stackset-monitor/blob/main/docs/runbooks"
+    assert alert["annotations"]["runbook_url"] == f"{runbooks}/StackInstanceInoperable.md"
+
+    at = address(chain.monitor)
+    is_away(chain, chain.monitor, 1)
+    with chain.start(at) as restarted:
+        chain.webhook.wait_for(1, "StackSetMonitorDown", "resolved")
+        chain.let_pass("5m")
+        assert chain.webhook.told() == [FIRES, DOWN, BACK]
+        is_away(chain, restarted, 2)
+    with chain.start("127.0.0.1:0") as moved:
+        assert address(moved) != at
+        chain.prometheus.scrape_instead(address(moved))
+        chain.webhook.wait_for(2, "StackSetMonitorDown", "resolved")
+        chain.let_pass("5m")
+        assert chain.webhook.told() == [FIRES, DOWN, BACK, DOWN, BACK]
+
+        chain.stack_sets.set(PRODUCT, ACCOUNT, EU, "CURRENT")
+        recovered = chain.webhook.wait_for(1, "StackInstanceInoperable", "resolved")
+        assert [one["fingerprint"] for one in recovered["alerts"]] == [alert["fingerprint"]]
+        chain.let_pass("5m")
+        assert chain.webhook.told() == [FIRES, DOWN, BACK, DOWN, BACK, ENDS]
+
+
+def is_away(chain: Chain, monitor: DaemonProcess, times: int) -> None:
+    """Kill the monitor, and wait for as long as both alerts do before they fire."""
+    monitor.stop(signal.SIGKILL)
+    chain.webhook.wait_for(times, "StackSetMonitorDown", "firing")

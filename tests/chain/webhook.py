@@ -1,0 +1,72 @@
+"""Who is notified: a receiver on loopback that keeps every notification of an Alertmanager."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.e2e.process import WAIT
+
+Told = tuple[str, str, str]
+"""What a notification comes down to: the alert's name, `firing` or `resolved`, and the path of the receiver."""
+
+
+@dataclass
+class Webhook:
+    """What has come so far."""
+
+    address: str
+    _received: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    _came: threading.Condition = field(default_factory=threading.Condition)
+
+    def told(self) -> list[Told]:
+        """Return all notifications in the order in which they came."""
+        with self._came:
+            return [(body["groupLabels"]["alertname"], body["status"], path) for path, body in self._received]
+
+    def wait_for(self, count: int, name: str, status: str) -> dict[str, Any]:
+        """Wait until an alert was notified so often with this status, and return that notification."""
+
+        def found() -> list[dict[str, Any]]:
+            bodies = [body for _, body in self._received]
+            return [one for one in bodies if (one["groupLabels"]["alertname"], one["status"]) == (name, status)]
+
+        with self._came:
+            self._came.wait_for(lambda: len(found()) >= count, WAIT)
+            notifications = found()
+        assert len(notifications) >= count, f"no {count} x {name} {status} in {self.told()}"
+        return notifications[count - 1]
+
+    def receive(self, path: str, body: dict[str, Any]) -> None:
+        """Take a notification."""
+        with self._came:
+            self._received.append((path, body))
+            self._came.notify_all()
+
+
+@contextmanager
+def webhook() -> Iterator[Webhook]:
+    """Receive notifications until the end of the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.receive(self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name that http.server has
+            """Say nothing on stderr."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        received = Webhook(f"127.0.0.1:{server.server_address[1]}")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield received
+        finally:
+            server.shutdown()
+            thread.join()

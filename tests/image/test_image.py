@@ -1,0 +1,145 @@
+"""What is in the image, and what is not."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor import __version__
+from tests.image.conftest import REVISION, ROOT, Built
+
+pytestmark = [pytest.mark.needs("mmdebstrap", "podman", "runc"), pytest.mark.timeout(400)]
+USER = 65532
+VENV, STATE = "opt/stackset-monitor", "var/lib/stackset-monitor"
+
+
+def added(built: Built) -> dict[str, os.stat_result]:
+    """Return the files and folders that the image has and the one below it does not have like that."""
+    found = {}
+    for path in built.root.rglob("*"):
+        name = str(path.relative_to(built.root))
+        before, now = built.base / name, path.lstat()
+        if stat.S_ISDIR(now.st_mode) and before.is_dir():
+            continue
+        if not os.path.lexists(before) or _look(before.lstat()) != _look(now):
+            found[name] = now
+    return found
+
+
+def _look(status: os.stat_result) -> tuple[int, int, int, float]:
+    return status.st_mode, status.st_uid, status.st_size, status.st_mtime
+
+
+def test_the_settings(built: Built) -> None:
+    """A numeric user, an entry point without a shell, the port, the state as a volume, and who says what this is."""
+    (image,) = json.loads(built.podman("image", "inspect", built.name))
+    settings: dict[str, Any] = image["Config"]
+    print(f"image: {image['Size'] / 1e6:.0f} MB")
+    assert settings["User"] == f"{USER}:{USER}"
+    assert settings["Entrypoint"] == ["stackset-monitor"]
+    assert settings["Cmd"] == ["run", "--config", "/etc/stackset-monitor/monitor.yaml"]
+    assert settings["StopSignal"] == "SIGTERM"
+    assert list(settings["ExposedPorts"]) == ["9935/tcp"]
+    assert list(settings["Volumes"]) == [settings["WorkingDir"]] == [f"/{STATE}"]
+    labels = {name.removeprefix("org.opencontainers.image."): value for name, value in settings["Labels"].items()}
+    assert labels["title"] == "stackset-monitor"
+    assert labels["licenses"] == "Apache-2.0"
+    assert (labels["version"], labels["revision"], labels["source"]) == ("1.2.3", REVISION, "urn:source")
+
+
+def test_what_is_added(built: Built) -> None:
+    """The environment, the state folder and bytecode: no pip, no caches, nothing of a build and no tests."""
+    names = added(built)
+    elsewhere = [name for name in names if not name.startswith((VENV, STATE)) and "__pycache__" not in name]
+    assert elsewhere == []
+    packages = {Path(name).name for name in names if re.fullmatch(r".*/site-packages/[^/]*", name)}
+    assert {"monitor", "boto3", "uvicorn"} <= packages
+    assert not packages & {"pip", "setuptools", "wheel", "hatchling", "moto", "pytest", "tests"}
+    commands = [name for name in names if name.startswith(f"{VENV}/bin/pip")]
+    assert commands == []
+
+
+def test_nobody_can_change_it(built: Built) -> None:
+    """Files belong to root, but for the state; none is setuid, and none can be written by others."""
+    for name, status in added(built).items():
+        owner = USER if name == STATE else 0
+        assert (status.st_uid, status.st_gid) == (owner, owner), name
+        assert stat.S_ISLNK(status.st_mode) or not status.st_mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IWOTH), name
+    assert (built.root / STATE).lstat().st_mode & stat.S_IRWXU == stat.S_IRWXU
+
+
+def test_the_package_is_what_a_clean_clone_makes(built: Built, tmp_path: Path) -> None:
+    """Each file of a wheel that is built from what git has is in the image, the same to the byte, and no other."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in tracked.strip("\0").split("\0"):
+        copy = tmp_path / "clone" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((ROOT / name).read_bytes())
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    build = [
+        "install",
+        "--no-deps",
+        "--no-index",
+        "--no-build-isolation",
+        "--no-compile",
+        f"--target={tmp_path / 'to'}",
+    ]
+    subprocess.run([*pip, *build, str(tmp_path / "clone")], check=True)
+
+    (there,) = (built.root / VENV / "lib").glob("python3*/site-packages/monitor")
+
+    def sources(package: Path) -> dict[str, bytes]:
+        files = [path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+        return {str(path.relative_to(package)): path.read_bytes() for path in files}
+
+    here = sources(tmp_path / "to" / "monitor")
+    assert len(here) > 50
+    assert sources(there) == here
+
+
+def test_a_build_is_told_no_secrets(built: Built) -> None:
+    """Of all that lies about in the folder, a build gets what `.dockerignore` lets in: the sources and their locks."""
+    ignore = f"--ignorefile={ROOT / '.dockerignore'}"
+    name = "localhost/context"
+    built.podman("build", ignore, f"--tag={name}", "--file=-", str(ROOT), stdin="FROM scratch\nCOPY . /\n")
+    root = Path(built.podman("image", "mount", name))
+    files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "monitor").rglob("*.py")}
+    locks = {".ci/requirements/build.txt", ".ci/requirements/run.txt"}
+    assert files == sources | locks | {"LICENSE", "README.md", "pyproject.toml"}
+
+
+def test_nothing_is_compiled_at_the_start(built: Built) -> None:
+    """Every module of the daemon, and of Python that it uses, has its bytecode in the image."""
+    code = (
+        "import os, sys, monitor.cli.run, monitor.daemon.daemon, monitor.web\n"
+        "specs = [m.__spec__ for m in sys.modules.values() if getattr(m, '__spec__', None)]\n"
+        "print(*sorted(s.name for s in specs if s.has_location and s.cached and not os.path.exists(s.cached)))\n"
+        "print(len(specs))"
+    )
+    exit_code, said, _ = built.podman.tell("--entrypoint=python3", built.name, "-c", code)
+    assert exit_code == 0
+    missing, count = said.splitlines()
+    assert missing == ""
+    assert int(count) > 500
+
+
+def test_it_says_its_version(built: Built) -> None:
+    """`docker run IMAGE version`: the command goes to the entry point."""
+    assert built.podman.tell(built.name, "version") == (0, f"stackset-monitor {__version__}\n", "")
+
+
+def test_it_checks_a_configuration(built: Built, configuration: Path) -> None:
+    """A wrong file is refused by the exit code, with its place."""
+    (configuration / "monitor.yaml").write_text("products: [pp-aaaaaaaaaaaaa]\npoll: {interval: often}\n")
+    mount = f"--volume={configuration}:/etc/stackset-monitor:ro"
+    code, _, said = built.podman.tell(mount, built.name, "check", "--config", "/etc/stackset-monitor/monitor.yaml")
+    assert code == 2
+    assert "/etc/stackset-monitor/monitor.yaml:2" in said
+    assert "poll.interval" in said

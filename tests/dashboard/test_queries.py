@@ -99,6 +99,7 @@ def settle() -> None:
 def live(daemon: DaemonProcess, server: Prometheus) -> None:
     """Let everything happen that a panel is there for, and Prometheus see it."""
     fleet = stack_sets()
+    assert eventually(lambda: server.value("count(stackset_monitor_build_info)") == 2)
     assert eventually(lambda: server.value("sum(servicecatalog:stack_instances:sum)") == 18)
     fleet.set("pp-baseline00001", ONE, EU, "OUTDATED")
     fleet.set("pp-baseline00001", TWO, US, "INOPERABLE")

@@ -132,6 +132,14 @@ def test_instances_that_disappear_are_told_for_an_hour(tmp_path: Path) -> None:
     firing((Monitor((product,)),), {29: set(), 30: {one}, 88: {one}, 92: set()}, tmp_path)
 
 
+def test_two_monitors_that_disagree_for_a_moment_lose_nothing(tmp_path: Path) -> None:
+    """One has polled before a rollout, the other after it: together they would count each instance twice."""
+    first = Product(counts={0: {"CURRENT": 20}, 30: {"OUTDATED": 20}})
+    second = Product(counts={0: {"CURRENT": 20}, 33: {"OUTDATED": 20}})
+    monitors = (Monitor((first,)), Monitor((second,), instance={0: "10.0.0.2:9935"}))
+    firing(monitors, {29: set(), 31: set(), 34: set(), 50: set()}, tmp_path)
+
+
 def test_a_few_instances_may_go_and_any_number_may_come(tmp_path: Path) -> None:
     """One of twenty is not a tenth; growth is no loss."""
     product = Product(counts={0: {"CURRENT": 20}, 30: {"CURRENT": 19}, 60: {"CURRENT": 200}})

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import change, cycle, memory, poll, prometheus, rules, scrape, series, start, while_polling
 from benchmarks.fleets import Fleet
 from benchmarks.report import Table, median_ratio, milliseconds, verdict, write
-from monitor.fleet.instances import Status
+from monitor.model.instances import Status
 
 RUNS = 7
 """Of each figure; the medians are shown."""

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from benchmarks.fleets import Fleet
 from benchmarks.poll import cpu, one_poll
-from monitor.fleet.instances import Listing, Status
-from monitor.fleet.products import STACK_SET, ProductDetail, ProductStatus
-from monitor.poller.deadline import Deadline
-from monitor.telemetry.registry import Telemetry
+from monitor.metrics.registry import MonitorMetrics
+from monitor.model.deadline import Deadline
+from monitor.model.instances import Listing, Status
+from monitor.model.products import STACK_SET, ProductDetail, ProductStatus
 
 
 class _Listed:
@@ -32,15 +32,15 @@ class _Listed:
 
 def measure(runs: int, fleet: Fleet) -> list[float]:
     """Return the processor seconds from the listing to the last byte of the gzip stream, run by run."""
-    listed, telemetry = _Listed(fleet), Telemetry(version="", revision="")
+    listed, monitor_metrics = _Listed(fleet), MonitorMetrics(version="", revision="")
     keys = sorted(listed.statuses)
     measured: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        poll, board = one_poll(Path(folder), listed, telemetry)
+        poll, metrics = one_poll(Path(folder), listed, monitor_metrics)
 
         def change() -> None:
             poll()
-            b"".join(board.exposition(openmetrics=True).gzip())
+            b"".join(metrics.exposition(openmetrics=True).gzip())
 
         for run in range(runs + 2):
             key = keys[run * 7_919 % len(keys)]

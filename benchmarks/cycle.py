@@ -7,9 +7,9 @@ import time
 from benchmarks.fleets import Fleet
 from benchmarks.poll import aws
 from benchmarks.servers import environment, pages
-from monitor.poller.deadline import Deadline
+from monitor.metrics.registry import MonitorMetrics
+from monitor.model.deadline import Deadline
 from monitor.schedule.workers import Workers
-from monitor.telemetry.registry import Telemetry
 
 DELAY = 0.1
 """Seconds that a page takes."""
@@ -26,7 +26,9 @@ def measure(fleet: Fleet, concurrency: int, calls_per_second: float) -> float:
     """Return the seconds until the last of all products is listed, when all are due at once."""
     with pages(instances=fleet.instances, delay=DELAY) as url:
         os.environ.update(environment(url), AWS_DEFAULT_REGION="eu-west-1")
-        source = aws(Telemetry(version="", revision=""), calls_per_second=calls_per_second, connections=concurrency)
+        source = aws(
+            MonitorMetrics(version="", revision=""), calls_per_second=calls_per_second, connections=concurrency
+        )
         source.list_stack_instances(fleet.product(fleet.products).id, Deadline(60))  # the client is made
         left, done = [fleet.products], threading.Event()
         lock = threading.Lock()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from monitor.fleet.diff import diff
-from monitor.fleet.instances import InstanceKey, Listing, Product, Status
-from monitor.store.state import State
+from monitor.model.diff import diff
+from monitor.model.instances import InstanceKey, Listing, Product, Status
+from monitor.state.sqlite import State
 
 REGIONS = (
     "eu-west-1", "eu-central-1", "us-east-1", "us-west-2",

@@ -10,40 +10,40 @@ from typing import Any
 import boto3
 
 from benchmarks.servers import environment, pages
-from monitor.catalog.client import Source, operations
-from monitor.configuration.settings import LogFormat, LogLevel, SeriesOptions, SourceSettings, WatchedProduct
-from monitor.exposition.board import Board
-from monitor.fleet.instances import Product
-from monitor.log.events import Events
-from monitor.log.lines import LineWriter
-from monitor.log.outbox import Outbox
-from monitor.log.setup import Log
-from monitor.poller.deadline import Deadlines
+from monitor.aws.source import Source, operations
+from monitor.config.settings import LogFormat, LogLevel, MonitoredProduct, SeriesOptions, SourceSettings
+from monitor.events.lines import LineWriter
+from monitor.events.outbox import Outbox
+from monitor.events.setup import Log
+from monitor.events.sink import Events
+from monitor.metrics.cache import MetricsCache
+from monitor.metrics.registry import MonitorMetrics
+from monitor.model.deadline import Deadlines
+from monitor.model.instances import Product
 from monitor.poller.poller import Poller
-from monitor.poller.ports import Catalog
-from monitor.store.opening import open_state
-from monitor.telemetry.registry import Telemetry
+from monitor.poller.protocols import Catalog
+from monitor.state.opening import open_state
 
 INSTANCES = 20_000
 PRODUCT = Product("pp-0000000000001", "baseline")
 
 
-def one_poll(folder: Path, catalog: Catalog, telemetry: Telemetry) -> tuple[Callable[[], Any], Board]:
-    """Return what polls a product once, from the listing to the served bytes and the log; and the board."""
+def one_poll(folder: Path, catalog: Catalog, monitor_metrics: MonitorMetrics) -> tuple[Callable[[], Any], MetricsCache]:
+    """Return what polls a product once, from the listing to the served bytes and the log; and the metrics."""
     state = open_state(folder / "monitor.db")
     writer = LineWriter(os.open(os.devnull, os.O_WRONLY))
     log = Log(writer, LogLevel.INFO, LogFormat.JSON)
-    board = Board(SeriesOptions(), telemetry.render, telemetry.state_failed)
+    metrics = MetricsCache(SeriesOptions(), monitor_metrics.render, monitor_metrics.state_failed)
     outbox = Outbox(state, writer, lambda _: None, lambda _: None)
-    poller = Poller({"default": catalog}, state, board, Events(log, outbox), Deadlines(), confirm_shrink=0.5)
-    watched = WatchedProduct(PRODUCT, "default", 300.0, 3000.0)
-    return lambda: poller.poll(watched), board
+    poller = Poller({"default": catalog}, state, metrics, Events(log, outbox), Deadlines(), confirm_shrink=0.5)
+    monitored = MonitoredProduct(PRODUCT, "default", 300.0, 3000.0)
+    return lambda: poller.poll(monitored), metrics
 
 
-def aws(telemetry: Telemetry, *, calls_per_second: float = 1e6, connections: int = 16) -> Source:
+def aws(monitor_metrics: MonitorMetrics, *, calls_per_second: float = 1e6, connections: int = 16) -> Source:
     """Return a source that asks the endpoint of the environment."""
     settings = SourceSettings("default", "eu-west-1", calls_per_second, 20, "en")
-    return Source(settings, telemetry.source("default", operations(settings)), connections)
+    return Source(settings, monitor_metrics.source("default", operations(settings)), connections)
 
 
 def bare_listing() -> Callable[[], Any]:
@@ -66,8 +66,8 @@ def measure(runs: int, *, changes: bool, instances: int = INSTANCES) -> tuple[li
     """Return the processor seconds of a poll and of a bare listing, run by run in turn."""
     with tempfile.TemporaryDirectory() as folder, pages(instances=instances, changes=changes) as url:
         os.environ.update(environment(url), AWS_DEFAULT_REGION="eu-west-1")
-        telemetry = Telemetry(version="", revision="")
-        (poll, _), listing = one_poll(Path(folder), aws(telemetry), telemetry), bare_listing()
+        monitor_metrics = MonitorMetrics(version="", revision="")
+        (poll, _), listing = one_poll(Path(folder), aws(monitor_metrics), monitor_metrics), bare_listing()
         poll()  # the first one has a baseline to write
         poll()
         listing()

@@ -11,7 +11,7 @@ import yaml
 
 from benchmarks.fleets import Fleet
 from benchmarks.servers import daemon
-from monitor.fleet.instances import Status
+from monitor.model.instances import Status
 from tests.e2e.process import eventually
 from tests.e2e.prometheus import Prometheus, prometheus
 

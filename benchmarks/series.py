@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from benchmarks.fleets import Fleet
-from monitor.configuration.settings import InstanceSeries, SeriesOptions, WatchedProduct
-from monitor.exposition.board import Board
-from monitor.fleet.diff import diff
-from monitor.fleet.instances import Listing
-from monitor.poller.ports import Remembered
+from monitor.config.settings import InstanceSeries, MonitoredProduct, SeriesOptions
+from monitor.metrics.cache import MetricsCache
+from monitor.model.diff import diff
+from monitor.model.instances import Listing
+from monitor.poller.protocols import StoredProduct
 
 CHOICES = {
     "the default": SeriesOptions(),
@@ -33,11 +33,11 @@ class Scrape:
 
 def measure(fleet: Fleet, options: SeriesOptions) -> Scrape:
     """Return the size of a scrape of the products alone."""
-    board = Board(options, lambda _: b"", lambda: None)
+    metrics = MetricsCache(options, lambda _: b"", lambda: None)
     listing, now = Listing(fleet.statuses(), 1, {}), datetime.now(UTC)
     for product in map(fleet.product, range(fleet.products)):
         snapshot = diff(None, listing, product, "poll", now).snapshot
-        board.restored(WatchedProduct(product, "default", 300.0, 240.0), Remembered(snapshot, missing=False))
-    exposition = board.exposition(openmetrics=False)
+        metrics.restored(MonitoredProduct(product, "default", 300.0, 240.0), StoredProduct(snapshot, missing=False))
+    exposition = metrics.exposition(openmetrics=False)
     series = sum(piece.count(b"\n") - piece.count(b"# ") for piece in exposition.text())
     return Scrape(series, exposition.length, exposition.gzip_length)

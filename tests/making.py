@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from monitor.configuration.settings import WatchedProduct
-from monitor.fleet.diff import Change, diff
-from monitor.fleet.instances import Anomaly, InstanceKey, Listing, Product, Snapshot, Status
-from monitor.fleet.products import STACK_SET, ProductDetail, ProductStatus
+from monitor.config.settings import MonitoredProduct
+from monitor.model.diff import Change, diff
+from monitor.model.instances import Anomaly, InstanceKey, Listing, Product, Snapshot, Status
+from monitor.model.products import STACK_SET, ProductDetail, ProductStatus
 
 BASELINE = Product("pp-aaaaaaaaaaaaa", "baseline")
 EPOCH = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
@@ -15,9 +15,9 @@ EU, US = "eu-west-1", "us-east-1"
 ONE, TWO, THREE = "111111111111", "222222222222", "333333333333"
 
 
-def watched(product: Product = BASELINE, *, interval: float = 300.0, timeout: float = 240.0) -> WatchedProduct:
+def monitored(product: Product = BASELINE, *, interval: float = 300.0, timeout: float = 240.0) -> MonitoredProduct:
     """Return a product as the configuration gives it."""
-    return WatchedProduct(product, "default", interval, timeout)
+    return MonitoredProduct(product, "default", interval, timeout)
 
 
 def listing(

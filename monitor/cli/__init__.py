@@ -45,7 +45,7 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def cli() -> None:
-    """Watch the stack instances of AWS Service Catalog products deployed as CloudFormation StackSets.
+    """ProductSet the stack instances of AWS Service Catalog products deployed as CloudFormation StackSets.
 
     \b
     Exit codes:

@@ -8,7 +8,7 @@ import click
 from monitor.cli.options import Output, config_option, settings_of, wrong_file
 
 if TYPE_CHECKING:
-    from monitor.configuration.settings import Settings
+    from monitor.config.settings import Settings
 
 WRONG_AT_AWS = 1
 """Exit code: the file is fine, and something at AWS is not."""
@@ -32,7 +32,7 @@ def check(config: Path, aws: bool) -> int:
       1  the file is fine, and something at AWS is not (with --aws)
       2  wrong usage or configuration
     """  # noqa: D301 - click's mark for lines that stay as they are
-    from monitor.configuration.load import ConfigurationError
+    from monitor.config.load import ConfigurationError
     from monitor.web.access import Access
 
     settings = settings_of(config)
@@ -51,14 +51,14 @@ def check(config: Path, aws: bool) -> int:
 def _check_aws(settings: "Settings") -> int:
     from contextlib import ExitStack
 
+    from monitor.cli.concurrent import open_sources
     from monitor.cli.preflight import preflight
     from monitor.cli.progress import progress
-    from monitor.cli.side_by_side import open_sources
     from monitor.cli.table import print_rows
 
     with ExitStack() as showing:
         found = preflight(
-            settings, open_sources(settings), lambda watched: showing.enter_context(progress(len(watched)))
+            settings, open_sources(settings), lambda monitored: showing.enter_context(progress(len(monitored)))
         )
     for rows in (found.sources, found.products):
         if rows:

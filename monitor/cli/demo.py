@@ -33,18 +33,18 @@ def demo(listen: str) -> None:
     stop = stop_on_signals()
     try:
         from monitor.simulation.aws import ENVIRONMENT, SimulatedAws, stack_sets
+        from monitor.simulation.scenario import HUB_PRODUCTS, TAGS, Scenario
         from monitor.simulation.stack_sets import REGION
-        from monitor.simulation.story import HUB_PRODUCTS, TAGS, Story
     except ImportError as error:
         message = f"the demo needs more packages: install stackset-monitor[demo] ({error})"
         raise CommandError(message) from error
-    from monitor.configuration.load import parse_settings
+    from monitor.config.load import parse_settings
 
     aws = SimulatedAws()
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]  # nothing of a real AWS must get in here
     os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL=aws.start())
-    story = Story(stack_sets(), stack_sets(NETWORK))
+    story = Scenario(stack_sets(), stack_sets(NETWORK))
 
     def live() -> None:
         number = 0

@@ -12,7 +12,7 @@ from monitor.cli.options import checked, config_option, settings_of
 from monitor.cli.streams import tell
 
 if TYPE_CHECKING:
-    from monitor.configuration.settings import SourceSettings
+    from monitor.config.settings import SourceSettings
 
 
 def principal_arn(text: str) -> str:

@@ -10,9 +10,9 @@ import click
 from monitor.cli.failure import WRONG, CommandError
 
 if TYPE_CHECKING:
-    from monitor.configuration.load import ConfigurationError
-    from monitor.configuration.settings import Settings
-    from monitor.fleet.shard import Shard
+    from monitor.config.load import ConfigurationError
+    from monitor.config.settings import Settings
+    from monitor.model.shard import Shard
 
 
 class Output(StrEnum):
@@ -38,21 +38,21 @@ def checked(check: Callable[[str], Any]) -> Callable[..., Any]:
 
 def address(text: str) -> str:
     """Take an address to listen on."""
-    from monitor.configuration.address import checked_address
+    from monitor.config.address import checked_address
 
     return checked_address(text)
 
 
 def shard_of(text: str) -> "Shard":
     """Take a share of the products."""
-    from monitor.fleet.shard import parse_shard
+    from monitor.model.shard import parse_shard
 
     return parse_shard(text)
 
 
 def seconds(text: str) -> float:
     """Take a duration."""
-    from monitor.configuration.duration import parse_duration
+    from monitor.config.duration import parse_duration
 
     return parse_duration(text)
 
@@ -83,7 +83,7 @@ output_option = click.option(
 
 def settings_of(config: Path) -> "Settings":
     """Load a configuration; a wrong one ends the command with all its problems."""
-    from monitor.configuration.load import (
+    from monitor.config.load import (
         ConfigurationError,
         UnreadableError,
         load_settings,

@@ -10,8 +10,8 @@ from monitor.cli.failure import FAILED, WRONG, CommandError
 from monitor.cli.options import Output, config_option, output_option, product_option, settings_of
 
 if TYPE_CHECKING:
-    from monitor.configuration.settings import WatchedProduct
-    from monitor.fleet.failure import PollFailedError
+    from monitor.config.settings import MonitoredProduct
+    from monitor.model.errors import PollFailedError
 
 NOT_CURRENT = 1
 """Exit code: there is an instance that is not CURRENT."""
@@ -34,21 +34,21 @@ def poll(config: Path, products: tuple[str, ...], output: Output) -> int:
       2  wrong usage or configuration
       3  a product could not be listed; the others are printed
     """  # noqa: D301 - click's mark for lines that stay as they are
+    from monitor.cli.concurrent import find, list_concurrently, open_sources
     from monitor.cli.progress import progress
-    from monitor.cli.side_by_side import find, list_side_by_side, open_sources
     from monitor.cli.streams import tell
     from monitor.cli.table import print_rows
-    from monitor.fleet.failure import PollFailedError
-    from monitor.fleet.instances import Status
+    from monitor.model.errors import PollFailedError
+    from monitor.model.instances import Status
 
     settings = settings_of(config)
     sources = open_sources(settings)
     everything, failed_searches = find(settings, sources)
     for source, failure in failed_searches.items():
         tell(f"the products of source {source} could not be looked for: {_why(failure)}")
-    watched = _chosen(everything, products)
-    with progress(len(watched)) as (on_page, on_done):
-        outcomes = list_side_by_side(settings, sources, watched, on_page, on_done)
+    monitored = _chosen(everything, products)
+    with progress(len(monitored)) as (on_page, on_done):
+        outcomes = list_concurrently(settings, sources, monitored, on_page, on_done)
     rows = [
         {
             "provisioned_product_id": one.product.id,
@@ -57,14 +57,14 @@ def poll(config: Path, products: tuple[str, ...], output: Output) -> int:
             "region": region,
             "status": str(status),
         }
-        for one, outcome in zip(watched, outcomes, strict=True)
+        for one, outcome in zip(monitored, outcomes, strict=True)
         if not isinstance(outcome, PollFailedError)
         for (account, region), status in sorted(outcome.statuses.items())
     ]
     print_rows(rows, COLUMNS, output)
     failures = [
         (one.product.id, outcome)
-        for one, outcome in zip(watched, outcomes, strict=True)
+        for one, outcome in zip(monitored, outcomes, strict=True)
         if isinstance(outcome, PollFailedError)
     ]
     for product_id, failure in failures:
@@ -78,8 +78,8 @@ def _why(failure: "PollFailedError") -> str:
     return f"{failure.message.removesuffix('.')} ({failure.reason}, {failure.error_code})"
 
 
-def _chosen(everything: "Sequence[WatchedProduct]", products: Sequence[str]) -> "Sequence[WatchedProduct]":
-    known = {watched.product.id: watched for watched in everything}
+def _chosen(everything: "Sequence[MonitoredProduct]", products: Sequence[str]) -> "Sequence[MonitoredProduct]":
+    known = {monitored.product.id: monitored for monitored in everything}
     for product_id in products:
         if product_id not in known:
             message = f"--product: {product_id!r} is not in the configuration"

@@ -7,12 +7,12 @@ whoever has the file open, can act on.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from monitor.cli.side_by_side import Sources, Task, find, list_side_by_side, side_by_side
-from monitor.configuration.duration import format_duration
-from monitor.configuration.settings import Settings, SourceSettings, WatchedProduct
-from monitor.fleet.failure import PollFailedError, Reason
-from monitor.fleet.instances import Listing
-from monitor.fleet.products import STACK_SET, ProductDetail
+from monitor.cli.concurrent import Sources, Task, concurrent, find, list_concurrently
+from monitor.config.duration import format_duration
+from monitor.config.settings import MonitoredProduct, Settings, SourceSettings
+from monitor.model.errors import PollFailedError, Reason
+from monitor.model.instances import Listing
+from monitor.model.products import STACK_SET, ProductDetail
 
 CALL_SECONDS = 30.0
 """For a question that is one call."""
@@ -34,7 +34,7 @@ class Preflight:
 class _Asked:
     """What AWS says of one product."""
 
-    watched: WatchedProduct
+    monitored: MonitoredProduct
     detail: ProductDetail | PollFailedError
     listing: Listing | PollFailedError
 
@@ -47,22 +47,22 @@ class _Asked:
 def preflight(
     settings: Settings,
     sources: Sources,
-    progress: Callable[[Sequence[WatchedProduct]], tuple[Callable[[str, int, int], None], Callable[[], None]]],
+    progress: Callable[[Sequence[MonitoredProduct]], tuple[Callable[[str, int, int], None], Callable[[], None]]],
 ) -> Preflight:
     """Ask AWS everything. `progress` is told the products, and gives what is told pages and ends."""
     at_once = settings.poll.concurrency
-    identities = side_by_side(at_once, [(CALL_SECONDS, sources[one.name].caller_identity) for one in settings.sources])
-    watched, failed_searches = find(settings, sources)
-    on_page, on_done = progress(watched)
-    details = side_by_side(at_once, [_describe(sources, one) for one in watched])
-    listings = list_side_by_side(settings, sources, watched, on_page, on_done)
-    asked = [_Asked(*one) for one in zip(watched, details, listings, strict=True)]
+    identities = concurrent(at_once, [(CALL_SECONDS, sources[one.name].caller_identity) for one in settings.sources])
+    monitored, failed_searches = find(settings, sources)
+    on_page, on_done = progress(monitored)
+    details = concurrent(at_once, [_describe(sources, one) for one in monitored])
+    listings = list_concurrently(settings, sources, monitored, on_page, on_done)
+    asked = [_Asked(*one) for one in zip(monitored, details, listings, strict=True)]
     listed = {one.product.id for one in settings.products}
     problems: list[str] = []
     rows = []
     for source, identity in zip(settings.sources, identities, strict=True):
-        mine = [one for one in asked if one.watched.source == source.name]
-        found = sum(one.watched.product.id not in listed for one in mine)
+        mine = [one for one in asked if one.monitored.source == source.name]
+        found = sum(one.monitored.product.id not in listed for one in mine)
         rows.append(_source_row(source, identity, mine, found, failed_searches.get(source.name)))
         problems += _source_problems(source, identity, mine, failed_searches.get(source.name))
     for one in asked:
@@ -70,8 +70,8 @@ def preflight(
     return Preflight(rows, [_product_row(one, settings) for one in asked], problems)
 
 
-def _describe(sources: Sources, watched: WatchedProduct) -> Task[ProductDetail]:
-    return CALL_SECONDS, lambda deadline: sources[watched.source].describe(watched.product.id, deadline)
+def _describe(sources: Sources, monitored: MonitoredProduct) -> Task[ProductDetail]:
+    return CALL_SECONDS, lambda deadline: sources[monitored.source].describe(monitored.product.id, deadline)
 
 
 def _source_row(
@@ -88,23 +88,23 @@ def _source_row(
 
 def _needed(mine: Sequence[_Asked]) -> float:
     """Return the calls a second that the products of a source need on the average."""
-    return sum((one.calls or 0) / one.watched.interval for one in mine)
+    return sum((one.calls or 0) / one.monitored.interval for one in mine)
 
 
 def _product_row(one: _Asked, settings: Settings) -> Row:
     listing = None if isinstance(one.listing, PollFailedError) else one.listing
     detail = None if isinstance(one.detail, PollFailedError) else one.detail
     return {
-        "product": one.watched.product.id,
-        "name": detail.name if detail else one.watched.product.name,
-        "source": one.watched.source,
+        "product": one.monitored.product.id,
+        "name": detail.name if detail else one.monitored.product.name,
+        "source": one.monitored.source,
         "type": detail.type if detail else None,
         "status": detail.status if detail else None,
         "instances": len(listing.statuses) if listing else None,
         "pages": listing.pages if listing else None,
         "calls": one.calls,
         "seconds": f"{_seconds(one, settings):.1f}" if listing else None,
-        "interval": format_duration(one.watched.interval),
+        "interval": format_duration(one.monitored.interval),
     }
 
 
@@ -114,7 +114,7 @@ def _seconds(one: _Asked, settings: Settings) -> float:
 
 
 def _source(one: _Asked, settings: Settings) -> SourceSettings:
-    return next(source for source in settings.sources if source.name == one.watched.source)
+    return next(source for source in settings.sources if source.name == one.monitored.source)
 
 
 def _source_problems(
@@ -136,7 +136,7 @@ def _source_problems(
 
 
 def _product_problems(one: _Asked, settings: Settings) -> list[str]:
-    source, name = _source(one, settings), f"product {one.watched.product.id}"
+    source, name = _source(one, settings), f"product {one.monitored.product.id}"
     detail, listing = one.detail, one.listing
     if isinstance(detail, ProductDetail) and detail.type != STACK_SET:
         return [f"{name}: it is of type {detail.type}, and only those of type {STACK_SET} have stack instances"]
@@ -150,10 +150,11 @@ def _product_problems(one: _Asked, settings: Settings) -> list[str]:
             problems.append(f"{name}: its stack instances cannot be listed: {why}")
         return problems
     seconds = _seconds(one, settings)
-    if seconds > one.watched.timeout:
+    if seconds > one.monitored.timeout:
         problems.append(
-            f"{name}: its {one.calls} calls take {seconds:.0f} s at {source.calls_per_second:g} calls a second, and"
-            f" the deadline of a poll is {format_duration(one.watched.timeout)}: allow more calls, or a longer interval"
+            f"{name}: its {one.calls} calls take {seconds:.0f} s at {source.calls_per_second:g} calls a second,"
+            f" and the deadline of a poll is {format_duration(one.monitored.timeout)}:"
+            " allow more calls, or a longer interval"
         )
     return problems
 

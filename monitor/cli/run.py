@@ -15,9 +15,9 @@ from monitor.cli.options import checked, config_option, listen_option, settings_
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from monitor.configuration.settings import Settings
+    from monitor.config.settings import Settings
     from monitor.daemon.daemon import Reloading
-    from monitor.fleet.shard import Shard
+    from monitor.model.shard import Shard
 
 
 @click.command()
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     callback=checked(shard_of),
     envvar="STACKSET_MONITOR_SHARD",
     metavar="I/N",
-    help="Watch only this share of the products, 0/3 to 2/3: for fleets that are too large for one daemon."
+    help="ProductSet only this share of the products, 0/3 to 2/3: for fleets that are too large for one daemon."
     " Also by the environment: STACKSET_MONITOR_SHARD.",
 )
 @click.option("--web.enable-lifecycle", "lifecycle", is_flag=True, help="Reload the configuration on POST /-/reload.")
@@ -42,7 +42,7 @@ def run(config: Path, listen: str | None, shard: "Shard | None", lifecycle: bool
     signal.signal(signal.SIGHUP, lambda *_: asked.set())
 
     def load() -> "Settings":
-        from monitor.configuration.load import load_settings
+        from monitor.config.load import load_settings
 
         settings = load_settings(config)
         return replace(settings, listen=listen) if listen else settings
@@ -73,11 +73,11 @@ def run_daemon(
     reloading: "Reloading | None" = None,
 ) -> None:
     """Run a daemon until `stop`; `when_bound` is told the address before it starts."""
-    from monitor.configuration.load import ConfigurationError
+    from monitor.config.load import ConfigurationError
     from monitor.daemon.daemon import Daemon
-    from monitor.log.lines import LineWriter
-    from monitor.log.setup import Log
-    from monitor.poller.ports import StateError
+    from monitor.events.lines import LineWriter
+    from monitor.events.setup import Log
+    from monitor.poller.protocols import StateError
     from monitor.web.server import ListenError, listen
 
     if stop.is_set():

@@ -11,26 +11,26 @@ from functools import partial
 from pathlib import Path
 
 from monitor import __version__
-from monitor.configuration.load import ConfigurationError
-from monitor.configuration.settings import LogLevel, Settings
+from monitor.config.load import ConfigurationError
+from monitor.config.settings import LogLevel, Settings
 from monitor.daemon.discovery import Discovery
+from monitor.daemon.product_set import DISCOVER, ProductSet
 from monitor.daemon.reload import Reloader
 from monitor.daemon.sources import Sources
-from monitor.daemon.watch import DISCOVER, Watch
-from monitor.exposition.board import Board
-from monitor.exposition.tally import MISFIRE, OVERRUN
-from monitor.fleet.failure import PollCancelledError
-from monitor.fleet.shard import Shard
-from monitor.log.events import EventName, Events, transition_line
-from monitor.log.outbox import Outbox
-from monitor.log.setup import Log
-from monitor.poller.deadline import Deadlines
+from monitor.events.outbox import Outbox
+from monitor.events.setup import Log
+from monitor.events.sink import EventName, Events, transition_line
+from monitor.metrics.cache import MetricsCache
+from monitor.metrics.product_metrics import MISFIRE, OVERRUN
+from monitor.metrics.registry import MonitorMetrics
+from monitor.model.deadline import Deadlines
+from monitor.model.errors import PollCancelledError
+from monitor.model.shard import Shard
 from monitor.poller.poller import Poller
-from monitor.poller.ports import StateError
-from monitor.schedule.timetable import Timetable
+from monitor.poller.protocols import StateError
+from monitor.schedule.scheduler import PollScheduler
 from monitor.schedule.workers import Workers
-from monitor.store.opening import open_state
-from monitor.telemetry.registry import Telemetry
+from monitor.state.opening import open_state
 from monitor.web.access import Access
 from monitor.web.app import application
 from monitor.web.server import Server
@@ -87,33 +87,33 @@ class Daemon:
         self._log = log
         access = Access(settings.web_config, self._web_config_changed)
         revision = os.environ.get("STACKSET_MONITOR_REVISION", "")
-        self._telemetry = Telemetry(version=__version__, revision=revision, shard=shard)
-        self._state = open_state(settings.state_path, self._telemetry.state_committed, self._state_failed)
+        self._monitor_metrics = MonitorMetrics(version=__version__, revision=revision, shard=shard)
+        self._state = open_state(settings.state_path, self._monitor_metrics.state_committed, self._state_failed)
         self._deadlines = Deadlines()
-        self._board = Board(settings.series, self._telemetry.render, self._telemetry.state_failed)
+        self._metrics = MetricsCache(settings.series, self._monitor_metrics.render, self._monitor_metrics.state_failed)
         self._outbox = Outbox(self._state, log.writer, partial(transition_line, log), self._state_failed)
-        self._sources = Sources(self._telemetry, settings.poll.concurrency)
+        self._sources = Sources(self._monitor_metrics, settings.poll.concurrency)
         self._poller = Poller(
             self._sources,
             self._state,
-            self._board,
+            self._metrics,
             Events(log, self._outbox),
             self._deadlines,
             confirm_shrink=settings.poll.confirm_shrink,
         )
-        self._timetable = Timetable(self._due, self._misfired)
-        self._watch = Watch(
-            settings, shard, self._state, self._poller, self._board, self._timetable, log, self._state_failed
+        self._scheduler = PollScheduler(self._due, self._misfired)
+        self._product_set = ProductSet(
+            settings, shard, self._state, self._poller, self._metrics, self._scheduler, log, self._state_failed
         )
         self._discovery = Discovery(
-            self._sources, self._watch, self._deadlines, self._telemetry, log, self._state_failed
+            self._sources, self._product_set, self._deadlines, self._monitor_metrics, log, self._state_failed
         )
         self._workers = Workers(settings.poll.concurrency, self._work, self._crashed)
         self._reloader = reloading and Reloader(
             reloading.path, reloading.load, reloading.asked, self._configure, self._refused
         )
         over_http = self._reloader.reload if self._reloader and reloading and reloading.over_http else None
-        app = application(self._board, self, version=__version__, reload=over_http)
+        app = application(self._metrics, self, version=__version__, reload=over_http)
         self._server = Server(app, bound, access)
         self._next_prune = time.monotonic()
 
@@ -124,11 +124,11 @@ class Daemon:
 
     def alive(self) -> bool:
         """Say whether the scheduler ticks."""
-        return self._timetable.alive()
+        return self._scheduler.alive()
 
     def ready(self) -> bool:
         """Say whether every product has its stored snapshot back or its first poll behind it."""
-        return self._watch.ready()
+        return self._product_set.ready()
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set; returns within 10 s of that, whatever is under way."""
@@ -143,33 +143,33 @@ class Daemon:
             self._stop()
 
     def _start(self, stop: threading.Event) -> None:
-        self._watch.restore(stop)
+        self._product_set.restore(stop)
         if stop.is_set():
             return
-        self._telemetry.config_loaded()
+        self._monitor_metrics.config_loaded()
         self._server.start()
         self._log.event(
             LogLevel.INFO,
             EventName.STARTED,
             version=__version__,
             listen=self.address,
-            products=len(self._watch.products),
+            products=len(self._product_set.products),
             sources=len(self._settings.sources),
         )
         self._sources.configure(self._settings.sources)
         self._outbox.start()
-        self._timetable.start()
-        self._watch.start()
+        self._scheduler.start()
+        self._product_set.start()
 
     def _look_after(self) -> None:
         """Do what has to be done again and again. This is the supervisor; it never waits for AWS."""
         self._deadlines.enforce()
-        self._board.refresh()
-        if jump := self._timetable.watch_clock():
+        self._metrics.refresh()
+        if jump := self._scheduler.watch_clock():
             self._log.event(LogLevel.WARNING, EventName.CLOCK_JUMPED, seconds=round(jump, 3))
-        for product_id in self._watch.products:
+        for product_id in self._product_set.products:
             age = self._poller.snapshot_age(product_id)
-            if age is not None and age > self._settings.poll.stale_after and self._board.withdraw(product_id):
+            if age is not None and age > self._settings.poll.stale_after and self._metrics.withdraw(product_id):
                 self._tell_stale(product_id, age)
         if self._reloader:
             self._reloader.look()
@@ -178,23 +178,23 @@ class Daemon:
             self._prune()
 
     def _tell_stale(self, product_id: str, age: float) -> None:
-        if watched := self._watch.get(product_id):
+        if monitored := self._product_set.get(product_id):
             self._log.event(
                 LogLevel.WARNING,
                 EventName.STALE,
                 provisioned_product_id=product_id,
-                provisioned_product_name=watched.product.name,
+                provisioned_product_name=monitored.product.name,
                 snapshot_age_seconds=round(age, 3),
             )
 
     def _prune(self) -> None:
         try:
-            self._state.prune(datetime.now(UTC) - timedelta(seconds=self._settings.history), self._watch.products)
+            self._state.prune(datetime.now(UTC) - timedelta(seconds=self._settings.history), self._product_set.products)
         except StateError as error:
             self._state_failed(error)
 
     def _stop(self) -> None:
-        self._timetable.stop()
+        self._scheduler.stop()
         self._deadlines.cancel()
         polls_ended = self._workers.stop(STOP_POLLS)
         self._outbox.stop(STOP_EVENTS)
@@ -206,14 +206,14 @@ class Daemon:
 
     def _due(self, name: str) -> None:
         """Hand over what is due: a product's id, or a search of a source's products."""
-        watched = self._watch.get(name)
-        group = name.removeprefix(DISCOVER) if watched is None else watched.source
-        if not self._workers.submit(name, group) and watched is not None:
-            self._board.skipped(watched, OVERRUN)
+        monitored = self._product_set.get(name)
+        group = name.removeprefix(DISCOVER) if monitored is None else monitored.source
+        if not self._workers.submit(name, group) and monitored is not None:
+            self._metrics.skipped(monitored, OVERRUN)
 
     def _misfired(self, name: str, runs: int) -> None:
-        if watched := self._watch.get(name):
-            self._board.skipped(watched, MISFIRE, runs)
+        if monitored := self._product_set.get(name):
+            self._metrics.skipped(monitored, MISFIRE, runs)
 
     def _work(self, name: str) -> None:
         try:
@@ -221,17 +221,17 @@ class Daemon:
                 source = next((one for one in self._settings.sources if DISCOVER + one.name == name), None)
                 if source is not None:  # else it was taken out a moment ago
                     self._discovery.search(source)
-            elif watched := self._watch.products.get(name):
-                self._poller.poll(watched)
-                if self._watch.products.get(name) is not watched and (now := self._watch.get(name)):
-                    self._board.update(now)  # it was changed meanwhile, and the poll has shown it as it was
+            elif monitored := self._product_set.products.get(name):
+                self._poller.poll(monitored)
+                if self._product_set.products.get(name) is not monitored and (now := self._product_set.get(name)):
+                    self._metrics.update(now)  # it was changed meanwhile, and the poll has shown it as it was
         except PollCancelledError:
             return
-        self._watch.done(name)
+        self._product_set.done(name)
 
     def _crashed(self, name: str, error: Exception) -> None:
         """Say what nobody expected; it counts as the product's poll all the same."""
-        self._watch.done(name)
+        self._product_set.done(name)
         what = (
             {"source": name.removeprefix(DISCOVER)} if name.startswith(DISCOVER) else {"provisioned_product_id": name}
         )
@@ -242,20 +242,20 @@ class Daemon:
         before, self._settings = self._settings, settings
         self._sources.configure(settings.sources)
         self._poller.confirm_shrink = settings.poll.confirm_shrink
-        self._board.configure(settings.series)
-        changes = self._watch.configure(settings)
-        self._telemetry.config_loaded()
-        self._board.outdated()
+        self._metrics.configure(settings.series)
+        changes = self._product_set.configure(settings)
+        self._monitor_metrics.config_loaded()
+        self._metrics.outdated()
         restart = [key for key, value in RESTART.items() if value(settings) != value(before)]
         self._log.event(LogLevel.INFO, EventName.CONFIG_RELOADED, **changes, restart_required=restart)
 
     def _refused(self, message: str) -> None:
-        self._telemetry.config_refused()
-        self._board.outdated()
+        self._monitor_metrics.config_refused()
+        self._metrics.outdated()
         self._log.event(LogLevel.ERROR, EventName.CONFIG_REFUSED, message=message)
 
     def _state_failed(self, error: StateError) -> None:
-        self._telemetry.state_failed()
+        self._monitor_metrics.state_failed()
         self._log.event(LogLevel.ERROR, EventName.STATE_FAILED, message=str(error))
 
     def _web_config_changed(self, error: ConfigurationError | None) -> None:

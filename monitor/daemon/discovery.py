@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 
-from monitor.configuration.settings import LogLevel, SourceSettings
+from monitor.config.settings import LogLevel, SourceSettings
+from monitor.daemon.product_set import ProductSet
 from monitor.daemon.sources import Sources
-from monitor.daemon.watch import Watch
-from monitor.fleet.failure import PollFailedError
-from monitor.fleet.instances import Product
-from monitor.log.events import EventName
-from monitor.log.setup import Log
-from monitor.poller.deadline import Deadlines
-from monitor.poller.ports import StateError
-from monitor.telemetry.registry import Telemetry
+from monitor.events.setup import Log
+from monitor.events.sink import EventName
+from monitor.metrics.registry import MonitorMetrics
+from monitor.model.deadline import Deadlines
+from monitor.model.errors import PollFailedError
+from monitor.model.instances import Product
+from monitor.poller.protocols import StateError
 
 SEARCH_SECONDS = 60.0
 """For one search. A page of it has a hundred products."""
@@ -23,17 +23,17 @@ class Discovery:
     def __init__(
         self,
         sources: Sources,
-        watch: Watch,
+        watch: ProductSet,
         deadlines: Deadlines,
-        telemetry: Telemetry,
+        monitor_metrics: MonitorMetrics,
         log: Log,
         on_state_error: Callable[[StateError], None],
     ) -> None:
         """Search in `sources`, for `watch`."""
         self._sources = sources
-        self._watch = watch
+        self._product_set = watch
         self._deadlines = deadlines
-        self._telemetry = telemetry
+        self._monitor_metrics = monitor_metrics
         self._log = log
         self._on_state_error = on_state_error
 
@@ -46,7 +46,7 @@ class Discovery:
             with self._deadlines.running(SEARCH_SECONDS) as deadline:
                 found = opened.search(deadline)
         except PollFailedError as error:
-            self._telemetry.discovery_failed(source.name, error.reason)
+            self._monitor_metrics.discovery_failed(source.name, error.reason)
             self._log.event(
                 LogLevel.WARNING,
                 EventName.DISCOVERY_FAILED,
@@ -56,10 +56,10 @@ class Discovery:
                 message=error.message,
             )
             return
-        self._telemetry.discovered(source.name, len(found))
+        self._monitor_metrics.discovered(source.name, len(found))
         changes = {"added": 0, "removed": 0}
         try:
-            changes |= self._watch.found(source.name, [Product(one.id, one.name) for one in found])
+            changes |= self._product_set.found(source.name, [Product(one.id, one.name) for one in found])
         except StateError as error:
             self._on_state_error(error)
         self._log.event(

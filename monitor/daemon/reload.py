@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from monitor.configuration.load import ConfigurationError, UnreadableError
-from monitor.configuration.settings import Settings
+from monitor.config.load import ConfigurationError, UnreadableError
+from monitor.config.settings import Settings
 
 LOOK_SECONDS = 5.0
 """Between two looks at the file. A ConfigMap takes a minute to arrive in a pod anyway."""

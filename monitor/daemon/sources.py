@@ -3,19 +3,19 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from monitor.configuration.settings import SourceSettings
-from monitor.telemetry.registry import Telemetry
+from monitor.config.settings import SourceSettings
+from monitor.metrics.registry import MonitorMetrics
 
 if TYPE_CHECKING:
-    from monitor.catalog.client import Source
+    from monitor.aws.source import Source
 
 
 class Sources(Mapping[str, "Source"]):
     """Opens and closes them. A poll under way keeps the one that it began with."""
 
-    def __init__(self, telemetry: Telemetry, connections: int) -> None:
+    def __init__(self, monitor_metrics: MonitorMetrics, connections: int) -> None:
         """Open none yet; each over up to `connections` connections."""
-        self._telemetry = telemetry
+        self._monitor_metrics = monitor_metrics
         self._connections = connections
         self._open: dict[str, tuple[SourceSettings, Source]] = {}
 
@@ -34,7 +34,7 @@ class Sources(Mapping[str, "Source"]):
     def configure(self, wanted: tuple[SourceSettings, ...]) -> None:
         """Open what is new or has changed, close what is gone; what is the same keeps its clients and its budget."""
         # boto3 takes a third of a second to import: when the daemon starts, the gauges are served again meanwhile.
-        from monitor.catalog.client import Source, operations  # noqa: PLC0415
+        from monitor.aws.source import Source, operations  # noqa: PLC0415
 
         opened: dict[str, tuple[SourceSettings, Source]] = {}
         for settings in wanted:
@@ -42,11 +42,11 @@ class Sources(Mapping[str, "Source"]):
             if known is not None and known[0] == settings:
                 opened[settings.name] = known
             else:
-                observer = self._telemetry.source(settings.name, operations(settings))
+                observer = self._monitor_metrics.source(settings.name, operations(settings))
                 if settings.discover is not None:
-                    self._telemetry.discovering(settings.name, settings.discover.interval)
+                    self._monitor_metrics.discovering(settings.name, settings.discover.interval)
                 opened[settings.name] = (settings, Source(settings, observer, self._connections))
         for name in self._open:
             if name not in opened:
-                self._telemetry.remove_source(name)
+                self._monitor_metrics.remove_source(name)
         self._open = opened

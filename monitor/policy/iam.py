@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from monitor.configuration.settings import SourceSettings
+from monitor.config.settings import SourceSettings
 
 Policy = dict[str, Any]
 """A policy document as IAM takes it, for `json.dumps`."""

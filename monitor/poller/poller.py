@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from monitor.configuration.settings import WatchedProduct
-from monitor.fleet.diff import diff
-from monitor.fleet.failure import PollCancelledError, PollFailedError, Reason
-from monitor.fleet.instances import Anomaly, Listing, Product, Snapshot
-from monitor.fleet.products import STACK_SET, Description, ProductDetail, describe
-from monitor.poller.deadline import Deadline, Deadlines
-from monitor.poller.ports import (
+from monitor.config.settings import MonitoredProduct
+from monitor.model.deadline import Deadline, Deadlines
+from monitor.model.diff import diff
+from monitor.model.errors import PollCancelledError, PollFailedError, Reason
+from monitor.model.instances import Anomaly, Listing, Product, Snapshot
+from monitor.model.products import STACK_SET, Description, ProductDetail, describe
+from monitor.poller.protocols import (
     Catalog,
     CompletedPoll,
+    EventSink,
     FailedPoll,
     Publisher,
     StateError,
     Store,
-    Teller,
 )
 
 
@@ -50,7 +50,7 @@ class Poller:
         catalogs: Mapping[str, Catalog],
         store: Store,
         publisher: Publisher,
-        teller: Teller,
+        event_sink: EventSink,
         deadlines: Deadlines,
         *,
         confirm_shrink: float,
@@ -61,7 +61,7 @@ class Poller:
         self._catalogs = catalogs
         self._store = store
         self._publisher = publisher
-        self._teller = teller
+        self._event_sink = event_sink
         self._deadlines = deadlines
         self.confirm_shrink = confirm_shrink
         self._now = now
@@ -69,31 +69,31 @@ class Poller:
         self._lock = threading.Lock()
         self._memories: dict[str, _Memory] = {}
 
-    def restore(self, watched: WatchedProduct) -> bool:
+    def restore(self, monitored: MonitoredProduct) -> bool:
         """Take a product's last snapshot out of the state and show it; return whether there was one."""
-        remembered = self._store.load(watched.product.id)
-        memory = _Memory(remembered.snapshot, remembered.missing, remembered.detail)
-        if remembered.snapshot is not None:
-            age = (self._now() - remembered.snapshot.observed_at).total_seconds()
+        stored = self._store.load(monitored.product.id)
+        memory = _Memory(stored.snapshot, stored.missing, stored.detail)
+        if stored.snapshot is not None:
+            age = (self._now() - stored.snapshot.observed_at).total_seconds()
             memory.complete_at = self._clock() - max(0.0, age)
         with self._lock:
-            self._memories[watched.product.id] = memory
-        self._publisher.restored(_named(watched, remembered.detail), remembered)
-        return remembered.snapshot is not None
+            self._memories[monitored.product.id] = memory
+        self._publisher.restored(_named(monitored, stored.detail), stored)
+        return stored.snapshot is not None
 
-    def poll(self, watched: WatchedProduct) -> None:
+    def poll(self, monitored: MonitoredProduct) -> None:
         """Poll a product once. Whatever AWS does, this ends in a complete or in a failed poll.
 
         Raises `PollCancelledError` when the monitor stops; then nothing has happened. Raises what nobody
         expected, after it was counted as a failed poll.
         """
-        memory = self._memory(watched)
-        catalog = self._catalogs.get(watched.source)
+        memory = self._memory(monitored)
+        catalog = self._catalogs.get(monitored.source)
         if catalog is None:  # it was taken out of the configuration a moment ago
             raise PollCancelledError
-        poll = _Poll(_named(watched, memory.detail), catalog, memory, str(uuid4()), self._clock())
+        poll = _Poll(_named(monitored, memory.detail), catalog, memory, str(uuid4()), self._clock())
         try:
-            with self._deadlines.running(watched.timeout) as deadline:
+            with self._deadlines.running(monitored.timeout) as deadline:
                 self._describe(poll, deadline)
                 listing = self._list(poll, deadline)
             self._complete(poll, listing)
@@ -106,14 +106,14 @@ class Poller:
             self._fail(poll, defect)
             raise
 
-    def named(self, watched: WatchedProduct) -> WatchedProduct:
+    def named(self, monitored: MonitoredProduct) -> MonitoredProduct:
         """Return a product with the name that AWS knows it by, where it was given none and that is known."""
         with self._lock:
-            memory = self._memories.get(watched.product.id)
-        return _named(watched, memory.detail if memory else None)
+            memory = self._memories.get(monitored.product.id)
+        return _named(monitored, memory.detail if memory else None)
 
     def forget(self, product_id: str) -> None:
-        """Forget a product that is not watched any more."""
+        """Forget a product that is not monitored any more."""
         with self._lock:
             self._memories.pop(product_id, None)
 
@@ -125,38 +125,38 @@ class Poller:
             return None
         return max(0.0, self._clock() - memory.complete_at)
 
-    def _memory(self, watched: WatchedProduct) -> _Memory:
+    def _memory(self, monitored: MonitoredProduct) -> _Memory:
         with self._lock:
-            return self._memories.setdefault(watched.product.id, _Memory())
+            return self._memories.setdefault(monitored.product.id, _Memory())
 
     def _list(self, poll: "_Poll", deadline: Deadline) -> Listing:
-        product_id, last = poll.watched.product.id, poll.memory.snapshot
+        product_id, last = poll.monitored.product.id, poll.memory.snapshot
         listing = poll.catalog.list_stack_instances(product_id, deadline)
         kept = len(listing.statuses)
-        if last is None or kept >= len(last.standings) * (1 - self.confirm_shrink) or kept >= len(last.standings):
+        if last is None or kept >= len(last.states) * (1 - self.confirm_shrink) or kept >= len(last.states):
             return listing
         again = poll.catalog.list_stack_instances(product_id, deadline)
         return replace(again, anomalies={**again.anomalies, Anomaly.SHRINK: 1})
 
     def _describe(self, poll: "_Poll", deadline: Deadline) -> None:
         """Find out what AWS says of the product itself. Without the permission for it, the poll goes on."""
-        watched, memory = poll.watched, poll.memory
+        monitored, memory = poll.monitored, poll.memory
         try:
-            detail = poll.catalog.describe(watched.product.id, deadline)
+            detail = poll.catalog.describe(monitored.product.id, deadline)
         except PollFailedError as error:
             if error.reason is not Reason.ACCESS_DENIED:
                 raise
             poll.undescribed = error
             return
-        poll.watched = _named(watched, detail)
-        poll.description = describe(memory.detail, detail, poll.watched.product, poll.poll_id, self._now())
+        poll.monitored = _named(monitored, detail)
+        poll.description = describe(memory.detail, detail, poll.monitored.product, poll.poll_id, self._now())
         if detail.type != STACK_SET:
             message = f"{detail.id} is of type {detail.type}, and only those of type {STACK_SET} have stack instances"
             raise PollFailedError(Reason.OTHER, "NotAStackSet", message)
 
     def _complete(self, poll: "_Poll", listing: Listing) -> None:
         memory = poll.memory
-        change = diff(memory.snapshot, listing, poll.watched.product, poll.poll_id, self._now())
+        change = diff(memory.snapshot, listing, poll.monitored.product, poll.poll_id, self._now())
         committed = self._written(lambda: self._store.commit(change, poll.description))
         newly_undescribed = None if memory.undescribed else poll.undescribed
         memory.complete_at = self._clock()
@@ -167,7 +167,7 @@ class Poller:
                 memory.detail = poll.description.detail
         # Else the next poll is compared with what was last written down: the transitions are found again.
         completed = CompletedPoll(
-            watched=poll.watched,
+            monitored=poll.monitored,
             change=change,
             listing=listing,
             seconds=self._clock() - poll.begun,
@@ -176,48 +176,48 @@ class Poller:
             newly_undescribed=newly_undescribed,
         )
         self._publisher.completed(completed)
-        self._teller.completed(completed)
+        self._event_sink.completed(completed)
 
     def _written(self, write: Callable[[], None]) -> bool:
         try:
             write()
         except StateError as error:
             self._publisher.state_failed()
-            self._teller.state_failed(error)
+            self._event_sink.state_failed(error)
             return False
         return True
 
     def _fail(self, poll: "_Poll", error: PollFailedError) -> None:
-        watched, memory = poll.watched, poll.memory
+        monitored, memory = poll.monitored, poll.memory
         newly_missing = error.reason is Reason.NOT_FOUND and not memory.missing
         committed = False
         if newly_missing:
             memory.missing = True
-            self._written(lambda: self._store.mark_missing(watched.product.id))
+            self._written(lambda: self._store.mark_missing(monitored.product.id))
         elif (description := poll.description) is not None and description.detail != memory.detail:
-            committed = self._written(lambda: self._store.note(watched.product.id, description))
+            committed = self._written(lambda: self._store.note(monitored.product.id, description))
             if committed:
                 memory.detail = description.detail
         failed = FailedPoll(
-            watched=watched,
+            monitored=monitored,
             poll_id=poll.poll_id,
             error=error,
             seconds=self._clock() - poll.begun,
             observed_at=self._now(),
-            snapshot_age=self.snapshot_age(watched.product.id),
+            snapshot_age=self.snapshot_age(monitored.product.id),
             newly_missing=newly_missing,
             description=poll.description,
             committed=committed,
         )
         self._publisher.failed(failed)
-        self._teller.failed(failed)
+        self._event_sink.failed(failed)
 
 
 @dataclass(slots=True)
 class _Poll:
     """A poll under way, and what it has found out so far."""
 
-    watched: WatchedProduct
+    monitored: MonitoredProduct
     catalog: Catalog
     memory: _Memory
     poll_id: str
@@ -226,7 +226,7 @@ class _Poll:
     undescribed: PollFailedError | None = None
 
 
-def _named(watched: WatchedProduct, detail: ProductDetail | None) -> WatchedProduct:
-    if not watched.own_name or detail is None or detail.name == watched.product.name:
-        return watched
-    return replace(watched, product=Product(watched.product.id, detail.name))
+def _named(monitored: MonitoredProduct, detail: ProductDetail | None) -> MonitoredProduct:
+    if not monitored.own_name or detail is None or detail.name == monitored.product.name:
+        return monitored
+    return replace(monitored, product=Product(monitored.product.id, detail.name))

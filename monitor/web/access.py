@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitor.configuration.document import Problem
-from monitor.configuration.load import ConfigurationError
-from monitor.configuration.web_config import TLS, TlsSettings, WebConfig, parse_web_config
+from monitor.config.document import Problem
+from monitor.config.load import ConfigurationError
+from monitor.config.web_config import TLS, TlsSettings, WebConfig, parse_web_config
 from monitor.web.rate import Bucket
 from monitor.web.tls import Certificate, TlsError, alternative_names, normal_name, server_context
 from monitor.web.users import Users

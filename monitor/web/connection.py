@@ -21,7 +21,7 @@ from monitor.web.aside import Crew
 from monitor.web.connections import Connections, Phase
 from monitor.web.delivery import DELIVERY, deliver
 from monitor.web.limits import Limits
-from monitor.web.repeat import LONGEST, Remembered, Repeat
+from monitor.web.repeat import LONGEST, Repeat, StoredProduct
 from monitor.web.tls import Certificate
 
 
@@ -66,7 +66,7 @@ class Connection(H11Protocol):
         """The client asks for nothing more."""
         self._delivering = False
         self._repeating = False
-        self._remembered: Remembered | None = None
+        self._remembered: StoredProduct | None = None
         self._site = self.app
         self.app = self._offer
 
@@ -163,9 +163,9 @@ class Connection(H11Protocol):
         """Keep a scrape that came as a whole and with nothing behind it, and after which there may be another."""
         whole = self.conn.their_state is h11.DONE and not self.conn.trailing_data[0] and len(data) <= LONGEST
         if whole and self.scope["method"] == "GET" and self.scope["path"] == METRICS:
-            self._remembered = Remembered(data, {**self.scope})
+            self._remembered = StoredProduct(data, {**self.scope})
 
-    def _repeat(self, request: Remembered) -> None:
+    def _repeat(self, request: StoredProduct) -> None:
         """Answer a request that is the same as one before."""
         self._repeating = True
         self._unset_keepalive_if_required()

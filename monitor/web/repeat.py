@@ -17,11 +17,11 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from monitor.web.delivery import DELIVERY
 
 LONGEST = 4096
-"""Bytes of a request that is remembered."""
+"""Bytes of a request that is stored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class StoredProduct:
     """A request, and what an application is told of it."""
 
     data: bytes
@@ -30,7 +30,7 @@ class Remembered:
 
 @dataclass(slots=True)
 class Repeat:
-    """The answer to a remembered request. Only for an application whose headers need no check: ours."""
+    """The answer to a stored request. Only for an application whose headers need no check: ours."""
 
     transport: asyncio.Transport
     flow: FlowControl

@@ -13,8 +13,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from monitor.configuration.web_config import TLS, TlsSettings
-from monitor.configuration.web_model import ClientAuth, TlsVersion
+from monitor.config.web_config import TLS, TlsSettings
+from monitor.config.web_model import ClientAuth, TlsVersion
 
 Certificate = Mapping[str, Any]
 """A client's certificate, as Python's ssl shows one that it has verified."""

@@ -1,7 +1,7 @@
 """The users of `basic_auth_users`: bcrypt, which is slow on purpose, kept away from the scrapes.
 
 A check takes a quarter of a second of a processor at bcrypt's usual cost. So checks run on threads, a couple
-at once; what came out of one is remembered, as Prometheus comes with the same password every minute; and where
+at once; what came out of one is stored, as Prometheus comes with the same password every minute; and where
 too many wait, the next client is told to come again.
 """
 
@@ -49,7 +49,7 @@ class Users:
         credentials = _credentials(authorization)
         if credentials is None:
             return False
-        # Remembered is only a keyed digest: passwords are nowhere in memory longer than their request.
+        # StoredProduct is only a keyed digest: passwords are nowhere in memory longer than their request.
         digest = hmac.digest(self._key, credentials, "sha256")
         known = self._remembered(digest)
         if known is not None:

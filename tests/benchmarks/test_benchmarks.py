@@ -8,7 +8,7 @@ from benchmarks import __main__ as bench
 from benchmarks import change, cycle, memory, poll, prometheus, report, scrape, series, start, while_polling
 from benchmarks.fleets import Fleet
 from benchmarks.report import Table, write
-from monitor.configuration.settings import InstanceSeries, SeriesOptions
+from monitor.config.settings import InstanceSeries, SeriesOptions
 
 SMALL = Fleet(2, 100)
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from monitor.configuration.duration import format_duration, parse_duration
+from monitor.config.duration import format_duration, parse_duration
 
 ROOT = Path(__file__).parents[2]
 SCALE = 150

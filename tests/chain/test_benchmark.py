@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import rules
 from benchmarks.fleets import Fleet
-from monitor.fleet.instances import Status
+from monitor.model.instances import Status
 
 
 @pytest.mark.needs("prometheus")

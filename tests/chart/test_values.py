@@ -14,7 +14,7 @@ import trustme
 import yaml
 from helm_python.errors import HelmError
 
-from monitor.configuration.schema import json_schema
+from monitor.config.schema import json_schema
 from tests.chart.chart import CASES, CHART, container, manifest, manifests, rendered, values
 
 ALERTS = yaml.safe_load((CHART / "alerts.yaml").read_text())["groups"]
@@ -238,7 +238,7 @@ def test_wrong_values_are_refused_with_a_sentence(given: dict[str, Any], said: s
 
 
 def test_notes_say_what_comes_next() -> None:
-    """Three commands; and that nothing is watched or scraped, where it is so."""
+    """Three commands; and that nothing is monitored or scraped, where it is so."""
     notes = rendered({})["NOTES.txt"]
     assert re.findall(r"^\d\. ", notes, re.MULTILINE) == ["1. ", "2. ", "3. "]
     assert "watches NOTHING YET" in notes

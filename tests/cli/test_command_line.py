@@ -9,7 +9,7 @@ import pytest
 
 from monitor import __version__
 from monitor.cli import cli
-from monitor.configuration.duration import EXAMPLES
+from monitor.config.duration import EXAMPLES
 from tests.cli.commands import Result, here, process, python
 
 COMMANDS: Mapping[str, Mapping[str, bool]] = {

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.fleet.diff import diff
-from monitor.fleet.instances import Product, Status
-from monitor.store.state import State
+from monitor.model.diff import diff
+from monitor.model.instances import Product, Status
+from monitor.state.sqlite import State
 from tests.cli.commands import OTHER, Result, configuration, here
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, TWO, US, baseline, listing
 

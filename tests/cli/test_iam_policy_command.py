@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from monitor.configuration.load import load_settings
+from monitor.config.load import load_settings
 from monitor.policy.iam import own_policy, role_policy, trust_policy
 from tests.cli.commands import Result, configuration, here
 
-ROLES = Path(__file__).parents[1] / "configuration" / "data" / "good" / "roles.yaml"
+ROLES = Path(__file__).parents[1] / "config" / "data" / "good" / "roles.yaml"
 SOURCES = load_settings(ROLES).sources
 MONITOR = "arn:aws:iam::777788889999:role/stackset-monitor"
 TRUST = ("--trust", "--principal", MONITOR)

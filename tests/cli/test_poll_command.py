@@ -171,7 +171,7 @@ def test_a_bug_in_a_listing_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a thread raises does not get lost, and the command ends."""
-    monkeypatch.setattr("monitor.catalog.client.Source.list_stack_instances", lambda *_: 1 // 0)
+    monkeypatch.setattr("monitor.aws.source.Source.list_stack_instances", lambda *_: 1 // 0)
     found = poll(capsys, configuration(tmp_path, PRODUCT, OTHER))
     assert (found.code, found.out) == (3, "")
     assert found.err.startswith("stackset-monitor: this is a bug, please report it: ZeroDivisionError in ")

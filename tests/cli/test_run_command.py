@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.store.lock import StateLock
+from monitor.state.lock import StateLock
 from tests.cli.commands import Result, configuration, process, python, started
 from tests.conftest import Aws
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.configuration.load import load_settings
-from monitor.configuration.settings import Settings
+from monitor.config.load import load_settings
+from monitor.config.settings import Settings
 from monitor.daemon.reload import LOOK_SECONDS, Reloader
 
 GOOD, OTHER, WRONG = "products: [pp-a]\n", "products: [pp-a, pp-b]\n", "products: [pp a]\n"
@@ -30,7 +30,7 @@ class Around:
 
     def apply(self, settings: Settings) -> None:
         """Note the products."""
-        self.applied.append([watched.product.id for watched in settings.products])
+        self.applied.append([monitored.product.id for monitored in settings.products])
 
     def later(self) -> None:
         """Let time pass, and look."""

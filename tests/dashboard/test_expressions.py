@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from monitor.exposition.families import FAMILIES, INSTANCE_SINCE, INSTANCE_STATUS, Kind
+from monitor.metrics.families import FAMILIES, INSTANCE_SINCE, INSTANCE_STATUS, Kind
 from tests.dashboard.dashboard import PANELS, VARIABLES, queries, query
 
 NAMES = {family.name for family in FAMILIES} | {

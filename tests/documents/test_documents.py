@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from monitor.catalog.client import operations
+from monitor.aws.source import operations
 from monitor.cli import COMMANDS
-from monitor.configuration.load import parse_settings
-from monitor.exposition.families import FAMILIES, INSTANCE, PRODUCT
-from monitor.fleet.diff import diff
-from monitor.fleet.instances import Status
-from monitor.log.events import EventName, transition_fields
+from monitor.config.load import parse_settings
+from monitor.events.sink import EventName, transition_fields
+from monitor.metrics.families import FAMILIES, INSTANCE, PRODUCT
+from monitor.model.diff import diff
+from monitor.model.instances import Status
 from tests.cli.commands import here
 from tests.making import BASELINE, EU, LATER, ONE, listing, snapshot
 
@@ -75,7 +75,7 @@ def test_the_configuration_of_the_readme_is_right() -> None:
     """A reader can copy it."""
     (text,) = re.findall(r"```yaml\n(# monitor\.yaml\n.*?)```", README, re.DOTALL)
     settings = parse_settings(text.encode(), Path("README.md"))
-    assert [watched.product.name for watched in settings.products] == ["pp-aaaaaaaaaaaaa", "guardrails"]
+    assert [monitored.product.name for monitored in settings.products] == ["pp-aaaaaaaaaaaaa", "guardrails"]
 
 
 def test_the_table_of_commands_is_the_list_of_commands() -> None:

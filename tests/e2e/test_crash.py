@@ -127,13 +127,13 @@ def judge(aws: Aws, state: Path, start: dict[Key, str], told: list[dict[str, Any
     """Compare the told transitions with the state and with what the simulated AWS did."""
     with closing(sqlite3.connect(state)) as connection:
         stored = [row[0] for row in connection.execute("SELECT event_id FROM transition ORDER BY sequence")]
-        untold = connection.execute("SELECT count(*) FROM transition WHERE told = 0").fetchone()[0]
+        unpublished = connection.execute("SELECT count(*) FROM transition WHERE told = 0").fetchone()[0]
     by_id: dict[str, dict[str, Any]] = {}
     for entry in told:
         same = {key: value for key, value in entry.items() if key != "timestamp"}
         assert by_id.setdefault(entry["event_id"], same) == same, "one id, two transitions"
     print(f"told again under the same id {len(told) - len(by_id)}")
-    assert untold == 0
+    assert unpublished == 0
     assert set(stored) - by_id.keys() == set(), "lost"
     assert by_id.keys() - set(stored) == set(), "invented"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.fleet.shard import Shard
+from monitor.model.shard import Shard
 from monitor.simulation import roles
 from monitor.simulation.aws import stack_sets
 from monitor.simulation.stack_sets import StackSets

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.fleet.instances import Product, Status
+from monitor.model.instances import Product, Status
 from monitor.simulation.exchange import Answer, Request
 from monitor.simulation.wire import FaultyAws
-from monitor.store.state import State
+from monitor.state.sqlite import State
 from tests.e2e.process import DaemonProcess
 from tests.e2e.test_soak import size_of
 from tests.making import baseline

@@ -8,12 +8,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from monitor.catalog.client import operations
-from monitor.configuration.load import load_settings
-from monitor.configuration.settings import SourceSettings
+from monitor.aws.source import operations
+from monitor.config.load import load_settings
+from monitor.config.settings import SourceSettings
 from monitor.policy.iam import checked_principal, own_policy, role_policy, trust_policy
 
-GOOD = Path(__file__).parents[1] / "configuration" / "data" / "good"
+GOOD = Path(__file__).parents[1] / "config" / "data" / "good"
 MONITOR = "arn:aws:iam::777788889999:role/stackset-monitor"
 HUB = "arn:aws:iam::111122223333:role/stackset-monitor"
 SPOKE = "arn:aws:iam::444455556666:role/a/path-(of!sorts)/stackset-monitor"

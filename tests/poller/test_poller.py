@@ -6,18 +6,27 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from monitor.configuration.settings import WatchedProduct
-from monitor.fleet.diff import Change
-from monitor.fleet.failure import PollCancelledError, PollFailedError, Reason
-from monitor.fleet.instances import Anomaly, InstanceKey, Listing, Product, Status
-from monitor.fleet.products import Description, ProductDetail, ProductStatus
-from monitor.poller.deadline import Deadline, Deadlines
+from monitor.config.settings import MonitoredProduct
+from monitor.model.deadline import Deadline, Deadlines
+from monitor.model.diff import Change
+from monitor.model.errors import PollCancelledError, PollFailedError, Reason
+from monitor.model.instances import Anomaly, InstanceKey, Listing, Product, Status
+from monitor.model.products import Description, ProductDetail, ProductStatus
 from monitor.poller.poller import Poller
-from monitor.poller.ports import Catalog, CompletedPoll, FailedPoll, Publisher, Remembered, StateError, Store, Teller
-from tests.making import BASELINE, EPOCH, EU, LATER, ONE, TWO, US, detail, listing, snapshot, watched
+from monitor.poller.protocols import (
+    Catalog,
+    CompletedPoll,
+    EventSink,
+    FailedPoll,
+    Publisher,
+    StateError,
+    Store,
+    StoredProduct,
+)
+from tests.making import BASELINE, EPOCH, EU, LATER, ONE, TWO, US, detail, listing, monitored, snapshot
 
 FLEET: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
-NOTHING = Remembered(None, missing=False)
+NOTHING = StoredProduct(None, missing=False)
 NOT_FOUND = PollFailedError(Reason.NOT_FOUND, "ResourceNotFoundException", "not there")
 THROTTLED = PollFailedError(Reason.THROTTLED, "ThrottlingException", "slow down")
 
@@ -28,7 +37,7 @@ class World:
 
     answers: list[Listing | Exception] = field(default_factory=list)
     description: ProductDetail | Exception = field(default_factory=detail)
-    remembered: Remembered = NOTHING
+    stored: StoredProduct = NOTHING
     disk_full: bool = False
     happened: list[object] = field(default_factory=list)
     described: list[Description | None] = field(default_factory=list)
@@ -52,9 +61,9 @@ class World:
             raise self.description
         return self.description
 
-    def load(self, product_id: str) -> Remembered:
-        """Return what is remembered."""
-        return self.remembered
+    def load(self, product_id: str) -> StoredProduct:
+        """Return what is stored."""
+        return self.stored
 
     def commit(self, change: Change, description: Description | None) -> None:
         """Write down."""
@@ -78,14 +87,14 @@ class World:
 
 @dataclass
 class Witness:
-    """A publisher or a teller that writes down what it is given."""
+    """A publisher or a event_sink that writes down what it is given."""
 
     role: str
     world: World
 
-    def restored(self, watched: WatchedProduct, remembered: Remembered) -> None:
+    def restored(self, monitored: MonitoredProduct, stored: StoredProduct) -> None:
         """Write down."""
-        self.world.happened.append((self.role, "restored", remembered))
+        self.world.happened.append((self.role, "restored", stored))
 
     def completed(self, poll: CompletedPoll) -> None:
         """Write down."""
@@ -124,12 +133,12 @@ def poller(world: World) -> Poller:
     catalog: Catalog = world
     store: Store = world
     publisher: Publisher = FakePublisher("publish", world)
-    teller: Teller = FakeTeller("tell", world)
+    event_sink: EventSink = FakeTeller("tell", world)
     return Poller(
         {"default": catalog},
         store,
         publisher,
-        teller,
+        event_sink,
         Deadlines(lambda: world.monotonic),
         confirm_shrink=0.5,
         now=lambda: world.wall,
@@ -152,7 +161,7 @@ def failed(world: World) -> list[FailedPoll]:
 def test_a_complete_poll_is_committed_then_shown_then_told(world: World, poller: Poller) -> None:
     """The order is what survives a crash: first the state, then the world."""
     world.answers = [listing(FLEET)]
-    poller.poll(watched())
+    poller.poll(monitored())
     (poll,) = completed(world)
     assert world.happened == [
         ("list", BASELINE.id, 240.0),
@@ -167,9 +176,9 @@ def test_a_complete_poll_is_committed_then_shown_then_told(world: World, poller:
 def test_the_second_poll_is_compared_with_the_first(world: World, poller: Poller) -> None:
     """Each poll has an id of its own, and its transitions have the time of the poll."""
     world.answers = [listing(FLEET), listing({**FLEET, (TWO, EU): Status.CURRENT})]
-    poller.poll(watched())
+    poller.poll(monitored())
     world.wall = LATER
-    poller.poll(watched())
+    poller.poll(monitored())
     first, second = (poll.change for poll in completed(world))
     (transition,) = second.transitions
     assert (transition.key, transition.previous_status, transition.status) == (
@@ -183,11 +192,11 @@ def test_the_second_poll_is_compared_with_the_first(world: World, poller: Poller
 
 def test_what_changed_while_the_monitor_was_down_is_told_on_the_first_poll(world: World, poller: Poller) -> None:
     """A restored snapshot is what the first listing is compared with."""
-    world.remembered = Remembered(snapshot(FLEET), missing=False)
+    world.stored = StoredProduct(snapshot(FLEET), missing=False)
     world.wall = LATER
-    assert poller.restore(watched())
+    assert poller.restore(monitored())
     world.answers = [listing({**FLEET, (ONE, EU): Status.INOPERABLE})]
-    poller.poll(watched())
+    poller.poll(monitored())
     (poll,) = completed(world)
     assert not poll.change.baseline
     assert [t.key for t in poll.change.transitions] == [(ONE, EU)]
@@ -196,19 +205,19 @@ def test_what_changed_while_the_monitor_was_down_is_told_on_the_first_poll(world
 def test_a_failed_poll_changes_nothing_but_says_so(world: World, poller: Poller) -> None:
     """Nothing is committed; the age of the last snapshot is known; the next poll is compared with it."""
     world.answers = [listing(FLEET), THROTTLED, listing(FLEET)]
-    poller.poll(watched())
+    poller.poll(monitored())
     world.monotonic += 300
-    poller.poll(watched())
+    poller.poll(monitored())
     (poll,) = failed(world)
     assert (poll.error, poll.seconds, poll.snapshot_age, poll.newly_missing) == (THROTTLED, 2.5, 302.5, False)
-    poller.poll(watched())
+    poller.poll(monitored())
     assert completed(world)[1].change.transitions == ()
 
 
 def test_a_failed_first_poll_has_no_snapshot(world: World, poller: Poller) -> None:
     """There is no age of what never was."""
     world.answers = [THROTTLED]
-    poller.poll(watched())
+    poller.poll(monitored())
     assert [poll.snapshot_age for poll in failed(world)] == [None]
 
 
@@ -216,7 +225,7 @@ def test_a_missing_product_is_told_once(world: World, poller: Poller) -> None:
     """The second time it is only a failed poll; once it came back, it can go missing anew."""
     world.answers = [listing(FLEET), NOT_FOUND, NOT_FOUND, listing(FLEET), NOT_FOUND]
     for _ in range(5):
-        poller.poll(watched())
+        poller.poll(monitored())
     assert [poll.newly_missing for poll in failed(world)] == [True, False, True]
     assert world.happened.count(("missing", BASELINE.id)) == 2
     assert completed(world)[1].change.transitions == ()
@@ -224,10 +233,10 @@ def test_a_missing_product_is_told_once(world: World, poller: Poller) -> None:
 
 def test_a_product_that_was_missing_before_the_restart_is_not_told_again(world: World, poller: Poller) -> None:
     """The state remembers that it was told."""
-    world.remembered = Remembered(snapshot(FLEET), missing=True)
-    poller.restore(watched())
+    world.stored = StoredProduct(snapshot(FLEET), missing=True)
+    poller.restore(monitored())
     world.answers = [NOT_FOUND]
-    poller.poll(watched())
+    poller.poll(monitored())
     assert [poll.newly_missing for poll in failed(world)] == [False]
 
 
@@ -235,7 +244,7 @@ def test_a_stop_in_the_middle_leaves_no_trace(world: World, poller: Poller) -> N
     """A cancelled poll is neither complete nor failed."""
     world.answers = [PollCancelledError()]
     with pytest.raises(PollCancelledError):
-        poller.poll(watched())
+        poller.poll(monitored())
     assert world.happened == [("list", BASELINE.id, 240.0)]
 
 
@@ -258,19 +267,19 @@ def test_a_listing_that_lost_most_is_listed_once_more(
 ) -> None:
     """Of a loss of more than half the second listing is believed, whatever it says, and it is counted."""
     world.answers = [listing(FLEET), listing(second), listing(third)]
-    poller.poll(watched())
-    poller.poll(watched())
+    poller.poll(monitored())
+    poller.poll(monitored())
     poll = completed(world)[1]
     assert len([e for e in world.happened if isinstance(e, tuple) and e[0] == "list"]) == listings
-    assert len(poll.change.snapshot.standings) == kept
+    assert len(poll.change.snapshot.states) == kept
     assert poll.listing.anomalies == ({Anomaly.SHRINK: 1} if listings == 3 else {})
 
 
 def test_a_failure_while_confirming_is_a_failed_poll(world: World, poller: Poller) -> None:
     """A loss that cannot be confirmed is not believed."""
     world.answers = [listing(FLEET), listing({}), THROTTLED]
-    poller.poll(watched())
-    poller.poll(watched())
+    poller.poll(monitored())
+    poller.poll(monitored())
     assert len(completed(world)) == len(failed(world)) == 1
 
 
@@ -278,14 +287,14 @@ def test_what_cannot_be_written_down_is_shown_and_found_again(world: World, poll
     """While the disk is full the gauges are right; the transitions come when it takes them."""
     now = {**FLEET, (ONE, EU): Status.INOPERABLE}
     world.answers = [listing(FLEET), listing(now), listing(now)]
-    poller.poll(watched())
+    poller.poll(monitored())
     world.disk_full = True
-    poller.poll(watched())
+    poller.poll(monitored())
     world.disk_full = False
-    poller.poll(watched())
+    poller.poll(monitored())
     _, lost, found = completed(world)
     assert (lost.committed, found.committed) == (False, True)
-    assert lost.change.snapshot.standings[ONE, EU].status is Status.INOPERABLE
+    assert lost.change.snapshot.states[ONE, EU].status is Status.INOPERABLE
     assert [t.key for t in found.change.transitions] == [(ONE, EU)]
     assert ("publish", "state failed") in world.happened
     assert ("tell", "disk full") in world.happened
@@ -295,21 +304,21 @@ def test_a_missing_product_is_told_although_the_disk_is_full(world: World, polle
     """What cannot be written down is at least told."""
     world.disk_full = True
     world.answers = [NOT_FOUND]
-    poller.poll(watched())
+    poller.poll(monitored())
     assert [poll.newly_missing for poll in failed(world)] == [True]
     assert ("tell", "disk full") in world.happened
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_age(world: World, poller: Poller) -> None:
     """A snapshot from the future is as old as one from now."""
-    world.remembered = Remembered(snapshot(FLEET, at=EPOCH + timedelta(hours=1)), missing=False)
-    poller.restore(watched())
+    world.stored = StoredProduct(snapshot(FLEET, at=EPOCH + timedelta(hours=1)), missing=False)
+    poller.restore(monitored())
     assert poller.snapshot_age(BASELINE.id) == 0.0
 
 
 def test_a_product_without_a_complete_poll_has_no_age(poller: Poller) -> None:
     """Neither one that is not known."""
-    poller.restore(watched())
+    poller.restore(monitored())
     assert (poller.snapshot_age(BASELINE.id), poller.snapshot_age("pp-other")) == (None, None)
 
 
@@ -327,7 +336,7 @@ def test_a_product_that_changes_status_is_written_down_with_its_poll(poller: Pol
     for status in (ProductStatus.AVAILABLE, ProductStatus.UNDER_CHANGE, ProductStatus.UNDER_CHANGE):
         world.answers.append(listing(FLEET))
         world.description = detail(status)
-        poller.poll(watched())
+        poller.poll(monitored())
     assert statuses(world) == [("AVAILABLE", "UNDER_CHANGE")]
     shown = [poll.description.detail.status for poll in completed(world) if poll.description]
     assert shown == ["AVAILABLE", "UNDER_CHANGE", "UNDER_CHANGE"]
@@ -338,7 +347,7 @@ def test_a_status_is_known_although_the_listing_fails(poller: Poller, world: Wor
     world.answers = [listing(FLEET), THROTTLED, THROTTLED, listing(FLEET)]
     for status in (ProductStatus.AVAILABLE, *[ProductStatus.TAINTED] * 3):
         world.description = detail(status)
-        poller.poll(watched())
+        poller.poll(monitored())
     assert statuses(world) == [("AVAILABLE", "TAINTED")]
     failed = [e[1] for e in world.happened if isinstance(e, tuple) and isinstance(e[1], FailedPoll)]
     assert {poll.description.detail.status for poll in failed if poll.description} == {"TAINTED"}
@@ -348,12 +357,12 @@ def test_a_status_is_known_although_the_listing_fails(poller: Poller, world: Wor
 def test_a_status_that_could_not_be_written_down_is_told_later(poller: Poller, world: World) -> None:
     """It is found again by the next poll, as a change of an instance is."""
     world.answers = [listing(FLEET)] * 3
-    poller.poll(watched())
+    poller.poll(monitored())
     world.description, world.disk_full = detail(ProductStatus.ERROR), True
-    poller.poll(watched())
+    poller.poll(monitored())
     assert statuses(world) == []
     world.disk_full = False
-    poller.poll(watched())
+    poller.poll(monitored())
     assert statuses(world) == [("AVAILABLE", "ERROR")]
 
 
@@ -363,7 +372,7 @@ def test_without_the_permission_to_describe_the_instances_are_polled(poller: Pol
     world.answers = [listing(FLEET)] * 4
     for answer in (denied, denied, detail(), denied):
         world.description = answer
-        poller.poll(watched())
+        poller.poll(monitored())
     polls = completed(world)[:4]
     assert [poll.description is None for poll in polls] == [True, True, False, True]
     assert [poll.newly_undescribed for poll in polls] == [denied, None, None, denied]
@@ -373,7 +382,7 @@ def test_any_other_failure_to_describe_fails_the_poll(poller: Poller, world: Wor
     """Nothing is listed of a product that AWS does not know, or is too busy to describe."""
     for answer in (NOT_FOUND, THROTTLED):
         world.description = answer
-        poller.poll(watched())
+        poller.poll(monitored())
     failed = [e[1] for e in world.happened if isinstance(e, tuple) and isinstance(e[1], FailedPoll)]
     assert [poll.error for poll in failed] == [NOT_FOUND, NOT_FOUND, THROTTLED, THROTTLED]
     assert [poll.newly_missing for poll in failed[::2]] == [True, False]
@@ -382,7 +391,7 @@ def test_any_other_failure_to_describe_fails_the_poll(poller: Poller, world: Wor
 def test_a_product_of_another_type_is_not_listed(poller: Poller, world: World) -> None:
     """It fails with a sentence that says of which type it is."""
     world.description = detail(kind="CFN_STACK")
-    poller.poll(watched())
+    poller.poll(monitored())
     (failed, _) = [e[1] for e in world.happened if isinstance(e, tuple) and isinstance(e[1], FailedPoll)]
     assert failed.error.error_code == "NotAStackSet"
     assert "is of type CFN_STACK" in failed.error.message
@@ -390,23 +399,23 @@ def test_a_product_of_another_type_is_not_listed(poller: Poller, world: World) -
 
 def test_a_product_without_a_name_has_its_own(poller: Poller, world: World) -> None:
     """As soon as AWS has said it, and from the state before that; a configured name stays."""
-    named = watched(Product(BASELINE.id, "mine"))
-    unnamed = replace(watched(Product(BASELINE.id, BASELINE.id)), own_name=True)
+    named = monitored(Product(BASELINE.id, "mine"))
+    unnamed = replace(monitored(Product(BASELINE.id, BASELINE.id)), own_name=True)
     assert poller.named(unnamed).product.name == BASELINE.id
     world.answers = [listing(FLEET)] * 2
     poller.poll(unnamed)
     poller.poll(named)
-    assert [poll.watched.product.name for poll in completed(world)] == ["baseline", "mine"]
+    assert [poll.monitored.product.name for poll in completed(world)] == ["baseline", "mine"]
     assert poller.named(unnamed).product.name == "baseline"
     poller.forget(BASELINE.id)
-    world.remembered = Remembered(None, missing=False, detail=detail())
+    world.stored = StoredProduct(None, missing=False, detail=detail())
     poller.restore(unnamed)
     assert poller.named(unnamed).product.name == "baseline"
 
 
 def test_a_poll_that_fails_before_it_knows_more_keeps_the_name(poller: Poller, world: World) -> None:
     """The series keep their labels, whatever AWS says or does not say."""
-    unnamed = replace(watched(Product(BASELINE.id, BASELINE.id)), own_name=True)
+    unnamed = replace(monitored(Product(BASELINE.id, BASELINE.id)), own_name=True)
     world.answers = [listing(FLEET)]
     poller.poll(unnamed)
     denied = PollFailedError(Reason.ACCESS_DENIED, "AccessDeniedException", "not authorized")
@@ -415,4 +424,4 @@ def test_a_poll_that_fails_before_it_knows_more_keeps_the_name(poller: Poller, w
         world.answers = [THROTTLED]
         poller.poll(unnamed)
     failed = [e[1] for e in world.happened if isinstance(e, tuple) and isinstance(e[1], FailedPoll)]
-    assert {poll.watched.product.name for poll in failed} == {"baseline"}
+    assert {poll.monitored.product.name for poll in failed} == {"baseline"}

@@ -1,4 +1,4 @@
-"""What a poll leaves behind, whatever AWS does: with the real client, poller, state, board and log."""
+"""What a poll leaves behind, whatever AWS does: with the real client, poller, state, metrics and log."""
 
 import logging
 import re
@@ -11,31 +11,31 @@ from typing import Any
 import pytest
 import structlog
 
-from monitor.catalog import calls
-from monitor.catalog.client import LIST_STACK_INSTANCES, Source
-from monitor.configuration.settings import SeriesOptions, WatchedProduct
-from monitor.exposition.board import Board
-from monitor.fleet.failure import PollCancelledError, Reason
-from monitor.fleet.instances import Product
-from monitor.log.events import EventName, Events, transition_line
-from monitor.log.outbox import Outbox
-from monitor.poller.deadline import Deadlines
+from monitor.aws import calls
+from monitor.aws.source import LIST_STACK_INSTANCES, Source
+from monitor.config.settings import MonitoredProduct, SeriesOptions
+from monitor.events.outbox import Outbox
+from monitor.events.sink import EventName, Events, transition_line
+from monitor.metrics.cache import MetricsCache
+from monitor.model.deadline import Deadlines
+from monitor.model.errors import PollCancelledError, Reason
+from monitor.model.instances import Product
 from monitor.poller.poller import Poller
 from monitor.simulation import faults
 from monitor.simulation.aws import answer, stack_sets
 from monitor.simulation.exchange import Fault, Plan
 from monitor.simulation.stack_sets import StackSets
 from monitor.simulation.wire import FaultyAws, Seen
-from monitor.store.state import State
+from monitor.state.sqlite import State
 from tests.conftest import Aws
-from tests.log.capture import captured
+from tests.events.capture import captured
 from tests.making import EU, US
 from tests.simulation.misbehaving import Observer, source_settings, supervisor, until
 
 SHORT = 0.2
-VICTIM = WatchedProduct(Product("pp-aaaaaaaaaaaaa", "victim"), "default", 300.0, 30.0)
-NEIGHBOUR = WatchedProduct(Product("pp-bbbbbbbbbbbbb", "neighbour"), "default", 300.0, 30.0)
-ELSEWHERE = WatchedProduct(Product("pp-ccccccccccccc", "elsewhere"), "other", 300.0, 30.0)
+VICTIM = MonitoredProduct(Product("pp-aaaaaaaaaaaaa", "victim"), "default", 300.0, 30.0)
+NEIGHBOUR = MonitoredProduct(Product("pp-bbbbbbbbbbbbb", "neighbour"), "default", 300.0, 30.0)
+ELSEWHERE = MonitoredProduct(Product("pp-ccccccccccccc", "elsewhere"), "other", 300.0, 30.0)
 ALL = (VICTIM, NEIGHBOUR, ELSEWHERE)
 ACCOUNTS = [f"{number:012}" for number in range(25)]
 """Two pages."""
@@ -59,7 +59,7 @@ REASONS: dict[str, Reason] = {
 REASONS.pop("ResourceNotFoundException")
 
 
-def places() -> tuple[tuple[WatchedProduct, StackSets], ...]:
+def places() -> tuple[tuple[MonitoredProduct, StackSets], ...]:
     """Return where each product is."""
     return (VICTIM, stack_sets()), (NEIGHBOUR, stack_sets()), (ELSEWHERE, stack_sets(region=US))
 
@@ -74,7 +74,7 @@ class World:
         self.state = State(path)
         self.outbox = Outbox(self.state, self.lines, partial(transition_line, self.log), lambda _: None)
         self.outbox.start()
-        self.board = Board(SeriesOptions(), lambda _: b"", lambda: None)
+        self.metrics = MetricsCache(SeriesOptions(), lambda _: b"", lambda: None)
         self.deadlines = Deadlines()
         observer = Observer()
         sources = {
@@ -82,7 +82,7 @@ class World:
             "other": Source(source_settings("other", region=US), observer, 4),
         }
         self.poller = Poller(
-            sources, self.state, self.board, Events(self.log, self.outbox), self.deadlines, confirm_shrink=0.5
+            sources, self.state, self.metrics, Events(self.log, self.outbox), self.deadlines, confirm_shrink=0.5
         )
 
     @property
@@ -90,14 +90,14 @@ class World:
         """The requests for pages so far."""
         return [seen for seen in self.server.requests if seen.operation == LIST_STACK_INSTANCES]
 
-    def poll(self, *products: WatchedProduct, timeout: float = 30.0) -> None:
+    def poll(self, *products: MonitoredProduct, timeout: float = 30.0) -> None:
         """Poll products one after the other."""
         for product in products:
-            self.poller.poll(WatchedProduct(product.product, product.source, product.interval, timeout))
+            self.poller.poll(MonitoredProduct(product.product, product.source, product.interval, timeout))
 
-    def samples(self, name: str, product: WatchedProduct = VICTIM) -> dict[str, float]:
+    def samples(self, name: str, product: MonitoredProduct = VICTIM) -> dict[str, float]:
         """Return the samples of a metric that are of a product, by the values of their other labels."""
-        text = b"".join(self.board.exposition(openmetrics=False).text()).decode()
+        text = b"".join(self.metrics.exposition(openmetrics=False).text()).decode()
         found = {}
         for line in text.splitlines():
             if line.startswith(f'{name}{{provisioned_product_id="{product.product.id}"'):
@@ -105,17 +105,17 @@ class World:
                 found[" ".join(LABEL_VALUE.findall(labels)[2:])] = float(value)
         return found
 
-    def value(self, name: str, product: WatchedProduct = VICTIM) -> float:
+    def value(self, name: str, product: MonitoredProduct = VICTIM) -> float:
         """Return the one sample of a metric that is of a product."""
         (value,) = self.samples(name, product).values()
         return value
 
-    def instances(self, product: WatchedProduct = VICTIM) -> dict[str, float]:
+    def instances(self, product: MonitoredProduct = VICTIM) -> dict[str, float]:
         """Return the instance series that are 1."""
         shown = self.samples("servicecatalog_stack_instance_status", product)
         return {labels: value for labels, value in shown.items() if value}
 
-    def failures(self, product: WatchedProduct = VICTIM) -> dict[str, float]:
+    def failures(self, product: MonitoredProduct = VICTIM) -> dict[str, float]:
         """Return the reasons that were counted."""
         counted = self.samples("servicecatalog_poll_failures_total", product)
         return {reason: value for reason, value in counted.items() if value}
@@ -126,7 +126,7 @@ class World:
 
     def entries(self) -> list[dict[str, Any]]:
         """Return everything that was told since somebody last asked."""
-        until(lambda: not self.state.untold(1))  # another thread tells what was committed
+        until(lambda: not self.state.unpublished(1))  # another thread tells what was committed
         return self.lines.entries()
 
     def change(self, status: str) -> None:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from monitor.configuration.settings import SourceSettings
-from monitor.poller.deadline import Deadline, Deadlines
+from monitor.config.settings import SourceSettings
+from monitor.model.deadline import Deadline, Deadlines
 
 TICK_SECONDS = 0.005
 

@@ -78,7 +78,7 @@ def client(server: FaultyAws) -> Iterator[Client]:
 
 
 def test_what_is_not_planned_goes_through_as_it_is(server: FaultyAws, client: Client) -> None:
-    """Two requests on one connection get the pages of the upstream, and both are remembered with their pages."""
+    """Two requests on one connection get the pages of the upstream, and both are stored with their pages."""
     with client.connect() as line, closing(line.makefile("rb")) as answers:
         for token, page in ((None, FIRST), ("two", SECOND)):
             line.sendall(asked("pp-1", token))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
-from monitor.exposition.pieces import Exposition, Section, part, piece
+from monitor.metrics.pieces import Exposition, Section, part, piece
 from monitor.web.access import Access
 from monitor.web.app import Board, Health, application
 from monitor.web.limits import Limits

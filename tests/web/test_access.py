@@ -6,7 +6,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from monitor.configuration.load import ConfigurationError
+from monitor.config.load import ConfigurationError
 from monitor.web.access import Access
 from tests.web.certificates import TLS, WebFolder
 
@@ -41,64 +41,64 @@ def test_without_a_web_configuration_everybody_may_come_in() -> None:
 
 def test_a_renewed_certificate_is_taken_over_once(web: WebFolder) -> None:
     """A change is told once, and used; looking again is nothing."""
-    watched = Watched(web.config)
-    assert watched.look(3) == []
+    monitored = Watched(web.config)
+    assert monitored.look(3) == []
     web.issue(web.ca)
-    assert watched.look() == ["renewed"]
-    assert watched.look(3) == []
+    assert monitored.look() == ["renewed"]
+    assert monitored.look(3) == []
 
 
 def test_a_change_is_tried_once_it_stays_as_it_is(web: WebFolder) -> None:
     """A certificate is written before its key: what is between the two is nobody's error."""
-    watched = Watched(web.config)
+    monitored = Watched(web.config)
     key = (web.folder / "server.key").read_bytes()
     web.issue(web.ca)
     new_key = (web.folder / "server.key").read_bytes()
     (web.folder / "server.key").write_bytes(key)
-    assert watched.look(1) == []
+    assert monitored.look(1) == []
     (web.folder / "server.key").write_bytes(new_key)
-    assert watched.look(1) == []
-    assert watched.look(1) == ["renewed"]
+    assert monitored.look(1) == []
+    assert monitored.look(1) == ["renewed"]
 
 
 def test_a_broken_certificate_is_refused_once_and_the_last_good_one_kept(web: WebFolder) -> None:
     """What is wrong is told once, until it changes; what was good before stays in use."""
-    watched = Watched(web.config)
+    monitored = Watched(web.config)
     file = web.folder / "server.pem"
     certificate = file.read_bytes()
     file.write_bytes(certificate[:100])
-    (message,) = watched.look(5)
+    (message,) = monitored.look(5)
     assert message.startswith(
         f"{web.config}:1: tls_server_config.cert_file: the certificate and the key cannot be used"
     )
     file.unlink()
-    assert watched.look(5) == [
+    assert monitored.look(5) == [
         f"{web.config}:1: tls_server_config.cert_file: {file} cannot be read: No such file or directory"
     ]
     file.write_bytes(certificate)
-    assert watched.look(5) == ["renewed"]
+    assert monitored.look(5) == ["renewed"]
 
 
 def test_the_file_itself_is_read_again(web: WebFolder) -> None:
     """Users and TLS may come and go; the file may be wrong, or gone, or back as it was."""
-    watched = Watched(web.config)
+    monitored = Watched(web.config)
     web.write(f"basic_auth_users: {{a: {HASH}}}")
-    assert watched.look() == ["renewed"]
-    now = watched.access.now
+    assert monitored.look() == ["renewed"]
+    now = monitored.access.now
     assert (now.context, now.users is not None) == (None, True)
     web.write("")
-    assert watched.look(5) == [
+    assert monitored.look(5) == [
         f"{web.config}:1: the file is empty: write `{{}}` where neither TLS nor users are wanted"
     ]
     web.write("basic_auth_users: {a: secret}")
-    (message,) = watched.look(5)
+    (message,) = monitored.look(5)
     assert "secret" not in message
     web.config.unlink()
-    assert watched.look(5) == [f"{web.config}:1: the file cannot be read: No such file or directory"]
-    assert watched.access.now is now
+    assert monitored.look(5) == [f"{web.config}:1: the file cannot be read: No such file or directory"]
+    assert monitored.access.now is now
     web.write(TLS)
-    assert watched.look() == ["renewed"]
-    assert watched.access.now.context is not None
+    assert monitored.look() == ["renewed"]
+    assert monitored.access.now.context is not None
 
 
 def test_a_secret_that_kubernetes_renews(web: WebFolder) -> None:
@@ -117,23 +117,23 @@ def test_a_secret_that_kubernetes_renews(web: WebFolder) -> None:
     mounted.mkdir()
     for file in ("web.yml", "server.pem", "server.key"):
         (mounted / file).symlink_to(f"../..data/{file}")
-    watched = Watched(mounted / "web.yml")
+    monitored = Watched(mounted / "web.yml")
     web.issue(web.ca)
-    assert watched.look() == []
+    assert monitored.look() == []
     mount("..2026_02")
-    assert watched.look() == ["renewed"]
+    assert monitored.look() == ["renewed"]
 
 
 def test_the_content_counts_and_not_the_time(web: WebFolder) -> None:
     """A file that is touched or written anew as it was is no change; one that is restored with its old time is."""
-    watched = Watched(web.config)
+    monitored = Watched(web.config)
     file = web.folder / "server.pem"
     file.write_bytes(file.read_bytes())
     os.utime(file, (1, 1))
-    assert watched.look(3) == []
+    assert monitored.look(3) == []
     web.issue(web.ca)
     os.utime(file, (1, 1))
-    assert watched.look() == ["renewed"]
+    assert monitored.look() == ["renewed"]
 
 
 def test_a_file_that_is_not_there_at_the_start(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_another_request_between_is_read_as_ever(site: Served, parsed: list[byte
 
 
 def test_a_new_exposition_is_sent(site: Served) -> None:
-    """The request is remembered, not the answer."""
+    """The request is stored, not the answer."""
     with closing(site.connect()) as client:
         ask(client)
         site.board.show(b"fleet 2\n")

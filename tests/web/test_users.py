@@ -104,7 +104,7 @@ def test_a_long_password_counts_as_bcrypt_sees_it() -> None:
 
 
 def test_a_password_is_checked_once(checks: Checks) -> None:
-    """What came out is remembered, good or bad, for this user and this password only."""
+    """What came out is stored, good or bad, for this user and this password only."""
     known = Users({"a": hashed("secret"), "b": hashed("secret")})
     right, wrong, other = basic("a", "secret"), basic("a", "wrong"), basic("b", "secret")
     assert admitted(known, right, right, wrong, wrong, other, right) == [True, True, False, False, True, True]
@@ -112,7 +112,7 @@ def test_a_password_is_checked_once(checks: Checks) -> None:
 
 
 def test_wrong_passwords_do_not_push_out_right_ones(checks: Checks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever guesses costs those nothing who know; and what is remembered is bounded."""
+    """Whoever guesses costs those nothing who know; and what is stored is bounded."""
     monkeypatch.setattr(users, "REMEMBERED", 3)
     known = Users({"a": hashed("secret")})
     guesses = [basic("a", str(number)) for number in range(10)]

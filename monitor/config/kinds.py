@@ -1,0 +1,95 @@
+"""The kinds of text that values of the configuration file are, each with what is said where one is not of its kind.
+
+What a validator here says goes on after the value: `5 m` `is not a duration: ...`.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from monitor.config import address, duration
+
+_REGION = "^[a-z]{2,}(-[a-z0-9]+)+$"
+# A path may have almost any character; not those that make a pattern or a variable of it in a policy.
+_ROLE_ARN = "^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/([!-#%-)+->@-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64}$"
+_EXTERNAL_ID = "[A-Za-z0-9_+=,.@:/-]"
+_PRODUCT_ID = "^[A-Za-z0-9_-]{1,100}$"
+
+
+def _duration(value: object) -> float:
+    # A number is none either, and is shown as it is written, which the parser could not.
+    return duration.parse_duration(value if isinstance(value, str) else "")
+
+
+def _matching(pattern: str, expected: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern.removesuffix("$"), value):
+            message = f"is not {expected}"
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
+def _path(value: object) -> object:
+    if isinstance(value, str) and (not value or "\0" in value):
+        message = "is not the path of a file"
+        raise ValueError(message)
+    return value
+
+
+def _given(value: object) -> object:
+    if value is None:
+        message = "is empty"
+        raise ValueError(message)
+    return value
+
+
+Given = BeforeValidator(_given)
+"""For a key that may be left out but not left empty: `basic_auth_users:` with nothing below would let everybody in."""
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration),
+    WithJsonSchema(
+        {"type": "string", "pattern": duration.PATTERN, "minLength": 2, "examples": ["90s", "5m", "1h30m", "7d"]}
+    ),
+]
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+Region = Annotated[
+    str,
+    _matching(_REGION, "the name of an AWS Region, as eu-west-1"),
+    WithJsonSchema({"type": "string", "pattern": _REGION, "examples": ["eu-west-1"]}),
+]
+RoleArn = Annotated[
+    str,
+    _matching(_ROLE_ARN, "the ARN of an IAM role, as arn:aws:iam::111122223333:role/stackset-monitor"),
+    WithJsonSchema(
+        {"type": "string", "pattern": _ROLE_ARN, "examples": ["arn:aws:iam::111122223333:role/stackset-monitor"]}
+    ),
+]
+ExternalId = Annotated[
+    str,
+    _matching(f"{_EXTERNAL_ID}{{2,1224}}", "an external id: 2 to 1224 letters, digits and characters of _+=,.@:/-"),
+    # Go's regular expressions, by which Helm checks values, repeat a thousand times at most.
+    WithJsonSchema({"type": "string", "pattern": f"^{_EXTERNAL_ID}+$", "minLength": 2, "maxLength": 1224}),
+]
+Tag = Annotated[str, Field(min_length=1, max_length=128)]
+TagValue = Annotated[str, Field(max_length=256)]
+ProductId = Annotated[
+    str,
+    _matching(
+        _PRODUCT_ID,
+        "the id of a provisioned product, as pp-aaaaaaaaaaaaa: up to 100 letters, digits, hyphens and underscores",
+    ),
+    WithJsonSchema({"type": "string", "pattern": _PRODUCT_ID, "examples": ["pp-aaaaaaaaaaaaa"]}),
+]
+Listen = Annotated[
+    str,
+    AfterValidator(address.checked_address),
+    WithJsonSchema({"type": "string", "pattern": address.PATTERN, "examples": ["0.0.0.0:9935", "[::]:9935", ":9935"]}),
+]
+FilePath = Annotated[
+    Path, Field(strict=False), BeforeValidator(_path), WithJsonSchema({"type": "string", "minLength": 1})
+]

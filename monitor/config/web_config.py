@@ -1,0 +1,174 @@
+"""The web configuration file, in the format of Prometheus' exporter-toolkit: from its text to frozen settings."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from monitor.config.document import Document, Problem, read_document
+from monitor.config.load import ConfigurationError
+from monitor.config.messages import schema_problems
+from monitor.config.web_model import (
+    HEADERS,
+    ClientAuth,
+    TlsPart,
+    TlsVersion,
+    WebConfigFile,
+)
+
+TLS = "tls_server_config"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """`tls_server_config`. Certificates and keys are files, or stand in the configuration themselves."""
+
+    cert: Path | bytes = field(repr=False)
+    key: Path | bytes = field(repr=False)
+    client_auth: ClientAuth = ClientAuth.NONE
+    client_ca: Path | bytes | None = field(default=None, repr=False)
+    client_allowed_sans: frozenset[str] = frozenset()
+    min_version: TlsVersion = TlsVersion.TLS12
+    max_version: TlsVersion = TlsVersion.TLS13
+    ciphers: tuple[str, ...] = ()
+    """OpenSSL's names; empty: its defaults."""
+    prefer_server_ciphers: bool = True
+    curve: str | None = None
+    """OpenSSL's name; None: its defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """`rate_limit`: so many requests at once, and one more each interval."""
+
+    interval: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """One whole web configuration."""
+
+    path: Path
+    document: Document = field(repr=False, compare=False)
+    """What it was made of: who finds a problem later can say on which line."""
+    tls: TlsSettings | None = None
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The bcrypt hashes of the users' passwords."""
+    headers: tuple[tuple[str, str], ...] = ()
+    rate_limit: RateLimit | None = None
+
+
+def parse_web_config(text: bytes, path: Path) -> WebConfig:
+    """Make settings of the content of the file at `path`; raise `ConfigurationError` with all problems."""
+    document = read_document(text)
+    problems = list(document.problems)
+    model = None
+    if document.value is None and not problems:
+        # A file that is just being written is empty for a moment: that must not open the door.
+        problems.append(Problem(1, "", "the file is empty: write `{}` where neither TLS nor users are wanted"))
+    elif document.value is not None:
+        try:
+            model = WebConfigFile.model_validate(document.value)
+        except ValidationError as error:
+            problems.extend(schema_problems(error, document, WebConfigFile))
+        problems.extend(_contradictions(document))
+    if problems or model is None:
+        raise ConfigurationError(path, problems)
+    rate = model.rate_limit
+    return WebConfig(
+        path,
+        document,
+        _tls(model.tls_server_config, path.parent) if model.tls_server_config else None,
+        MappingProxyType(model.basic_auth_users),
+        tuple(model.http_server_config.headers.items()),
+        RateLimit(rate.interval, rate.burst) if rate else None,
+    )
+
+
+def _tls(part: TlsPart, folder: Path) -> TlsSettings:
+    def either(file: Path | None, text: str | None) -> Path | bytes | None:
+        return folder / file if file else text.encode() if text else None
+
+    cert, key = either(part.cert_file, part.cert), either(part.key_file, part.key)
+    if cert is None or key is None:  # pragma: no cover - `_contradictions` has said so
+        raise AssertionError
+    return TlsSettings(
+        cert,
+        key,
+        part.client_auth_type,
+        either(part.client_ca_file, part.client_ca),
+        frozenset(part.client_allowed_sans),
+        part.min_version,
+        part.max_version,
+        tuple(part.cipher_suites),
+        part.prefer_server_cipher_suites,
+        part.curve_preferences[0] if part.curve_preferences else None,
+    )
+
+
+def _contradictions(document: Document) -> Iterator[Problem]:
+    """Find what is wrong between keys that are right one by one. Looks at plain values, as for the main file."""
+    value = document.value if isinstance(document.value, dict) else {}
+    tls = value.get(TLS)
+    if isinstance(tls, dict):
+        yield from _files(tls, document)
+        yield from _clients(tls, document)
+        yield from _algorithms(tls, document)
+    users = value.get("basic_auth_users")
+    for name in users if isinstance(users, dict) else ():
+        if not name or ":" in name:
+            message = "cannot be the name of a user: it is empty or has a colon in it"
+            yield document.problem(message, "basic_auth_users", name)
+    http = value.get("http_server_config")
+    headers = http.get("headers") if isinstance(http, dict) else None
+    for header, content in headers.items() if isinstance(headers, dict) else ():
+        if problem := _header_problem(header, content):
+            yield document.problem(problem, "http_server_config", "headers", header)
+
+
+def _files(tls: Mapping[str, Any], document: Document) -> Iterator[Problem]:
+    for name, required in (("cert", True), ("key", True), ("client_ca", False)):
+        given = [key for key in (f"{name}_file", name) if key in tls]
+        if len(given) > 1:
+            yield document.problem(f"is there beside {given[0]}: leave one of them out", TLS, given[1])
+        elif required and not given:
+            yield document.problem(f"`{name}_file` is required, or `{name}`", TLS)
+
+
+def _clients(tls: Mapping[str, Any], document: Document) -> Iterator[Problem]:
+    client_auth = tls.get("client_auth_type", ClientAuth.NONE)
+    if client_auth == ClientAuth.NONE:
+        for key in ("client_ca", "client_ca_file", "client_allowed_sans"):
+            if key in tls:
+                message = f"does nothing where client_auth_type is {ClientAuth.NONE}: write {ClientAuth.REQUIRED} there"
+                yield document.problem(message, TLS, key)
+    elif client_auth in tuple(ClientAuth) and not {"client_ca", "client_ca_file"} & tls.keys():
+        yield document.problem("needs `client_ca_file`, or `client_ca`", TLS, "client_auth_type")
+
+
+def _algorithms(tls: Mapping[str, Any], document: Document) -> Iterator[Problem]:
+    lowest, highest = tls.get("min_version", TlsVersion.TLS12), tls.get("max_version", TlsVersion.TLS13)
+    if (lowest, highest) == (TlsVersion.TLS13, TlsVersion.TLS12):
+        yield document.problem("is higher than max_version", TLS, "min_version")
+    if "cipher_suites" in tls and lowest == TlsVersion.TLS13:
+        yield document.problem("does nothing where min_version is TLS13", TLS, "cipher_suites")
+    curves = tls.get("curve_preferences")
+    if isinstance(curves, list) and len(curves) > 1:
+        yield document.problem("only one curve can be chosen", TLS, "curve_preferences")
+
+
+def _header_problem(name: str, content: Any) -> str | None:
+    if name not in HEADERS:
+        return f"is not a header that can be set: {', '.join(HEADERS)}"
+    if not isinstance(content, str) or not content:
+        return None  # the schema says so
+    if not re.fullmatch(r"[\x20-\x7e]+", content):
+        return "has to be one line of plain characters"
+    if HEADERS[name] and content.lower() not in HEADERS[name]:
+        return f"must be {' or '.join(HEADERS[name])}"
+    return None

@@ -1,0 +1,168 @@
+"""The schema of the web configuration file.
+
+What exporter-toolkit knows and the server here cannot do is refused with a sentence, and never passed over:
+somebody relies on it.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from monitor.config.kinds import Duration, FilePath, Given
+
+CIPHER_SUITES = {
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
+}
+"""What Go calls them, and exporter-toolkit with it, and what OpenSSL calls them."""
+_TLS13_SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
+HEADERS: Mapping[str, tuple[str, ...]] = {
+    "Strict-Transport-Security": (),
+    "X-Content-Type-Options": ("nosniff",),
+    "X-Frame-Options": ("deny", "sameorigin"),
+    "X-XSS-Protection": (),
+    "Content-Security-Policy": (),
+}
+"""The headers that exporter-toolkit lets be set, and their values where it knows them all."""
+CHEAPEST_HASH, DEAREST_HASH = 4, 15
+"""Costs of a bcrypt hash: 4 is the least there is; at 15 a check takes two seconds, and each more doubles that."""
+_BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
+
+
+class ClientAuth(StrEnum):
+    """What is asked of clients, as Go calls it."""
+
+    NONE = "NoClientCert"
+    IF_GIVEN = "VerifyClientCertIfGiven"
+    REQUIRED = "RequireAndVerifyClientCert"
+
+
+class TlsVersion(StrEnum):
+    """A version of TLS, as Go calls it."""
+
+    TLS12 = "TLS12"
+    TLS13 = "TLS13"
+
+
+def _refused(sentence: str) -> PydanticCustomError:
+    """Refuse without showing the value."""
+    return PydanticCustomError("not_supported", "{sentence}", {"sentence": sentence})
+
+
+def _client_auth(value: object) -> object:
+    if value in ("RequestClientCert", "RequireAnyClientCert"):
+        raise _refused(
+            f"{value} is not supported, since it takes certificates without verifying them:"
+            f" write {ClientAuth.IF_GIVEN} or {ClientAuth.REQUIRED}"
+        )
+    return value
+
+
+def _version(value: object) -> object:
+    if value in ("TLS10", "TLS11"):
+        raise _refused(f"{value} is not supported, since OpenSSL has given it up: write TLS12 or TLS13")
+    return value
+
+
+def _suite(name: str) -> str:
+    if name in _TLS13_SUITES:
+        raise _refused(f"{name} cannot be chosen: TLS 1.3 always offers all of its own; leave it out")
+    if name not in CIPHER_SUITES:
+        message = "is not a cipher suite that is supported, as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 is one"
+        raise ValueError(message)
+    return CIPHER_SUITES[name]
+
+
+def _curve(name: str) -> str:
+    if name not in CURVES:
+        message = f"is not one of the curves {', '.join(CURVES)}"
+        raise ValueError(message)
+    return CURVES[name]
+
+
+def _http2(value: object) -> object:
+    if value is True:
+        raise _refused("HTTP/2 is not supported: write false, or leave it out")
+    return value
+
+
+def _hash(value: object) -> object:
+    """Check a hash; a wrong one is not shown, since it may be the password itself."""
+    found = _BCRYPT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise _refused("is not a bcrypt hash: make one with `htpasswd -nBC 10 ''`; it begins with $2y$, $2b$ or $2a$")
+    if not CHEAPEST_HASH <= int(found[1]) <= DEAREST_HASH:
+        raise _refused(f"has a cost of {int(found[1])}: it has to be from {CHEAPEST_HASH} to {DEAREST_HASH}")
+    return value
+
+
+def _mapping(value: object) -> object:
+    if not isinstance(value, dict):
+        message = "is not a mapping of keys"
+        raise ValueError(message)  # noqa: TRY004 - pydantic collects ValueError
+    return value
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Keys = BeforeValidator(_mapping)
+Text = Annotated[str, Field(min_length=1)]
+Inline = Annotated[Text | None, Given]
+File = Annotated[FilePath | None, Given]
+Version = Annotated[TlsVersion, Field(strict=False), BeforeValidator(_version)]
+
+
+class TlsPart(_Part):
+    """TLS, and the certificates of clients. A certificate or key is in a file, or stands here itself."""
+
+    cert_file: File = None
+    cert: Inline = None
+    key_file: File = None
+    key: Inline = None
+    client_auth_type: Annotated[ClientAuth, Field(strict=False), BeforeValidator(_client_auth)] = ClientAuth.NONE
+    client_ca_file: File = None
+    client_ca: Inline = None
+    client_allowed_sans: list[Text] = Field(default_factory=list)
+    min_version: Version = TlsVersion.TLS12
+    max_version: Version = TlsVersion.TLS13
+    cipher_suites: list[Annotated[str, AfterValidator(_suite)]] = Field(default_factory=list)
+    prefer_server_cipher_suites: bool = True
+    curve_preferences: list[Annotated[str, AfterValidator(_curve)]] = Field(default_factory=list)
+
+
+class HttpPart(_Part):
+    """HTTP itself."""
+
+    http2: Annotated[bool, BeforeValidator(_http2)] = False
+    headers: Annotated[dict[str, Text], Keys] = Field(default_factory=dict)
+
+
+class RatePart(_Part):
+    """How often requests may come."""
+
+    interval: Duration
+    burst: int = Field(ge=1, le=1_000_000)
+
+
+class WebConfigFile(_Part):
+    """The whole file."""
+
+    tls_server_config: Annotated[TlsPart | None, Given] = None
+    http_server_config: HttpPart = Field(default_factory=HttpPart)
+    basic_auth_users: Annotated[dict[str, Annotated[str, BeforeValidator(_hash)]], Keys] = Field(default_factory=dict)
+    rate_limit: Annotated[RatePart | None, Given] = None

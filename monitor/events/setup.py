@@ -1,0 +1,97 @@
+"""structlog set up once: every line, ours and the libraries', in one format on one writer."""
+
+import logging
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+from monitor.config.settings import LogFormat, LogLevel
+from monitor.events.lines import LineHandler, LineWriter
+
+Event = MutableMapping[str, Any]
+
+
+LIBRARIES = ("boto3", "botocore", "urllib3", "s3transfer", "apscheduler", "uvicorn", "asyncio")
+"""Kept at WARNING, whatever the level: at DEBUG, botocore writes session tokens and signatures."""
+
+
+class Log:
+    """Where events go. `event` hands a line over; `render` makes one for somebody who writes it himself."""
+
+    def __init__(self, writer: LineWriter, level: LogLevel, log_format: LogFormat) -> None:
+        """Take over structlog's and the standard library's logging of this process."""
+        self.writer = writer
+        self._level = level.number
+        renderer: Processor = (
+            structlog.processors.JSONRenderer(ensure_ascii=False)
+            if log_format is LogFormat.JSON
+            else structlog.dev.ConsoleRenderer(colors=False)
+        )
+        # Tracebacks as text and without the values of local variables: those may be credentials.
+        shared: list[Processor] = [
+            structlog.stdlib.add_log_level,
+            _add_timestamp,
+            structlog.processors.format_exc_info,
+        ]
+        self._chain: list[Processor] = [*shared, _order, renderer]
+        structlog.configure(
+            processors=[*shared, _order, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+            wrapper_class=structlog.make_filtering_bound_logger(self._level),
+            logger_factory=structlog.stdlib.LoggerFactory(),
+            cache_logger_on_first_use=False,
+        )
+        handler = LineHandler(writer)
+        handler.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=[*shared, _add_logger, _order],
+                processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            )
+        )
+        root = logging.getLogger()
+        root.handlers[:] = [handler]
+        root.setLevel(self._level)
+        for name in LIBRARIES:
+            logging.getLogger(name).setLevel(max(logging.WARNING, self._level))
+        self._logger = structlog.get_logger("monitor")
+
+    def event(self, level: LogLevel, event: str, **fields: Any) -> None:
+        """Tell one event."""
+        self._logger.log(level.number, str(event), **fields)
+
+    def crash(self, event: str, error: BaseException, **fields: Any) -> None:
+        """Tell an error that nobody expected, with its traceback."""
+        self._logger.error(str(event), exc_info=error, **fields)
+
+    def render(self, level: LogLevel, event: str, **fields: Any) -> str | None:
+        """Return the line of an event; None where its level is not told."""
+        if level.number < self._level:
+            return None
+        line: Any = {"event": str(event), **fields}
+        for processor in self._chain:
+            line = processor(None, level, line)
+        return str(line)
+
+
+def _add_timestamp(_: Any, __: str, event: Event) -> Event:
+    event["timestamp"] = timestamp(datetime.now(UTC))
+    return event
+
+
+def _add_logger(_: Any, __: str, event: Event) -> Event:
+    if record := event.get("_record"):
+        event["logger"] = record.name
+    return event
+
+
+def _order(_: Any, __: str, event: Event) -> Event:
+    """Begin every line alike: people read the first columns."""
+    first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return {**first, **event}
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC with milliseconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

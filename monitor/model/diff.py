@@ -1,0 +1,124 @@
+"""What changed between the last snapshot and a new listing. A pure function."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import NAMESPACE_OID, uuid5
+
+from monitor.model.instances import (
+    InstanceKey,
+    InstanceState,
+    Listing,
+    Product,
+    Snapshot,
+    Status,
+    count_statuses,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One stack instance that changed status, appeared (no previous status) or disappeared (no status).
+
+    The log line, the counter and the stored row are all made from this value.
+    """
+
+    event_id: str
+    poll_id: str
+    product: Product
+    account: str
+    region: str
+    previous_status: Status | None
+    status: Status | None
+    previous_since: datetime | None
+    observed_at: datetime
+
+    @property
+    def key(self) -> InstanceKey:
+        """Account and Region."""
+        return (self.account, self.region)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The outcome of one poll: the snapshot that holds now and how it came from the last one."""
+
+    poll_id: str
+    product: Product
+    previous: Snapshot | None
+    snapshot: Snapshot
+    transitions: tuple[Transition, ...]
+
+    @property
+    def baseline(self) -> bool:
+        """True for the first snapshot ever of a product: there is nothing that it could differ from."""
+        return self.previous is None
+
+
+def diff(previous: Snapshot | None, listing: Listing, product: Product, poll_id: str, observed_at: datetime) -> Change:
+    """Compare a listing with the last snapshot.
+
+    An unchanged instance keeps the time since when it has its status. Transitions come sorted by
+    account and Region. Their ids follow from `poll_id`, so the same input always gives the same change.
+    """
+    if previous is None:
+        return Change(poll_id, product, None, _first(listing, product, observed_at), ())
+    old, new = previous.states, listing.statuses
+    changed = [
+        key
+        for key, status in new.items()
+        if (instance_state := old.get(key)) is None or instance_state.status is not status
+    ]
+    if len(new) != len(old) + sum(key not in old for key in changed):
+        changed.extend(key for key in old if key not in new)
+    if not changed:
+        return Change(poll_id, product, previous, replace(previous, observed_at=observed_at), ())
+    transitions = tuple(
+        _transition(key, old.get(key), new.get(key), product, poll_id, observed_at) for key in sorted(changed)
+    )
+    states = apply(old, transitions)
+    snapshot = Snapshot(product.id, observed_at, states, count_statuses(states.values()))
+    return Change(poll_id, product, previous, snapshot, transitions)
+
+
+def apply(
+    states: Mapping[InstanceKey, InstanceState], transitions: Iterable[Transition]
+) -> Mapping[InstanceKey, InstanceState]:
+    """Return the states after the transitions. What did not change is shared, not copied."""
+    result = dict(states)
+    shared: dict[tuple[Status, datetime], InstanceState] = {}
+    for change in transitions:
+        if change.status is None:
+            result.pop(change.key, None)
+        else:
+            now = (change.status, change.observed_at)
+            result[change.key] = shared.setdefault(now, InstanceState(*now))
+    return result
+
+
+def _first(listing: Listing, product: Product, observed_at: datetime) -> Snapshot:
+    shared = {status: InstanceState(status, observed_at) for status in Status}
+    states = {key: shared[status] for key, status in listing.statuses.items()}
+    return Snapshot(product.id, observed_at, states, count_statuses(states.values()))
+
+
+def _transition(
+    key: InstanceKey,
+    before: InstanceState | None,
+    status: Status | None,
+    product: Product,
+    poll_id: str,
+    observed_at: datetime,
+) -> Transition:
+    account, region = key
+    return Transition(
+        event_id=str(uuid5(NAMESPACE_OID, f"{poll_id}/{product.id}/{account}/{region}")),
+        poll_id=poll_id,
+        product=product,
+        account=account,
+        region=region,
+        previous_status=before.status if before else None,
+        status=status,
+        previous_since=before.since if before else None,
+        observed_at=observed_at,
+    )

@@ -1,1 +1,0 @@
-"""The monitor's own metrics: the only room that knows prometheus_client."""

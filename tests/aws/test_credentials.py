@@ -1,0 +1,341 @@
+"""Credentials of the real client: expired, rotated, refused, and an STS that is down."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.aws.credentials import GET_CREDENTIALS
+from monitor.aws.source import LIST_STACK_INSTANCES, Source
+from monitor.model.errors import PollFailedError, Reason
+from monitor.simulation import faults
+from monitor.simulation.aws import answer
+from monitor.simulation.exchange import Answer, Fault, Plan, Request
+from monitor.simulation.wire import FaultyAws, Upstream
+from tests.conftest import Aws
+from tests.making import EU, ONE
+from tests.simulation.misbehaving import Observer, source_settings, supervised, until
+
+PRODUCT = "pp-aaaaaaaaaaaaa"
+ROLE = "arn:aws:iam::123456789012:role/stackset-monitor"
+EXPIRED = (Reason.CREDENTIALS, "ExpiredTokenException", "The security token included in the request is expired")
+
+
+@dataclass
+class TokenService:
+    """STS and an agent as on EKS: hands out `ASIA1`, `ASIA2` and so on, good for `lifetime` seconds."""
+
+    lifetime: float = 3600.0
+    handed_out: int = 0
+    asked: list[Request] = field(default_factory=list)
+
+    def before(self, upstream: Upstream) -> Upstream:
+        """Answer what is about credentials; leave the rest to the simulated AWS."""
+
+        def ask(request: Request) -> Answer:
+            if request.operation not in {"AssumeRole", "AssumeRoleWithWebIdentity", "GET /agent"}:
+                return upstream(request)
+            self.asked.append(request)
+            self.handed_out += 1
+            end = (datetime.now(UTC) + timedelta(seconds=self.lifetime)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            members = {"AccessKeyId": f"ASIA{self.handed_out}", "SecretAccessKey": "secret", "Expiration": end}
+            if request.operation == "GET /agent":
+                return Answer(body=json.dumps({**members, "Token": "token"}).encode(), content_type="application/json")
+            inner = "".join(f"<{name}>{value}</{name}>" for name, value in {**members, "SessionToken": "token"}.items())
+            name = request.operation
+            body = f"<{name}Response><{name}Result><Credentials>{inner}</Credentials></{name}Result></{name}Response>"
+            return Answer(body=body.encode(), content_type="text/xml")
+
+        return ask
+
+
+@pytest.fixture
+def tokens() -> TokenService:
+    """Return a service that works."""
+    return TokenService()
+
+
+@pytest.fixture
+def faulty(aws: Aws, tokens: TokenService, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
+    """Put a server that can misbehave before the simulated AWS and what hands out credentials."""
+    aws.stack_sets.add_product(PRODUCT, "baseline")
+    aws.stack_sets.set(PRODUCT, ONE, EU, "CURRENT")
+    server = FaultyAws(tokens.before(answer))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["AssumeRoleWithWebIdentity", "AssumeRole", "GET /agent"])
+def way(request: pytest.FixtureRequest, faulty: FaultyAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Set up one of the ways in which credentials come that end: IRSA, the role of a profile, Pod Identity."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    if request.param == "AssumeRoleWithWebIdentity":
+        (tmp_path / "token").write_text("eyJhbGciOiJSUzI1NiJ9.web.identity")
+        monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", os.fspath(tmp_path / "token"))
+        monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    elif request.param == "AssumeRole":
+        (tmp_path / "config").write_text(
+            f"[profile hub]\nrole_arn = {ROLE}\nexternal_id = a secret between us\nsource_profile = keys\n"
+            "[profile keys]\naws_access_key_id = AKIASOURCE\naws_secret_access_key = secret\n"
+        )
+        monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
+        monkeypatch.setenv("AWS_PROFILE", "hub")
+    else:
+        (tmp_path / "token").write_text("the agent's own token")
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{os.environ['AWS_ENDPOINT_URL']}/agent")
+        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", os.fspath(tmp_path / "token"))
+    return str(request.param)
+
+
+def poll(source: Source) -> int:
+    """Poll, and return how many instances there are."""
+    with supervised() as deadline:
+        return len(source.list_stack_instances(PRODUCT, deadline).statuses)
+
+
+def failure(source: Source, seconds: float = 30.0) -> tuple[Reason, str, str]:
+    """Poll, and return how that failed."""
+    with supervised(seconds) as deadline, pytest.raises(PollFailedError) as caught:
+        source.list_stack_instances(PRODUCT, deadline)
+    return caught.value.reason, caught.value.error_code, caught.value.message
+
+
+def keys(faulty: FaultyAws) -> list[str | None]:
+    """Return whose signature each call had."""
+    return [seen.key_id for seen in faulty.requests if seen.operation == LIST_STACK_INSTANCES]
+
+
+def use_keys(where: str, name: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Put static keys where botocore finds them."""
+    if where == "environment":
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", name)
+        return
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    (folder / "credentials").write_text(f"[default]\naws_access_key_id = {name}\naws_secret_access_key = secret\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.fspath(folder / "credentials"))
+
+
+@pytest.mark.parametrize("where", ["environment", "shared file"])
+def test_rotated_keys_are_read_anew_within_the_poll(
+    where: str, source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The call that AWS does not take any more is made once more, signed with the new key."""
+    use_keys(where, "AKIAOLD", monkeypatch, tmp_path)
+    assert poll(source) == 1
+    faulty.plan(Plan(faults.EXPIRED_TOKEN, key_id="AKIAOLD", times=None))
+    use_keys(where, "AKIANEW", monkeypatch, tmp_path)
+    assert poll(source) == 1
+    assert keys(faulty) == ["AKIAOLD", "AKIAOLD", "AKIANEW"]
+
+
+@pytest.mark.parametrize("fault", [faults.EXPIRED_TOKEN, faults.UNRECOGNIZED_CLIENT], ids=str)
+def test_refused_keys_are_tried_twice_then_once_a_poll(
+    fault: Fault, source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What was good before gets a second try; what never was does not. New keys end it without a restart."""
+    use_keys("shared file", "AKIAOLD", monkeypatch, tmp_path)
+    assert poll(source) == 1
+    faulty.plan(Plan(fault, key_id="AKIAOLD", times=None))
+    assert failure(source)[:2] == (Reason.CREDENTIALS, fault.name)
+    assert len(keys(faulty)) == 1 + 2
+    assert failure(source)[:2] == (Reason.CREDENTIALS, fault.name)
+    assert failure(source)[:2] == (Reason.CREDENTIALS, fault.name)
+    assert len(keys(faulty)) == 1 + 2 + 1 + 1
+    use_keys("shared file", "AKIANEW", monkeypatch, tmp_path)
+    assert poll(source) == 1
+    assert keys(faulty)[-1] == "AKIANEW"
+
+
+def test_keys_that_appear_after_the_start_are_found(
+    source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, observer: Observer
+) -> None:
+    """Without credentials nothing is sent; the first poll after they are there is complete."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    expected = (Reason.CREDENTIALS, "NoCredentialsError", "no credentials: Unable to locate credentials")
+    assert [failure(source) for _ in range(2)] == [expected] * 2
+    assert faulty.requests == ()
+    assert observer.errors == {(GET_CREDENTIALS, "NoCredentialsError"): 2}
+    use_keys("shared file", "AKIANEW", monkeypatch, tmp_path)
+    assert poll(source) == 1
+
+
+def test_a_profile_that_is_not_there_fails_a_poll_and_not_the_daemon(
+    source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is found when it is there."""
+    monkeypatch.setenv("AWS_PROFILE", "hub")
+    assert failure(source) == (Reason.CREDENTIALS, "ProfileNotFound", "The config profile (hub) could not be found")
+    (tmp_path / "config").write_text("[profile hub]\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
+    assert poll(source) == 1
+
+
+def test_credentials_come_over_our_wire(way: str, source: Source, faulty: FaultyAws, observer: Observer) -> None:
+    """One request for credentials, and the calls are signed with them."""
+    assert [poll(source) for _ in range(3)] == [1] * 3
+    assert [seen.operation for seen in faulty.requests] == [way, *[LIST_STACK_INSTANCES] * 3]
+    assert keys(faulty) == ["ASIA1"] * 3
+    assert observer.errors == {}
+
+
+def test_refused_credentials_are_fetched_anew_within_the_poll(way: str, source: Source, faulty: FaultyAws) -> None:
+    """A role whose sessions were revoked: a new session, and the call once more."""
+    assert poll(source) == 1
+    faulty.plan(Plan(faults.EXPIRED_TOKEN, key_id="ASIA1", times=None))
+    assert poll(source) == 1
+    assert keys(faulty) == ["ASIA1", "ASIA1", "ASIA2"]
+
+
+def test_polling_goes_on_while_what_hands_out_credentials_is_down(
+    way: str, source: Source, faulty: FaultyAws, tokens: TokenService
+) -> None:
+    """For as long as what is there is good, and though it ends in five minutes. botocore gives up at ten."""
+    tokens.lifetime = 300.0
+    assert poll(source) == 1
+    faulty.plan(Plan(faults.INTERNAL_ERROR, operation=way, times=None))
+    assert [poll(source) for _ in range(3)] == [1] * 3
+    assert keys(faulty) == ["ASIA1"] * 4
+
+
+def test_polling_goes_on_while_what_hands_out_credentials_hangs(
+    way: str, source: Source, faulty: FaultyAws, tokens: TokenService
+) -> None:
+    """A silent STS costs a poll with good credentials no time."""
+    tokens.lifetime = 300.0
+    assert poll(source) == 1
+    source._connect().clients.credentials._next_try = time.monotonic()
+    faulty.plan(Plan(faults.SILENCE, operation=way, times=None))
+    begun = time.monotonic()
+    assert [poll(source) for _ in range(3)] == [1] * 3
+    assert time.monotonic() - begun < 5.0
+    until(lambda: [seen.operation for seen in faulty.requests].count(way) == 2)
+
+
+def test_refused_when_there_are_none_is_a_failed_poll_until_it_is_not(
+    way: str, source: Source, faulty: FaultyAws, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No call goes out without credentials, and there is no hot loop."""
+    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+    faulty.plan(Plan(faults.sts_error("AccessDenied", "Not authorized."), operation=way, times=None))
+    reason, code, message = failure(source)
+    assert reason is Reason.CREDENTIALS
+    assert (code, message) == (
+        ("AccessDenied", "no credentials: Not authorized.")
+        if way != "GET /agent"
+        else (
+            "CredentialRetrievalError",
+            (
+                "no credentials: Error when retrieving credentials from container-role: Error retrieving metadata:"
+                " Received non 200 response 403 from container metadata: <ErrorResponse><Error>"
+                "<Code>AccessDenied</Code><Message>Not authorized.</Message></Error></ErrorResponse>"
+            ),
+        )
+    )
+    asked = [seen.operation for seen in faulty.requests]
+    assert asked == [way] * (3 if way == "GET /agent" else 1)
+    assert observer.errors == {(GET_CREDENTIALS, code): 1}
+    faulty.clear()
+    assert poll(source) == 1
+
+
+@pytest.mark.parametrize("fault", [faults.FAULTS["HTML"], faults.FAULTS["cut body"], faults.INTERNAL_ERROR], ids=str)
+def test_a_broken_answer_instead_of_credentials_is_asked_for_again(
+    fault: Fault, way: str, source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within the poll, and with bounded attempts."""
+    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+    faulty.plan(Plan(fault, operation=way))
+    assert poll(source) == 1
+    assert [seen.operation for seen in faulty.requests] == [way, way, LIST_STACK_INSTANCES]
+
+
+@pytest.mark.parametrize("fault", [faults.SILENCE, faults.dripping(0.05)], ids=str)
+def test_the_deadline_ends_a_poll_that_waits_for_credentials(
+    fault: Fault, way: str, source: Source, faulty: FaultyAws
+) -> None:
+    """Also where it is not AWS that hangs, but what hands out credentials."""
+    faulty.plan(Plan(fault, operation=way, times=None))
+    begun = time.monotonic()
+    assert failure(source, 0.3) == (Reason.TIMEOUT, "DeadlineExceeded", "the poll was not complete after 0.3 s")
+    assert 0.3 <= time.monotonic() - begun < 3.3
+    assert keys(faulty) == []
+
+
+def test_the_web_identity_token_is_read_anew(
+    source: Source,
+    faulty: FaultyAws,
+    tokens: TokenService,
+    tmp_path: Path,
+    observer: Observer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kubernetes writes a new one into the file once an hour."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    file = tmp_path / "token"
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", os.fspath(file))
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    file.write_text("first")
+    assert poll(source) == 1
+    file.write_text("second")
+    faulty.plan(Plan(faults.EXPIRED_TOKEN, key_id="ASIA1", times=None))
+    assert poll(source) == 1
+    assert observer.errors == {(LIST_STACK_INSTANCES, "ExpiredTokenException"): 1}
+    assert [b"WebIdentityToken=first" in request.body for request in tokens.asked] == [True, False]
+    assert [b"WebIdentityToken=second" in request.body for request in tokens.asked] == [False, True]
+
+
+def test_a_credential_process_that_hangs_is_left_behind(
+    source: Source, faulty: FaultyAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise botocore waits for it for ever; polls wait until their deadlines, and go on when it answers."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = cat {pipe}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
+    for _ in range(2):
+        assert failure(source, 0.2)[:2] == (Reason.TIMEOUT, "DeadlineExceeded")
+    answer = {"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "secret"}
+    pipe.write_text(json.dumps(answer))
+    assert poll(source) == 1
+    assert keys(faulty) == ["AKIAPROCESS"]
+
+
+def test_a_role_is_assumed_with_whatever_credentials_there_are(
+    way: str, faulty: FaultyAws, tokens: TokenService, observer: Observer, impatient: None
+) -> None:
+    """IRSA, a profile or Pod Identity sign AssumeRole, and its credentials sign the calls."""
+    settings = replace(source_settings(), role_arn="arn:aws:iam::111122223333:role/stackset-monitor")
+    assert poll(Source(settings, observer, 4)) == 1
+    assert [seen.operation for seen in faulty.requests][:2] == [way, "AssumeRole"]
+    assert keys(faulty) == ["ASIA2"]
+    (signed,) = [seen.key_id for seen in faulty.requests if seen.operation == "AssumeRole"][-1:]
+    assert signed == "ASIA1"
+
+
+def test_ambient_credentials_that_expire_are_found_again_for_the_role(
+    faulty: FaultyAws, observer: Observer, impatient: None
+) -> None:
+    """Where STS does not take them any more, they are looked for once more, within the same poll."""
+    settings = replace(source_settings(), role_arn="arn:aws:iam::111122223333:role/stackset-monitor")
+    source = Source(settings, observer, 4)
+    assert poll(source) == 1
+    faulty.plan(
+        Plan(faults.EXPIRED_TOKEN, operation=LIST_STACK_INSTANCES, times=1),
+        Plan(faults.EXPIRED_TOKEN, operation="AssumeRole", times=1),
+    )
+    assert poll(source) == 1
+    assert [seen.fault for seen in faulty.requests if seen.operation == "AssumeRole"] == [
+        None, "ExpiredTokenException", None,
+    ]  # fmt: skip

@@ -1,0 +1,199 @@
+"""What each error of boto3 counts as, and whether it may pass."""
+
+from typing import Any
+
+import pytest
+from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
+
+from monitor.aws.errors import Fault, NoCredentialsFoundError, fault
+from monitor.model.errors import PollFailedError, Reason
+
+URL = "https://servicecatalog.eu-west-1.amazonaws.com/"
+
+
+def answered(code: Any, message: Any = "a message", http: int = 400) -> aws.ClientError:
+    """Return an error that AWS answered with."""
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": http}}
+    return aws.ClientError(response, "ListStackInstancesForProvisionedProduct")
+
+
+@pytest.mark.parametrize(
+    ("code", "http", "reason", "passing"),
+    [
+        ("ThrottlingException", 400, Reason.THROTTLED, True),
+        ("Throttling", 400, Reason.THROTTLED, True),
+        ("TooManyRequestsException", 400, Reason.THROTTLED, True),
+        ("RequestLimitExceeded", 503, Reason.THROTTLED, True),
+        ("AnythingElse", 429, Reason.THROTTLED, True),
+        ("AccessDeniedException", 400, Reason.ACCESS_DENIED, False),
+        ("AccessDenied", 403, Reason.ACCESS_DENIED, False),
+        ("UnauthorizedOperation", 403, Reason.ACCESS_DENIED, False),
+        ("ResourceNotFoundException", 400, Reason.NOT_FOUND, False),
+        ("ExpiredTokenException", 400, Reason.CREDENTIALS, False),
+        ("ExpiredToken", 403, Reason.CREDENTIALS, False),
+        ("UnrecognizedClientException", 400, Reason.CREDENTIALS, False),
+        ("InvalidSignatureException", 400, Reason.CREDENTIALS, False),
+        ("InvalidClientTokenId", 403, Reason.CREDENTIALS, False),
+        ("IDPCommunicationError", 400, Reason.CREDENTIALS, True),
+        ("InvalidParametersException", 400, Reason.OTHER, False),
+        ("RequestTimeout", 408, Reason.OTHER, True),
+        ("InternalServerException", 500, Reason.OTHER, True),
+        ("ServiceUnavailableException", 503, Reason.OTHER, True),
+        ("SomethingNew", 400, Reason.OTHER, False),
+    ],
+)
+def test_an_error_of_aws_counts_by_its_code(code: str, http: int, reason: Reason, passing: bool) -> None:
+    """The code and the message are AWS' own."""
+    assert fault(answered(code, http=http)) == Fault(reason, code, "a message", passing)
+
+
+@pytest.mark.parametrize("code", ["", None, "500", "<html>", "x" * 65, "two words", "9Lives", 7, "naïve"])
+def test_a_code_that_is_none_is_the_status(code: object) -> None:
+    """A label must not be what somebody before AWS wrote."""
+    assert fault(answered(code, "<h1>500</h1>", 500)) == Fault(
+        Reason.OTHER, "500", "the answer was HTTP status 500 and no error of AWS", passing=True
+    )
+
+
+@pytest.mark.parametrize("message", ["", None])
+def test_an_error_without_a_message_is_told_by_its_code(message: str | None) -> None:
+    """A log line says something in any case."""
+    assert fault(answered("SomethingNew", message)).message == "SomethingNew, without a message"
+
+
+def test_an_error_of_aws_without_anything_is_an_error() -> None:
+    """Whatever it is."""
+    assert fault(aws.ClientError({}, "Any")) == Fault(
+        Reason.OTHER, "0", "the answer was HTTP status 0 and no error of AWS", passing=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            aws.ReadTimeoutError(endpoint_url=URL),
+            Fault(Reason.TIMEOUT, "ReadTimeoutError", f'Read timeout on endpoint URL: "{URL}"', passing=True),
+        ),
+        (
+            aws.ConnectTimeoutError(endpoint_url=URL),
+            Fault(Reason.TIMEOUT, "ConnectTimeoutError", f'Connect timeout on endpoint URL: "{URL}"', passing=True),
+        ),
+        (
+            aws.EndpointConnectionError(endpoint_url=URL),
+            Fault(
+                Reason.CONNECTION,
+                "EndpointConnectionError",
+                f'Could not connect to the endpoint URL: "{URL}"',
+                passing=True,
+            ),
+        ),
+        (
+            aws.SSLError(endpoint_url=URL, error=OSError("certificate verify failed")),
+            Fault(
+                Reason.CONNECTION,
+                "SSLError",
+                f"SSL validation failed for {URL} certificate verify failed",
+                passing=True,
+            ),
+        ),
+        (
+            aws.HTTPClientError(error=OSError("what else")),
+            Fault(
+                Reason.CONNECTION,
+                "HTTPClientError",
+                "An HTTP Client raised an unhandled exception: what else",
+                passing=True,
+            ),
+        ),
+        (
+            aws.ProxyConnectionError(proxy_url="http://proxy:3128"),
+            Fault(
+                Reason.CONNECTION,
+                "ProxyConnectionError",
+                'Failed to connect to proxy URL: "http://proxy:3128"',
+                passing=True,
+            ),
+        ),
+        (
+            aws.NoCredentialsError(),
+            Fault(Reason.CREDENTIALS, "NoCredentialsError", "Unable to locate credentials", passing=False),
+        ),
+        (
+            aws.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"),
+            Fault(
+                Reason.CREDENTIALS,
+                "PartialCredentialsError",
+                "Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY",
+                passing=False,
+            ),
+        ),
+        (
+            aws.ProfileNotFound(profile="hub"),
+            Fault(Reason.CREDENTIALS, "ProfileNotFound", "The config profile (hub) could not be found", passing=False),
+        ),
+        (aws.NoRegionError(), Fault(Reason.OTHER, "NoRegionError", "You must specify a region.", passing=False)),
+        (
+            aws.InvalidRegionError(region_name="-"),
+            Fault(
+                Reason.OTHER,
+                "InvalidRegionError",
+                "Provided region_name '-' doesn't match a supported format.",
+                passing=False,
+            ),
+        ),
+        (RuntimeError(), Fault(Reason.OTHER, "RuntimeError", "RuntimeError", passing=False)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_below_aws_counts_by_its_kind(error: Exception, expected: Fault) -> None:
+    """Its code is its name."""
+    assert fault(error) == expected
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ResponseParserError("no XML"),
+        AttributeError("'str' object has no attribute 'get'"),
+        TypeError("argument of type 'int' is not iterable"),
+        KeyError("Code"),
+        IndexError(),
+        ValueError(),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        OverflowError(),
+        RecursionError(),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_parser_stumbles_over_is_an_incomplete_answer(error: Exception) -> None:
+    """The inside of botocore is no matter of the reader's."""
+    assert fault(error) == Fault(
+        Reason.INCOMPLETE, type(error).__name__, "the answer of AWS could not be read", passing=True
+    )
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_failed_poll_stays_what_it_is(reason: Reason) -> None:
+    """Only an incomplete answer is asked for again."""
+    failed = PollFailedError(reason, "Code", "a message")
+    assert fault(failed) == Fault(reason, "Code", "a message", passing=reason is Reason.INCOMPLETE)
+
+
+def test_missing_credentials_are_a_reason_of_their_own() -> None:
+    """Whatever it was that did not hand them out."""
+    seen = Fault(Reason.THROTTLED, "Throttling", "Rate exceeded", passing=True)
+    expected = Fault(Reason.CREDENTIALS, "Throttling", "no credentials: Rate exceeded", passing=True)
+    assert fault(NoCredentialsFoundError(seen)) == expected
+
+
+def test_a_fault_becomes_the_error_that_ends_the_poll() -> None:
+    """With all it knows."""
+    error = Fault(Reason.THROTTLED, "Throttling", "Rate exceeded", passing=True).error()
+    assert (error.reason, error.error_code, error.message, str(error)) == (
+        Reason.THROTTLED,
+        "Throttling",
+        "Rate exceeded",
+        "Rate exceeded",
+    )

@@ -1,0 +1,280 @@
+"""A poll's deadline holds, and a stop is prompt, whatever the server does and wherever the poll is."""
+
+import datetime as dt
+import ipaddress
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from monitor.aws import calls, wire
+from monitor.aws.source import Source
+from monitor.model.deadline import Deadlines
+from monitor.model.errors import PollCancelledError, PollFailedError, Reason
+from monitor.simulation import faults
+from monitor.simulation.aws import answer
+from monitor.simulation.exchange import Fault, Plan
+from monitor.simulation.wire import FaultyAws
+from tests.conftest import Aws
+from tests.making import EU, ONE, TWO
+from tests.simulation.misbehaving import Observer, source_settings, supervised, supervisor, until
+
+PRODUCT = "pp-aaaaaaaaaaaaa"
+SHORT = 0.3
+LATE = 3.0
+"""Seconds that a poll may take longer than it should: the machine may be busy."""
+DRIP = 0.05
+
+HANGING = [*faults.SILENT_WAITS, *faults.slow(DRIP)]
+
+
+@pytest.fixture(autouse=True)
+def fleet(aws: Aws) -> None:
+    """Let there be one product of two instances."""
+    aws.stack_sets.add_product(PRODUCT, "baseline")
+    for account in (ONE, TWO):
+        aws.stack_sets.set(PRODUCT, account, EU, "CURRENT")
+
+
+def ends_with_the_deadline(source: Source, limit: float = SHORT) -> None:
+    """Poll, and see that it takes as long as it may and no longer."""
+    source._connect()
+    begun = time.monotonic()
+    with supervised(limit) as deadline, pytest.raises(PollFailedError) as caught:
+        source.list_stack_instances(PRODUCT, deadline)
+    seconds = time.monotonic() - begun
+    error = caught.value
+    assert (error.reason, error.error_code, error.message) == (
+        Reason.TIMEOUT,
+        "DeadlineExceeded",
+        f"the poll was not complete after {limit:g} s",
+    )
+    assert limit <= seconds < limit + LATE
+
+
+def stops_at_once(source: Source, when: Callable[[], bool]) -> None:
+    """Poll, let the monitor stop when it is time, and see that the poll ends then."""
+    deadlines = Deadlines()
+    ended: list[tuple[BaseException | None, float]] = []
+
+    def poll() -> None:
+        try:
+            with deadlines.running(30.0) as deadline:
+                source.list_stack_instances(PRODUCT, deadline)
+        except BaseException as error:  # noqa: BLE001 - what it is, is asserted
+            ended.append((error, time.monotonic()))
+        else:
+            ended.append((None, time.monotonic()))
+
+    with supervisor(deadlines):
+        thread = threading.Thread(target=poll, daemon=True)
+        thread.start()
+        until(when)
+        assert ended == []
+        stopped = time.monotonic()
+        deadlines.cancel()
+        thread.join(10)
+    error, end = ended[0]
+    assert type(error) is PollCancelledError
+    assert end - stopped < LATE
+
+
+@pytest.mark.parametrize("fault", HANGING, ids=str)
+def test_the_deadline_ends_a_poll_in_mid_page(fault: Fault, source: Source, faulty: FaultyAws) -> None:
+    """A server that says nothing, and one that says a byte now and then, which botocore would wait for for ever."""
+    faulty.plan(Plan(fault, times=None))
+    ends_with_the_deadline(source)
+    assert len(faulty.requests) <= 1
+    faulty.clear()
+    with supervised() as deadline:
+        assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
+
+
+@pytest.mark.parametrize("fault", HANGING, ids=str)
+def test_a_stop_ends_a_poll_in_mid_page(fault: Fault, source: Source, faulty: FaultyAws) -> None:
+    """It did not take place: neither complete nor failed."""
+    faulty.plan(Plan(fault, times=None))
+    stops_at_once(source, lambda: len(faulty.requests) == 1)
+
+
+def test_a_slow_answer_within_the_deadline_is_an_answer(source: Source, faulty: FaultyAws) -> None:
+    """Slowness alone is no failure."""
+    faulty.plan(Plan(faults.dripping(0.001), times=None))
+    with supervised() as deadline:
+        assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the back-off between two attempts be many minutes."""
+    monkeypatch.setattr(calls, "FIRST_BACKOFF", 100_000.0)
+    monkeypatch.setattr(calls, "LONGEST_BACKOFF", 100_000.0)
+
+
+def test_the_deadline_ends_a_poll_in_back_off(source: Source, faulty: FaultyAws, patient: None) -> None:
+    """Nobody waits for an attempt that could not take place any more."""
+    faulty.plan(Plan(faults.THROTTLED, times=None))
+    ends_with_the_deadline(source)
+    assert len(faulty.requests) <= 1
+
+
+def test_a_stop_ends_a_poll_in_back_off(source: Source, faulty: FaultyAws, observer: Observer, patient: None) -> None:
+    """A throttled hour is no reason to be killed."""
+    faulty.plan(Plan(faults.THROTTLED, times=None))
+    stops_at_once(source, lambda: bool(observer.errors))
+    assert len(faulty.requests) == 1
+
+
+def test_the_deadline_ends_a_poll_that_waits_for_its_place(faulty: FaultyAws, observer: Observer) -> None:
+    """The second page has its place in the budget after 100 s."""
+    ends_with_the_deadline(Source(source_settings(calls_per_second=0.01, page_size=1), observer, 1), 1.0)
+    assert observer.attempts.total() == 1
+    (waited,) = observer.waits
+    assert 0 < waited <= 1.0
+
+
+def test_a_stop_ends_a_poll_that_waits_for_its_place(faulty: FaultyAws, observer: Observer) -> None:
+    """Wherever a poll waits, it stops."""
+    source = Source(source_settings(calls_per_second=0.01, page_size=1), observer, 1)
+    stops_at_once(source, lambda: bool(observer.waits))
+    assert observer.attempts.total() == 1
+
+
+def test_a_poll_that_begins_after_the_stop_sends_nothing(source: Source, faulty: FaultyAws) -> None:
+    """It is cancelled before its first request."""
+    deadlines = Deadlines()
+    deadlines.cancel()
+    with deadlines.running(30.0) as deadline, pytest.raises(PollCancelledError):
+        source.list_stack_instances(PRODUCT, deadline)
+    assert faulty.requests == ()
+
+
+@contextmanager
+def deaf_place() -> Iterator[int]:
+    """Give a port where connections are neither taken nor refused: the queue of its listener is full."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        waiting = []
+        for _ in range(4):
+            line = socket.socket()
+            line.setblocking(False)  # noqa: FBT003 - the socket module's own
+            line.connect_ex(("127.0.0.1", port))
+            waiting.append(line)
+        yield port
+        for line in waiting:
+            line.close()
+
+
+def test_the_deadline_ends_a_poll_that_connects(aws: Aws, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer to the SYN, as from behind a firewall."""
+    monkeypatch.setattr(wire, "CONNECT_TIMEOUT", 2.0)
+    with deaf_place() as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        ends_with_the_deadline(Source(source_settings(), observer, 1))
+    assert observer.attempts.total() <= 1
+
+
+def test_a_stop_ends_a_poll_that_resolves_a_name(aws: Aws, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that says nothing cannot be interrupted; the poll leaves it behind, and what comes of it later."""
+    asked, answered = threading.Event(), threading.Event()
+    resolve = socket.getaddrinfo
+    made: list[socket.socket] = []
+
+    def slow(_: str, port: int, *rest: Any, **more: Any) -> Any:
+        asked.set()
+        answered.wait(30)
+        return resolve("127.0.0.1", port, *rest, **more)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://aws.example:{listener.getsockname()[1]}")
+        stops_at_once(Source(source_settings(), observer, 1), asked.is_set)
+        answered.set()
+        made.append(listener.accept()[0])
+        assert made[0].recv(1) == b""  # connected at last, and closed, since nobody wants it
+        made[0].close()
+
+
+@pytest.fixture
+def silent_tls(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Point boto3 to a server that takes connections and says nothing, not even hello."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://127.0.0.1:{listener.getsockname()[1]}")
+        yield
+
+
+def test_the_deadline_ends_a_poll_in_a_tls_handshake(aws: Aws, observer: Observer, silent_tls: None) -> None:
+    """The socket is in the hands of TLS then."""
+    ends_with_the_deadline(Source(source_settings(), observer, 1))
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a key and a certificate of it for loopback into one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated AWS")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "simulated-aws.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture
+def faulty_tls(aws: Aws, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
+    """Serve a misbehaving AWS over TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = FaultyAws(answer, context)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
+    monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(certificate))
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("fault", HANGING, ids=str)
+def test_the_deadline_ends_a_poll_over_tls(fault: Fault, faulty_tls: FaultyAws, observer: Observer) -> None:
+    """As without it, and the next poll is complete."""
+    source = Source(source_settings(), observer, 1)
+    with supervised() as deadline:
+        assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
+    faulty_tls.plan(Plan(fault, times=None))
+    ends_with_the_deadline(source)
+    faulty_tls.clear()
+    with supervised() as deadline:
+        assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
+
+
+def test_a_certificate_that_is_not_trusted_is_a_failed_poll(
+    faulty_tls: FaultyAws, observer: Observer, monkeypatch: pytest.MonkeyPatch, impatient: None
+) -> None:
+    """Nothing is sent to somebody else than AWS."""
+    monkeypatch.delenv("AWS_CA_BUNDLE")
+    with supervised() as deadline, pytest.raises(PollFailedError) as caught:
+        Source(source_settings(), observer, 1).list_stack_instances(PRODUCT, deadline)
+    assert (caught.value.reason, caught.value.error_code) == (Reason.CONNECTION, "SSLError")
+    assert "certificate verify failed" in caught.value.message
+    assert faulty_tls.requests == ()

@@ -1,0 +1,390 @@
+"""Credentials that are kept: when they are refreshed, what happens where that fails, and who waits for it."""
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.credentials import Credentials, RefreshableCredentials
+from botocore.exceptions import ClientError, CredentialRetrievalError, EndpointConnectionError
+
+from monitor.aws.aside import within
+from monitor.aws.credentials import FETCH_SECONDS, GET_CREDENTIALS, RETRY_SECONDS, KeptCredentials
+from monitor.aws.errors import Fault, NoCredentialsFoundError
+from monitor.model.deadline import Deadline
+from monitor.model.errors import PollCancelledError, PollFailedError, Reason
+from tests.simulation.misbehaving import Observer, until
+
+BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+MINUTE = 60.0
+HOUR = 3600.0
+UNREACHABLE = EndpointConnectionError(endpoint_url="https://sts.eu-west-1.amazonaws.com/")
+NOT_REACHED = Fault(
+    Reason.CREDENTIALS,
+    "EndpointConnectionError",
+    'no credentials: Could not connect to the endpoint URL: "https://sts.eu-west-1.amazonaws.com/"',
+    passing=True,
+)
+
+
+@dataclass
+class World:
+    """A clock, and an STS that hands out `key-1`, `key-2` and so on, each good for an hour, or fails."""
+
+    passed: float = 0.0
+    failure: Exception | None = None
+    silence: threading.Event | None = None
+    handed_out: int = 0
+    tries: int = 0
+    sessions: int = 0
+    observer: Observer = field(default_factory=Observer)
+
+    def now(self) -> datetime:
+        """Tell the time."""
+        return BEGIN + timedelta(seconds=self.passed)
+
+    def hand_out(self) -> dict[str, str]:
+        """Be what botocore refreshes credentials with."""
+        self.tries += 1
+        if self.silence is not None:
+            assert self.silence.wait(30)
+        if self.failure is not None:
+            raise self.failure
+        self.handed_out += 1
+        return {
+            "access_key": f"key-{self.handed_out}",
+            "secret_key": "secret",
+            "token": "token",
+            "expiry_time": (self.now() + timedelta(seconds=HOUR)).isoformat(),
+        }
+
+    def get_credentials(self) -> RefreshableCredentials:
+        """Be a session of botocore, whose credentials go by our clock."""
+        first = self.hand_out()
+        return RefreshableCredentials(
+            first["access_key"],
+            first["secret_key"],
+            first["token"],
+            self.now() + timedelta(seconds=HOUR),
+            self.hand_out,
+            "assume-role",
+            time_fetcher=self.now,
+        )
+
+    def session(self) -> Any:
+        """Make a session of botocore."""
+        self.sessions += 1
+        return self
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a world in which all is well."""
+    return World()
+
+
+@pytest.fixture
+def kept(world: World) -> KeptCredentials:
+    """Return credentials that nobody asked for yet."""
+    return KeptCredentials(world.session, world.observer, lambda: world.passed)
+
+
+def key(kept: KeptCredentials, seconds: float = 10.0) -> str:
+    """Return the access key that a request would be signed with."""
+    with within(Deadline(seconds)):
+        return str(kept.get_frozen_credentials().access_key)
+
+
+def fault(kept: KeptCredentials) -> Fault:
+    """Return why there is nothing to sign with."""
+    with pytest.raises(NoCredentialsFoundError) as caught:
+        key(kept)
+    return caught.value.fault
+
+
+def idle(kept: KeptCredentials) -> bool:
+    """Say whether nothing is under way."""
+    return kept._fetch is None
+
+
+def test_credentials_are_found_once(kept: KeptCredentials, world: World) -> None:
+    """The first request waits for them; for most of an hour nobody asks STS again."""
+    assert kept.held is None
+    assert [key(kept) for _ in range(3)] == ["key-1"] * 3
+    world.passed = 44 * MINUTE
+    assert key(kept) == "key-1"
+    assert (world.sessions, world.tries) == (1, 1)
+    assert kept.held is not None
+
+
+def test_credentials_are_refreshed_before_their_end_while_requests_go_on(kept: KeptCredentials, world: World) -> None:
+    """Within the last quarter of an hour new ones are fetched on another thread, and no request waits for them."""
+    key(kept)
+    world.passed = 46 * MINUTE
+    world.silence = threading.Event()
+    assert [key(kept) for _ in range(3)] == ["key-1"] * 3
+    until(lambda: world.tries == 2)
+    world.silence.set()
+    until(lambda: idle(kept))
+    assert key(kept) == "key-2"
+    assert (world.sessions, world.tries) == (1, 2)
+
+
+@pytest.mark.parametrize("minutes", [46, 51, 59])
+def test_polling_goes_on_with_good_credentials_while_sts_is_down(
+    minutes: int, kept: KeptCredentials, world: World
+) -> None:
+    """Down to the last minute. botocore itself gives up ten minutes before it has to: the second half shows it."""
+    key(kept)
+    world.passed = minutes * MINUTE
+    world.failure = UNREACHABLE
+    assert key(kept) == "key-1"
+    until(lambda: idle(kept))
+    assert key(kept) == "key-1"
+    own = World(passed=0.0)
+    credentials = own.get_credentials()
+    own.passed, own.failure = minutes * MINUTE, UNREACHABLE
+    if minutes > 50:
+        with pytest.raises(EndpointConnectionError):
+            credentials.get_frozen_credentials()
+    else:
+        assert credentials.get_frozen_credentials().access_key == "key-1"
+
+
+def test_a_refresh_that_fails_is_tried_again_after_a_while_and_counted(kept: KeptCredentials, world: World) -> None:
+    """Not with each request: STS has enough to do."""
+    key(kept)
+    world.passed = 55 * MINUTE
+    world.failure = UNREACHABLE
+    for _ in range(5):
+        key(kept)
+        until(lambda: idle(kept))
+    assert world.tries == 2
+    world.passed += RETRY_SECONDS
+    key(kept)
+    until(lambda: idle(kept))
+    assert world.tries == 3
+    assert world.observer.errors == {(GET_CREDENTIALS, "EndpointConnectionError"): 2}
+    world.failure = None
+    world.passed += RETRY_SECONDS
+    key(kept)
+    until(lambda: idle(kept))
+    assert key(kept) == "key-2"
+
+
+def test_credentials_that_ended_are_no_credentials(kept: KeptCredentials, world: World) -> None:
+    """Then each request asks STS, fails with what STS says, and goes on when STS is back."""
+    key(kept)
+    world.passed = HOUR + 1
+    world.failure = UNREACHABLE
+    assert [fault(kept) for _ in range(2)] == [NOT_REACHED] * 2
+    assert world.tries == 3
+    world.failure = None
+    assert key(kept) == "key-2"
+
+
+def test_a_refresh_that_hangs_holds_up_nobody_who_has_good_credentials(kept: KeptCredentials, world: World) -> None:
+    """One thread waits for STS, however many requests there are."""
+    key(kept)
+    world.passed = 55 * MINUTE
+    world.silence = threading.Event()
+    assert [key(kept) for _ in range(20)] == ["key-1"] * 20
+    until(lambda: world.tries == 2)
+    assert [thread.name for thread in threading.enumerate()].count("aside") == 1
+    world.silence.set()
+    until(lambda: idle(kept))
+
+
+def test_a_poll_waits_for_its_first_credentials_no_longer_than_its_deadline(
+    kept: KeptCredentials, world: World
+) -> None:
+    """Nor after the monitor stops; what comes of it later is there for the next poll."""
+    world.silence = threading.Event()
+    with pytest.raises(PollFailedError, match=r"the poll was not complete after 0\.05 s"):
+        key(kept, 0.05)
+    deadline = Deadline(30.0)
+    threading.Timer(0.05, deadline.cancel).start()
+    with within(deadline), pytest.raises(PollCancelledError):
+        kept.get_frozen_credentials()
+    assert world.tries == 1
+    world.silence.set()
+    assert key(kept) == "key-1"
+
+
+def test_many_polls_wait_for_the_same_credentials(kept: KeptCredentials, world: World) -> None:
+    """STS is asked once."""
+    world.silence = threading.Event()
+    keys: list[str] = []
+    threads = [threading.Thread(target=lambda: keys.append(key(kept))) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    until(lambda: world.tries == 1)
+    world.silence.set()
+    for thread in threads:
+        thread.join(10)
+    assert keys == ["key-1"] * 16
+    assert world.tries == 1
+
+
+class _Line:
+    """A connection to STS that somebody waits on."""
+
+    def __init__(self) -> None:
+        self.interrupted = threading.Event()
+
+    def interrupt(self) -> None:
+        self.interrupted.set()
+
+
+def test_a_try_has_a_deadline_of_its_own_that_the_next_request_enforces(kept: KeptCredentials, world: World) -> None:
+    """An STS that sends one byte a second is given up, and asked again."""
+    key(kept)
+    world.passed = 46 * MINUTE
+    world.silence = threading.Event()
+    line = _Line()
+    key(kept)
+    with kept._fetch_deadline.attached(line):
+        key(kept)
+        assert not line.interrupted.is_set()
+        world.passed += FETCH_SECONDS
+        assert key(kept) == "key-1"
+        assert line.interrupted.is_set()
+    world.failure = PollFailedError(Reason.TIMEOUT, "DeadlineExceeded", "the poll was not complete after 60 s")
+    world.silence.set()
+    until(lambda: idle(kept))
+    world.passed = HOUR + 1
+    assert fault(kept) == Fault(
+        Reason.CREDENTIALS, "DeadlineExceeded", "no credentials: there was no answer within 60 s", passing=False
+    )
+
+
+def test_forgotten_credentials_are_looked_for_in_a_new_session(kept: KeptCredentials, world: World) -> None:
+    """AWS did not take them: whatever they were read from is read anew."""
+    key(kept)
+    kept.forget(kept.held)
+    assert kept.held is None
+    assert key(kept) == "key-2"
+    assert world.sessions == 2
+
+
+def test_credentials_that_are_not_held_any_more_cannot_be_forgotten(kept: KeptCredentials, world: World) -> None:
+    """Of several polls that fail with the same credentials only the first one has them looked for anew."""
+    key(kept)
+    old = kept.held
+    kept.forget(old)
+    key(kept)
+    kept.forget(old)
+    assert key(kept) == "key-2"
+    assert world.sessions == 2
+
+
+def test_a_refresh_that_was_under_way_does_not_bring_back_what_was_forgotten(
+    kept: KeptCredentials, world: World
+) -> None:
+    """The next request finds them in a new session."""
+    key(kept)
+    world.passed = 46 * MINUTE
+    world.silence = threading.Event()
+    key(kept)
+    until(lambda: world.tries == 2)
+    kept.forget(kept.held)
+    world.silence.set()
+    until(lambda: idle(kept))
+    assert kept.held is None
+    assert key(kept) == "key-3"
+    assert world.sessions == 2
+
+
+def test_credentials_without_an_end_are_not_refreshed(world: World) -> None:
+    """Keys out of a file stay until AWS does not take them."""
+    static = Credentials("key", "secret")
+
+    class Session:
+        def get_credentials(self) -> Credentials:
+            return static
+
+    kept = KeptCredentials(Session, world.observer, lambda: world.passed)  # type: ignore[arg-type]
+    assert key(kept) == "key"
+    world.passed = 1000 * HOUR
+    assert key(kept) == "key"
+    assert kept.held is static
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (
+            ClientError({"Error": {"Code": "AccessDenied", "Message": "Not authorized"}}, "AssumeRole"),
+            Fault(Reason.CREDENTIALS, "AccessDenied", "no credentials: Not authorized", passing=False),
+        ),
+        (
+            ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, "AssumeRole"),
+            Fault(Reason.CREDENTIALS, "Throttling", "no credentials: Rate exceeded", passing=True),
+        ),
+        (
+            CredentialRetrievalError(provider="custom-process", error_msg="exit status 1"),
+            Fault(
+                Reason.CREDENTIALS,
+                "CredentialRetrievalError",
+                "no credentials: Error when retrieving credentials from custom-process: exit status 1",
+                passing=False,
+            ),
+        ),
+        (
+            KeyError("AccessKeyId"),
+            Fault(Reason.CREDENTIALS, "KeyError", "no credentials: KeyError: 'AccessKeyId'", passing=True),
+        ),
+        (
+            RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
+            Fault(
+                Reason.CREDENTIALS,
+                "RuntimeError",
+                "no credentials: RuntimeError: Credentials were refreshed, but the refreshed credentials are still"
+                " expired.",
+                passing=False,
+            ),
+        ),
+    ],
+    ids=["denied", "throttled", "process", "agent", "expired"],
+)
+def test_whatever_is_wrong_is_a_matter_of_credentials(
+    failure: Exception, expected: Fault, kept: KeptCredentials, world: World
+) -> None:
+    """Their reason is their own, with the code and the words of what went wrong, and it is counted."""
+    world.failure = failure
+    assert fault(kept) == expected
+    assert world.observer.errors == {(GET_CREDENTIALS, expected.code): 1}
+
+
+def test_no_credentials_at_all_are_said_plainly(world: World) -> None:
+    """The chain ends without any."""
+
+    class Session:
+        def get_credentials(self) -> None:
+            return None
+
+    assert fault(KeptCredentials(Session, world.observer)) == Fault(  # type: ignore[arg-type]
+        Reason.CREDENTIALS, "NoCredentialsError", "no credentials: Unable to locate credentials", passing=False
+    )
+
+
+def test_botocore_logs_no_traceback_of_a_refresh(
+    kept: KeptCredentials, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The error of STS may have in it what was sent."""
+    key(kept)
+    world.passed = 55 * MINUTE
+    world.failure = UNREACHABLE
+    with caplog.at_level(logging.DEBUG):
+        key(kept)
+        until(lambda: idle(kept))
+    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [(record.name, record.getMessage(), record.exc_info) for record in told] == [
+        (
+            "botocore.credentials",
+            "Refreshing temporary credentials failed during mandatory refresh period.",
+            None,
+        )
+    ]

@@ -1,0 +1,195 @@
+"""What grows with what AWS does, and what must not: descriptors, threads, memory, and a listing of 100,000."""
+
+import threading
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+
+from monitor.aws.budget import Budget
+from monitor.aws.calls import Caller
+from monitor.aws.clients import Clients
+from monitor.aws.connections import LARGEST_ANSWER
+from monitor.aws.credentials import KeptCredentials
+from monitor.aws.source import LIST_STACK_INSTANCES, Source, _Connected
+from monitor.model.deadline import Deadline
+from monitor.model.errors import PollFailedError, Reason
+from monitor.model.instances import Listing, Status
+from monitor.simulation import faults
+from monitor.simulation.exchange import Plan
+from monitor.simulation.wire import FaultyAws
+from tests.conftest import Aws
+from tests.making import EU, US
+from tests.simulation.misbehaving import Observer, source_settings, supervised, until
+
+PRODUCT = "pp-aaaaaaaaaaaaa"
+QUICK = [
+    fault
+    for fault in (*faults.BAD_BODIES, *faults.BROKEN_CONNECTIONS, *faults.ENDLESS, *faults.ERRORS)
+    if fault.name != "endless continues"  # takes a moment to get to a megabyte
+]
+REGIONS = (EU, US, "eu-central-1", "ap-southeast-2")
+
+
+def descriptors() -> int:
+    """Return how many files and sockets are open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_descriptors_and_threads_do_not_grow_with_failures(
+    page_source: Source, page_server: FaultyAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hundred and more calls that fail in every way leave nothing behind."""
+    source, faulty = page_source, page_server
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+    def fail(times: int) -> None:
+        for number in range(times):
+            faulty.clear()
+            faulty.plan(Plan(QUICK[number % len(QUICK)], times=None))
+            with supervised() as deadline, pytest.raises(PollFailedError):
+                source.list_stack_instances(PRODUCT, deadline)
+        for fault in (*faults.SILENT_WAITS, *faults.slow()):
+            faulty.clear()
+            faulty.plan(Plan(fault, times=None))
+            with supervised(0.05) as deadline, pytest.raises(PollFailedError):
+                source.list_stack_instances(PRODUCT, deadline)
+
+    fail(len(QUICK))
+    until(lambda: len(faulty._connections) <= 1)
+    before, threads = descriptors(), threading.active_count()
+    fail(200)
+    until(lambda: len(faulty._connections) <= 1)
+    until(lambda: descriptors() <= before + 2)
+    until(lambda: threading.active_count() <= threads + 1)
+
+
+@pytest.mark.parametrize("name", ["endless body", "endless chunks", "huge length"])
+def test_an_endless_answer_takes_bounded_memory(name: str, page_source: Source, page_server: FaultyAws) -> None:
+    """A megabyte of it is read in each attempt, and some copies are made of that."""
+    with supervised() as deadline:
+        page_source.list_stack_instances(PRODUCT, deadline)
+    page_server.plan(Plan(faults.FAULTS[name], times=None))
+    tracemalloc.start()
+    try:
+        with supervised() as deadline, pytest.raises(PollFailedError, match="more than 1048576 bytes"):
+            page_source.list_stack_instances(PRODUCT, deadline)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * 4 * LARGEST_ANSWER
+
+
+def test_an_answer_may_be_as_large_as_the_limit(page_source: Source, page_server: FaultyAws) -> None:
+    """More than two hundred times what a page is."""
+    page_server.plan(Plan(faults.body("large", b'{"StackInstances": []}' + b" " * (LARGEST_ANSWER - 4096))))
+    with supervised() as deadline:
+        assert page_source.list_stack_instances(PRODUCT, deadline) == Listing({}, 1, {})
+
+
+class FakeClient:
+    """A client that lists a hundred thousand instances without a server."""
+
+    def __init__(self, instances: int) -> None:
+        """Name them."""
+        self.items = [
+            {"Account": f"{number // 4:012}", "Region": REGIONS[number % 4], "StackInstanceStatus": "CURRENT"}
+            for number in range(instances)
+        ]
+
+    def list_stack_instances_for_provisioned_product(self, **arguments: Any) -> dict[str, Any]:
+        """Return a page."""
+        begin, size = int(arguments.get("PageToken", "0")), arguments["PageSize"]
+        following = begin + size
+        return {
+            "StackInstances": self.items[begin:following],
+            **({"NextPageToken": str(following)} if following < len(self.items) else {}),
+        }
+
+
+def big_source(observer: Observer, calls_per_second: float) -> Source:
+    """Return a source with one big product."""
+    source = Source(source_settings(), observer, 1)
+    caller = Caller(Budget(calls_per_second), observer, 1, str)
+    credentials = KeptCredentials(botocore.session.get_session, observer)
+    clients = Clients(FakeClient(100_000), lambda: None, credentials, attempts=1)
+    source._connected = _Connected(clients, caller)
+    return source
+
+
+def test_a_hundred_thousand_instances_are_all_listed(observer: Observer) -> None:
+    """Five thousand pages, and each account and Region is one string for all its instances."""
+    seen: list[tuple[int, int]] = []
+    listing = big_source(observer, 1e9).list_stack_instances(
+        PRODUCT, Deadline(60.0), lambda pages, instances: seen.append((pages, instances))
+    )
+    assert listing.pages == 5000
+    assert listing.anomalies == {}
+    expected = {(f"{number // 4:012}", REGIONS[number % 4]): Status.CURRENT for number in range(100_000)}
+    assert listing.statuses == expected
+    assert len({id(account) for account, _ in listing.statuses}) == 25_000
+    assert len({id(region) for _, region in listing.statuses}) == 4
+    assert seen[0] == (1, 20)
+    assert seen[-1] == (5000, 100_000)
+
+
+def test_a_hundred_thousand_instances_that_cannot_be_listed_in_time_are_a_clear_failure(observer: Observer) -> None:
+    """The budget gives the pace; the poll ends with its deadline and not later."""
+    begun = time.monotonic()
+    with pytest.raises(PollFailedError) as caught:
+        big_source(observer, 100.0).list_stack_instances(PRODUCT, Deadline(0.3))
+    assert 0.3 <= time.monotonic() - begun < 3.3
+    assert (caught.value.reason, caught.value.message) == (
+        Reason.TIMEOUT,
+        "the poll was not complete after 0.3 s",
+    )
+
+
+def test_many_polls_at_once_do_not_get_into_each_others_way(
+    faulty: FaultyAws, aws: Aws, observer: Observer, impatient: None
+) -> None:
+    """Twelve products, one of which always fails, over four connections: each listing is that of its product."""
+    products = [f"pp-{number:013}" for number in range(12)]
+    for number, product in enumerate(products):
+        aws.stack_sets.add_product(product, product)
+        for account in range(25):
+            aws.stack_sets.set(product, f"{number:06}{account:06}", EU, "CURRENT")
+    faulty.plan(
+        Plan(faults.FAULTS["reset"], product_id=products[0], page=2, times=None),
+        *(Plan(faults.FAULTS["cut body"], product_id=product) for product in products[1:6]),
+    )
+    source = Source(source_settings(), observer, 4)
+    outcomes: dict[str, Listing | PollFailedError] = {}
+
+    def poll(product: str) -> None:
+        try:
+            with supervised() as deadline:
+                outcomes[product] = source.list_stack_instances(product, deadline)
+        except PollFailedError as error:
+            outcomes[product] = error
+
+    threads = [threading.Thread(target=poll, args=(product,)) for product in products]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    failed = outcomes.pop(products[0])
+    assert isinstance(failed, PollFailedError)
+    assert failed.reason is Reason.CONNECTION
+    assert outcomes == {
+        product: Listing({(f"{number:06}{account:06}", EU): Status.CURRENT for account in range(25)}, 2, {})
+        for number, product in enumerate(products)
+        if number
+    }
+    assert observer.attempts == {LIST_STACK_INSTANCES: 4 + 11 * 2 + 5}
+
+
+def test_good_answers_keep_their_connection(page_source: Source, page_server: FaultyAws) -> None:
+    """A hundred polls need one."""
+    for _ in range(100):
+        with supervised() as deadline:
+            page_source.list_stack_instances(PRODUCT, deadline)
+        assert len(page_server._connections) == 1

@@ -1,0 +1,247 @@
+"""Pages put together, by examples and by properties: a complete listing, or `PollFailedError`."""
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.aws.listing import MOST_UNKNOWN_STATUSES, Pages, check_page, checked, read_body
+from monitor.model.errors import PollFailedError, Reason
+from monitor.model.instances import Anomaly, Listing, Status
+from tests.making import EU, ONE, TWO, US
+
+
+def item(account: Any = ONE, region: Any = EU, status: Any = "CURRENT") -> dict[str, Any]:
+    """Return a stack instance as the API shows it."""
+    return {"Account": account, "Region": region, "StackInstanceStatus": status}
+
+
+def listed(*pages: list[Any]) -> Listing:
+    """Return the listing of pages with these items."""
+    reader = Pages()
+    for number, items in enumerate(pages, start=1):
+        last = number == len(pages)
+        token = reader.add({"StackInstances": items, **({} if last else {"NextPageToken": f"token-{number}"})})
+        assert token == (None if last else f"token-{number}")
+    return reader.listing()
+
+
+def test_pages_are_one_listing() -> None:
+    """All their instances, and how many pages there were."""
+    assert listed([item(), item(region=US, status="OUTDATED")], [], [item(TWO, status="INOPERABLE")]) == Listing(
+        {(ONE, EU): Status.CURRENT, (ONE, US): Status.OUTDATED, (TWO, EU): Status.INOPERABLE}, 3, {}
+    )
+
+
+def test_a_product_without_instances_is_an_empty_listing() -> None:
+    """One empty page without a token is complete."""
+    assert listed([]) == Listing({}, 1, {})
+
+
+@pytest.mark.parametrize("token", [None, ""])
+def test_no_token_is_the_end(token: str | None) -> None:
+    """However it is written."""
+    assert Pages().add({"StackInstances": [], "NextPageToken": token}) is None
+
+
+def test_a_token_that_was_there_before_is_refused() -> None:
+    """Whether it is that of this page or of one long ago."""
+    for tokens in (["a", "a"], ["a", "b", "c", "a"]):
+        pages = Pages()
+        for token in tokens[:-1]:
+            assert pages.add({"StackInstances": [item()], "NextPageToken": token}) == token
+        with pytest.raises(PollFailedError, match=rf"^page {len(tokens)} leads back to a page that was read before$"):
+            pages.add({"StackInstances": [item()], "NextPageToken": tokens[-1]})
+
+
+@pytest.mark.parametrize(
+    ("statuses", "worst"),
+    [
+        (["CURRENT", "CURRENT"], Status.CURRENT),
+        (["CURRENT", "NEWFANGLED"], Status.UNKNOWN),
+        (["NEWFANGLED", "OUTDATED"], Status.OUTDATED),
+        (["CURRENT", "OUTDATED", "INOPERABLE"], Status.INOPERABLE),
+    ],
+)
+def test_of_an_instance_that_is_listed_more_than_once_the_worst_status_counts(
+    statuses: list[str], worst: Status
+) -> None:
+    """In whatever order, on one page or on several."""
+    for order in (statuses, statuses[::-1]):
+        for listing in (listed([item(status=one) for one in order]), listed(*[[item(status=one)] for one in order])):
+            assert listing.statuses == {(ONE, EU): worst}
+            assert listing.anomalies[Anomaly.DUPLICATE] == len(statuses) - 1
+
+
+@pytest.mark.parametrize("status", ["QUARANTINED", "current", "UNKNOWN", "", None, 7, ["CURRENT"], {"a": 1}, "\ud800"])
+def test_a_status_of_the_future_is_unknown(status: object) -> None:
+    """It is counted, and named in a form that can be written."""
+    listing = listed([item(status=status)])
+    assert listing.statuses == {(ONE, EU): Status.UNKNOWN}
+    assert listing.anomalies == {Anomaly.UNKNOWN_STATUS: 1}
+    (named,) = listing.unknown_statuses
+    assert named == (status if isinstance(status, str) and status not in {"", "\ud800"} else ascii(status))
+
+
+def test_of_many_unknown_statuses_few_are_named_and_in_short() -> None:
+    """A log line has an end."""
+    listing = listed([item(f"{number:012}", status=f"{number}" * 100) for number in range(100)])
+    assert listing.anomalies == {Anomaly.UNKNOWN_STATUS: 100}
+    assert len(listing.unknown_statuses) == MOST_UNKNOWN_STATUSES
+    assert all(len(status) == 64 for status in listing.unknown_statuses)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        {},
+        "CURRENT",
+        [],
+        7,
+        {"Account": ONE},
+        {"Region": EU},
+        item(account=""),
+        item(region=""),
+        item(account=None),
+        item(account=111111111111),
+        item(region=[EU]),
+        item(account="1111\n1111"),
+        item(region="\ud800"),
+        item(account="\x00"),
+    ],
+    ids=repr,
+)
+def test_an_item_that_names_no_instance_is_left_out_and_counted(wrong: object) -> None:
+    """Never an empty label, nor one that cannot be written; the others are there."""
+    assert listed([item(), wrong, item(TWO)]) == Listing(
+        {(ONE, EU): Status.CURRENT, (TWO, EU): Status.CURRENT}, 1, {Anomaly.INVALID_ITEM: 1}
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "NotJSON"),
+        (b"<html>", "NotJSON"),
+        (b'{"StackInstances": [', "NotJSON"),
+        (b'{"StackInstances": ["\xff"]}', "NotJSON"),
+        ('{"StackInstances": []}'.encode("utf-16"), "NotJSON"),
+        (b"[" * 100_000, "NotJSON"),
+        (b"[]", "NotAListing"),
+        (b"{}", "NotAListing"),
+        (b'{"StackInstances": null}', "NotAListing"),
+        (b'{"StackInstances": {}}', "NotAListing"),
+        (b'{"StackInstances": ""}', "NotAListing"),
+        (b'{"StackInstances": [[]]}', "NotAListing"),
+        (b'{"StackInstances": ["a"]}', "NotAListing"),
+        (b'{"StackInstances": [], "NextPageToken": 7}', "BadPageToken"),
+        (b'{"StackInstances": [], "NextPageToken": ["a"]}', "BadPageToken"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[:40].decode("latin-1"),
+)
+def test_a_body_that_is_no_page_is_refused(body: bytes, code: str) -> None:
+    """Before botocore makes an empty fleet of it."""
+    with pytest.raises(PollFailedError) as caught:
+        check_page(read_body(body))
+    assert (caught.value.reason, caught.value.error_code) == (Reason.INCOMPLETE, code)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"StackInstances": []}',
+        b' {"StackInstances": [], "NextPageToken": null}\n',
+        b'{"StackInstances": [null, {}, {"Account": "1"}], "NextPageToken": ""}',
+        b'{"StackInstances": [{"Account": "1", "Region": "r", "More": [1]}], "NextPageToken": "t", "More": {}}',
+    ],
+)
+def test_a_body_that_is_a_page_is_let_through(body: bytes) -> None:
+    """Members of the future included."""
+    check_page(read_body(body))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    max_leaves=12,
+)
+statuses = st.sampled_from(["CURRENT", "OUTDATED", "INOPERABLE", "QUARANTINED"]) | json_values
+instances = st.fixed_dictionaries(
+    {},
+    optional={
+        "Account": st.sampled_from([ONE, TWO]) | json_values,
+        "Region": st.sampled_from([EU, US]) | json_values,
+        "StackInstanceStatus": statuses,
+    },
+)
+pages = st.fixed_dictionaries(
+    {},
+    optional={
+        "StackInstances": st.lists(instances | json_values, max_size=8) | json_values,
+        "NextPageToken": st.text(max_size=2) | json_values,
+    },
+)
+
+
+deterministic = settings(derandomize=True, deadline=None)
+
+
+def reason(function: Callable[[], object]) -> Reason | None:
+    """Return the reason of a failed poll; None where all is well. Anything else that is raised is a failed test."""
+    try:
+        function()
+    except PollFailedError as error:
+        return error.reason
+    return None
+
+
+@deterministic
+@given(st.lists(pages | json_values, max_size=6))
+def test_whatever_comes_is_a_listing_or_a_failed_poll(answers: list[Any]) -> None:
+    """Nothing else is raised, and every label of a listing is a text that can be written."""
+    reader = Pages()
+    assert reason(lambda: [reader.add(checked(answer)) for answer in answers]) in {None, Reason.INCOMPLETE}
+    listing = reader.listing()
+    for account, region in listing.statuses:
+        assert account.encode()
+        assert region.encode()
+    assert all(status.encode() for status in listing.unknown_statuses)
+
+
+@deterministic
+@given(st.binary(max_size=200) | pages.map(lambda page: json.dumps(page).encode()))
+def test_whatever_body_comes_is_a_page_or_a_failed_poll(body: bytes) -> None:
+    """Bytes that are nothing, and JSON of any shape."""
+    seen = reason(lambda: check_page(read_body(body)))
+    assert seen in {None, Reason.INCOMPLETE}
+    if seen is None:
+        Pages().add(json.loads(body))
+
+
+@deterministic
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([ONE, TWO, ""]), st.sampled_from([EU, US]), st.sampled_from([*Status, "QUARANTINED"])
+        ),
+        max_size=20,
+    ),
+    st.integers(1, 7),
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_items_and_how_they_are_paged_do_not_matter(
+    instances: list[tuple[str, str, str]], size: int, chance: random.Random
+) -> None:
+    """The same instances are the same listing."""
+    items = [item(*one) for one in instances]
+    shuffled = list(items)
+    chance.shuffle(shuffled)
+    paged = [shuffled[place : place + size] for place in range(0, len(shuffled), size)] or [[]]
+    straight, mixed = listed(items), listed(*paged)
+    assert (mixed.statuses, mixed.anomalies) == (straight.statuses, straight.anomalies)
+    assert mixed.unknown_statuses == straight.unknown_statuses

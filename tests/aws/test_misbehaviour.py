@@ -1,0 +1,306 @@
+"""Every way in which the simulated AWS misbehaves, and what the real client makes of it."""
+
+import os
+import re
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+
+from monitor.aws.source import LIST_STACK_INSTANCES, Source
+from monitor.model.errors import PollFailedError, Reason
+from monitor.model.instances import Anomaly, Listing, Status
+from monitor.simulation import faults
+from monitor.simulation.exchange import Fault, Plan
+from monitor.simulation.wire import FaultyAws
+from tests.conftest import Aws
+from tests.making import EU
+from tests.simulation.misbehaving import Observer, supervised
+
+PRODUCT = "pp-aaaaaaaaaaaaa"
+FLEET = {(f"{account:012d}", EU): Status.CURRENT for account in range(25)}
+TWO_PAGES = Listing(FLEET, 2, {})
+ATTEMPTS = 3
+
+_NOT_JSON = (Reason.INCOMPLETE, "NotJSON", "the answer is not JSON")
+_NO_LIST = (Reason.INCOMPLETE, "NotAListing", "the answer has no list of stack instances")
+_NO_ITEM = (Reason.INCOMPLETE, "NotAListing", "the list has something in it that is no stack instance")
+_BAD_TOKEN = (Reason.INCOMPLETE, "BadPageToken", "the page token is not a string")
+_CUT = (Reason.INCOMPLETE, "CutAnswer", "the connection was closed before the end of the answer")
+_CLOSED = (
+    Reason.CONNECTION,
+    "ConnectionClosedError",
+    'Connection was closed before we received a valid response from endpoint URL: "URL/".',
+)
+_TOO_LARGE = (Reason.INCOMPLETE, "AnswerTooLarge", "the answer has more than 1048576 bytes")
+
+FAILURES: dict[str, tuple[Reason, str, str]] = {
+    "HTML": _NOT_JSON,
+    "garbage": _NOT_JSON,
+    "empty body": _NOT_JSON,
+    "empty object": _NO_LIST,
+    "array": _NO_LIST,
+    "null": _NO_LIST,
+    "number": _NO_LIST,
+    "invalid UTF-8": _NOT_JSON,
+    "UTF-16": _NOT_JSON,
+    "deeply nested": _NOT_JSON,
+    "no content": _NOT_JSON,
+    "cut JSON": _NOT_JSON,
+    "no list": _NO_LIST,
+    "list is null": _NO_LIST,
+    "list is an object": _NO_LIST,
+    "list is a string": _NO_LIST,
+    "list is a number": _NO_LIST,
+    "list is false": _NO_LIST,
+    "item is a string": _NO_ITEM,
+    "item is a list": _NO_ITEM,
+    "token is a number": _BAD_TOKEN,
+    "token is an object": _BAD_TOKEN,
+    "token is true": _BAD_TOKEN,
+    "cut body": _CUT,
+    "cut after the last byte": _CUT,
+    "cut chunk": _CLOSED,
+    "cut headers": _NOT_JSON,
+    "closed": _CLOSED,
+    "reset": _CLOSED,
+    "reset in the body": _CLOSED,
+    "not HTTP": _CLOSED,
+    "wrong chunk": _CLOSED,
+    "endless body": _TOO_LARGE,
+    "endless chunks": _TOO_LARGE,
+    "endless headers": _CLOSED,
+    "endless continues": _TOO_LARGE,
+    "huge length": _TOO_LARGE,
+    "ThrottlingException": (Reason.THROTTLED, "ThrottlingException", "Rate exceeded"),
+    "too many requests": (Reason.THROTTLED, "429", "the answer was HTTP status 429 and no error of AWS"),
+    "InternalServerException": (Reason.OTHER, "InternalServerException", "An internal error occurred."),
+    "HTML 500": (Reason.OTHER, "500", "the answer was HTTP status 500 and no error of AWS"),
+    "HTML 503": (Reason.OTHER, "503", "the answer was HTTP status 503 and no error of AWS"),
+}
+"""What may pass, and is asked for again."""
+
+REFUSALS: dict[str, tuple[Reason, str, str]] = {
+    "AccessDeniedException": (
+        Reason.ACCESS_DENIED,
+        "AccessDeniedException",
+        (
+            "User: arn:aws:sts::123456789012:assumed-role/stackset-monitor/session is not authorized to perform:"
+            " servicecatalog:ListStackInstancesForProvisionedProduct"
+        ),
+    ),
+    "ResourceNotFoundException": (
+        Reason.NOT_FOUND,
+        "ResourceNotFoundException",
+        "Provisioned product not found.",
+    ),
+    "ExpiredTokenException": (
+        Reason.CREDENTIALS,
+        "ExpiredTokenException",
+        "The security token included in the request is expired",
+    ),
+    "UnrecognizedClientException": (
+        Reason.CREDENTIALS,
+        "UnrecognizedClientException",
+        "The security token included in the request is invalid.",
+    ),
+    "HTML 403": (Reason.OTHER, "403", "the answer was HTTP status 403 and no error of AWS"),
+    "redirect": (Reason.OTHER, "302", "the answer was HTTP status 302 and no error of AWS"),
+}
+"""What does not pass by itself, and is not asked for again."""
+
+ELSEWHERE = {
+    *(fault.name for group in (faults.SILENT_WAITS, faults.WRONG_TOKENS, faults.ODD_PAGES) for fault in group),
+    faults.FRESH_TOKENS.name,
+    *(fault.name for fault in faults.slow()),
+}
+"""Below, or in test_interruption.py."""
+
+
+@pytest.fixture(autouse=True)
+def fleet(aws: Aws) -> None:
+    """Let there be one product of two pages."""
+    aws.stack_sets.add_product(PRODUCT, "baseline")
+    for account, region in FLEET:
+        aws.stack_sets.set(PRODUCT, account, region, "CURRENT")
+
+
+def failure(source: Source, product_id: str = PRODUCT, seconds: float = 30.0) -> tuple[Reason, str, str]:
+    """Poll, and return how that failed."""
+    with supervised(seconds) as deadline, pytest.raises(PollFailedError) as caught:
+        source.list_stack_instances(product_id, deadline)
+    assert str(caught.value) == caught.value.message
+    message = re.sub(r"http://127\.0\.0\.1:\d+", "URL", caught.value.message)
+    return caught.value.reason, caught.value.error_code, message
+
+
+def listed(source: Source, product_id: str = PRODUCT) -> Listing:
+    """Poll, and return the listing."""
+    with supervised() as deadline:
+        return source.list_stack_instances(product_id, deadline)
+
+
+def test_there_is_an_expectation_of_every_fault() -> None:
+    """A new way to misbehave needs a test."""
+    assert {*FAILURES, *REFUSALS, *ELSEWHERE} == set(faults.FAULTS)
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failure_that_may_pass_is_a_failed_poll_after_bounded_attempts(
+    name: str, source: Source, faulty: FaultyAws, observer: Observer
+) -> None:
+    """Three requests, each counted with its error, then a failed poll; the next one is complete."""
+    reason, code, message = FAILURES[name]
+    faulty.plan(Plan(faults.FAULTS[name], times=None))
+    assert failure(source) == (reason, code, message)
+    assert len(faulty.requests) == ATTEMPTS
+    assert observer.attempts == {LIST_STACK_INSTANCES: ATTEMPTS}
+    assert observer.errors == {(LIST_STACK_INSTANCES, code): ATTEMPTS}
+    faulty.clear()
+    assert listed(source) == TWO_PAGES
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failure_that_passes_is_no_failed_poll(name: str, source: Source, faulty: FaultyAws) -> None:
+    """The page that failed is asked for once more, and the listing is complete."""
+    faulty.plan(Plan(faults.FAULTS[name], page=2))
+    assert listed(source) == TWO_PAGES
+    assert [(seen.page, seen.fault) for seen in faulty.requests] == [(1, None), (2, name), (2, None)]
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_is_a_failed_poll_after_one_request(
+    name: str, source: Source, faulty: FaultyAws, observer: Observer
+) -> None:
+    """No hot loop: what AWS refuses, it refuses again."""
+    reason, code, message = REFUSALS[name]
+    faulty.plan(Plan(faults.FAULTS[name], times=None))
+    assert failure(source) == (reason, code, message)
+    assert len(faulty.requests) == 1
+    assert observer.errors == {(LIST_STACK_INSTANCES, code): 1}
+    faulty.clear()
+    assert listed(source) == TWO_PAGES
+
+
+@pytest.mark.parametrize("name", ["HTML", "reset", "ThrottlingException", "AccessDeniedException"])
+def test_a_failure_on_a_later_page_is_a_failed_poll(name: str, source: Source, faulty: FaultyAws) -> None:
+    """Half a listing is none."""
+    faulty.plan(Plan(faults.FAULTS[name], page=2, times=None))
+    assert failure(source) == {**FAILURES, **REFUSALS}[name]
+    assert [seen.page for seen in faulty.requests] == ([1, 2, 2, 2] if name in FAILURES else [1, 2])
+
+
+@pytest.mark.parametrize(("fault", "requests"), [(faults.SAME_TOKEN, 2), (faults.TOKENS_GO_ROUND, 3)], ids=str)
+def test_a_token_that_leads_back_is_a_failed_poll(
+    fault: Fault, requests: int, source: Source, faulty: FaultyAws
+) -> None:
+    """The first page that leads to one that was there before ends it, and nothing is asked for again."""
+    faulty.plan(Plan(fault, times=None))
+    assert failure(source) == (
+        Reason.INCOMPLETE,
+        "RepeatedPageToken",
+        f"page {requests} leads back to a page that was read before",
+    )
+    assert len(faulty.requests) == requests
+
+
+def test_fresh_tokens_for_ever_end_with_the_deadline(source: Source, faulty: FaultyAws) -> None:
+    """Empty pages without end are no listing."""
+    faulty.plan(Plan(faults.FRESH_TOKENS, times=None))
+    assert failure(source, seconds=0.3) == (
+        Reason.TIMEOUT,
+        "DeadlineExceeded",
+        "the poll was not complete after 0.3 s",
+    )
+
+
+def test_an_empty_page_with_a_token_is_not_the_end(source: Source, faulty: FaultyAws) -> None:
+    """The page after it is read too."""
+    faulty.plan(Plan(faults.EMPTY_PAGE))
+    assert listed(source) == Listing(FLEET, 3, {})
+
+
+@pytest.mark.parametrize(
+    ("fault", "changed", "anomalies", "unknown"),
+    [
+        (faults.TWICE, {}, {Anomaly.DUPLICATE: 1}, frozenset()),
+        (faults.TWICE_INOPERABLE, {("0" * 12, EU): Status.INOPERABLE}, {Anomaly.DUPLICATE: 1}, frozenset()),
+        (
+            faults.UNKNOWN_STATUS,
+            {("999999999999", EU): Status.UNKNOWN},
+            {Anomaly.UNKNOWN_STATUS: 1},
+            frozenset({"QUARANTINED"}),
+        ),
+        (faults.INVALID_ITEMS, {}, {Anomaly.INVALID_ITEM: 8}, frozenset()),
+    ],
+    ids=["twice", "twice, once INOPERABLE", "unknown status", "invalid items"],
+)
+def test_an_odd_page_is_complete_all_the_same(
+    fault: Fault,
+    changed: dict[tuple[str, str], Status],
+    anomalies: dict[Anomaly, int],
+    unknown: frozenset[str],
+    source: Source,
+    faulty: FaultyAws,
+) -> None:
+    """What cannot be used is counted, the worse of two statuses counts, and all the rest is there."""
+    faulty.plan(Plan(fault))
+    assert listed(source) == Listing({**FLEET, **changed}, 2, anomalies, unknown)
+
+
+def test_a_product_of_another_type_is_said_clearly(source: Source, aws: Aws, faulty: FaultyAws) -> None:
+    """AWS' own sentence is passed on, after one request."""
+    aws.stack_sets.add_product("pp-bbbbbbbbbbbbb", "a plain stack", stack_set=False)
+    assert failure(source, "pp-bbbbbbbbbbbbb") == (
+        Reason.OTHER,
+        "InvalidParametersException",
+        "Provisioned product pp-bbbbbbbbbbbbb is not of type CFN_STACKSET.",
+    )
+    assert len(faulty.requests) == 1
+
+
+def test_a_product_that_is_gone_is_not_found(source: Source, aws: Aws) -> None:
+    """It has a reason of its own, for its series go."""
+    aws.stack_sets.remove_product(PRODUCT)
+    assert failure(source) == (
+        Reason.NOT_FOUND,
+        "ResourceNotFoundException",
+        f"Provisioned product {PRODUCT} not found.",
+    )
+
+
+def test_a_server_that_refuses_connections_is_tried_again_by_the_next_poll(
+    source: Source, faulty: FaultyAws, observer: Observer
+) -> None:
+    """As at the start of a daemon before its network: a failed poll, and no restart afterwards."""
+    faulty.refuse()
+    assert failure(source) == (
+        Reason.CONNECTION,
+        "EndpointConnectionError",
+        'Could not connect to the endpoint URL: "URL/"',
+    )
+    assert observer.errors == {(LIST_STACK_INSTANCES, "EndpointConnectionError"): ATTEMPTS}
+    faulty.accept()
+    assert listed(source) == TWO_PAGES
+
+
+def test_a_name_that_does_not_resolve_is_tried_again_by_the_next_poll(
+    faulty: FaultyAws, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source without DNS fails like one without a connection, and recovers with it."""
+    working = socket.getaddrinfo
+    port = urlsplit(os.environ["AWS_ENDPOINT_URL"]).port
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://servicecatalog.example:{port}")
+    monkeypatch.setattr(socket, "getaddrinfo", _unresolved)
+    assert failure(source) == (
+        Reason.CONNECTION,
+        "EndpointConnectionError",
+        f'Could not connect to the endpoint URL: "http://servicecatalog.example:{port}/"',
+    )
+    assert faulty.requests == ()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *rest, **more: working("127.0.0.1", *rest, **more))
+    assert listed(source) == TWO_PAGES
+
+
+def _unresolved(*_: object, **__: object) -> None:
+    raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")

@@ -1,0 +1,120 @@
+"""What AWS says of products, as it comes and as it must not come."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.aws.products import checked_description, checked_search, detail, matching
+from monitor.config.settings import DiscoverSettings
+from monitor.model.errors import PollFailedError, Reason
+from monitor.model.products import ProductDetail, ProductStatus
+from tests.making import EU, ONE
+
+FIELDS = {
+    "Id": "pp-1",
+    "Name": "baseline",
+    "Type": "CFN_STACKSET",
+    "Status": "AVAILABLE",
+    "Arn": f"arn:aws:servicecatalog:{EU}:{ONE}:stack/baseline/pp-1",
+    "ProductId": "prod-1",
+    "ProvisioningArtifactId": "pa-1",
+}
+
+
+def refused(check: Any, answer: Any) -> str:
+    """Return the code with which an answer is refused."""
+    with pytest.raises(PollFailedError) as caught:
+        check(answer)
+    assert caught.value.reason is Reason.INCOMPLETE
+    return caught.value.error_code
+
+
+def test_a_description_becomes_a_value() -> None:
+    """Account and Region are those of the ARN."""
+    assert detail(FIELDS) == ProductDetail(
+        id="pp-1",
+        name="baseline",
+        type="CFN_STACKSET",
+        status=ProductStatus.AVAILABLE,
+        product_id="prod-1",
+        provisioning_artifact_id="pa-1",
+        account=ONE,
+        region=EU,
+    )
+
+
+@pytest.mark.parametrize("arn", [None, "", 7, "arn", "pp-1", "nra:a:b:c:d:e", "arn:a:b:\0:d:e"])
+def test_what_is_not_said_is_empty(arn: object) -> None:
+    """A product without a readable ARN, or without the ids of what it was made of, is a product all the same."""
+    found = detail({"Id": "pp-1", "Name": "b", "Type": "T", "Status": "ERROR", "Arn": arn, "ProductId": None})
+    assert (found.account, found.region, found.product_id, found.provisioning_artifact_id) == ("", "", "", "")
+
+
+def test_a_status_of_the_future_is_unknown() -> None:
+    """So is the name that we give to it, should AWS use it one day."""
+    assert detail({**FIELDS, "Status": "IMAGINARY"}).status is ProductStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("name", ["Id", "Name", "Type", "Status"])
+@pytest.mark.parametrize("value", [None, "", 7, ["a"], "two\nlines"])
+def test_a_product_without_what_matters_is_refused(name: str, value: object) -> None:
+    """In a description, and amid a page of a search: the search is not complete then."""
+    wrong = {**FIELDS, name: value}
+    assert refused(checked_description, {"ProvisionedProductDetail": wrong}) == "NotADescription"
+    assert refused(checked_search, {"ProvisionedProducts": [FIELDS, wrong]}) == "NotASearch"
+
+
+@pytest.mark.parametrize("answer", [None, [], "a", {}, {"ProvisionedProductDetail": []}, {"ProvisionedProducts": {}}])
+def test_what_is_no_answer_is_refused(answer: object) -> None:
+    """Whichever of both was asked for."""
+    assert refused(checked_description, answer) == "NotADescription"
+    assert refused(checked_search, answer) == "NotASearch"
+
+
+def test_a_token_that_is_none_is_refused() -> None:
+    """A page of a search has one that is text, or none."""
+    assert refused(checked_search, {"ProvisionedProducts": [], "NextPageToken": 7}) == "BadPageToken"
+    assert checked_search({"ProvisionedProducts": [], "NextPageToken": None})
+
+
+def product(name: str, tags: dict[str, str] | None = None, kind: str = "CFN_STACKSET") -> dict[str, object]:
+    """Return a product as a search has it."""
+    listed = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+    return {**FIELDS, "Id": f"pp-{name}", "Name": name, "Type": kind, "Tags": listed}
+
+
+FOUND = [
+    product("baseline-b", {"team": "platform", "tier": "1"}),
+    product("baseline-a", {"team": "platform"}),
+    product("baseline-a", {"team": "platform"}),
+    product("Baseline-c", {"team": "platform"}),
+    product("guardrails"),
+    product("baseline-d", {"team": "platform"}, "CFN_STACK"),
+]
+
+
+@pytest.mark.parametrize(
+    ("names", "tags", "expected"),
+    [
+        (["*"], {}, ["pp-Baseline-c", "pp-baseline-a", "pp-baseline-b", "pp-guardrails"]),
+        (["baseline-*"], {}, ["pp-baseline-a", "pp-baseline-b"]),
+        (["baseline-b", "guard?ails"], {}, ["pp-baseline-b", "pp-guardrails"]),
+        (["*"], {"team": "platform", "tier": "1"}, ["pp-baseline-b"]),
+        (["*"], {"team": "Platform"}, []),
+        (["baseline-[!a]"], {"team": "platform"}, ["pp-baseline-b"]),
+        (["nothing"], {}, []),
+    ],
+)
+def test_which_products_are_wanted(names: list[str], tags: dict[str, str], expected: list[str]) -> None:
+    """StackSets that fit one of the names and have every tag, in the case they are written; each once, by id."""
+    assert [one.id for one in matching(FOUND, DiscoverSettings(tuple(names), tags, 60.0))] == expected
+
+
+@given(st.lists(st.none() | st.text() | st.dictionaries(st.text(), st.text()), max_size=4) | st.none() | st.text())
+def test_tags_of_any_shape_fit_or_do_not(tags: object) -> None:
+    """What is no tag is none."""
+    wanted = DiscoverSettings(("*",), {"team": "platform"}, 60.0)
+    found = [{**product("a"), "Tags": tags if isinstance(tags, list | None) else []}]
+    assert matching(found, wanted) in ([], [detail(found[0])])

@@ -1,0 +1,206 @@
+"""No credential in any message: neither those of AWS, nor those of botocore."""
+
+import json
+import logging
+import os
+from pathlib import Path
+from urllib.parse import quote_plus
+
+import pytest
+from botocore.awsrequest import AWSPreparedRequest
+
+from monitor.aws.redaction import LONGEST, Secrets, sentence
+from monitor.aws.source import Source
+from monitor.model.errors import PollFailedError
+from monitor.simulation import faults
+from monitor.simulation.exchange import Answer, Change, Fault, Plan, Request
+from monitor.simulation.wire import FaultyAws
+from tests.simulation.misbehaving import Observer, supervised
+
+PRODUCT = "pp-aaaaaaaaaaaaa"
+KEY_ID = "AKIACANARYCANARY0001"
+SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLECANARY"
+TOKEN = "IQoJb3JpZ2luX2VjEJb//////////wEaCWV1LXdlc3QtMSJHMEUCIQ+CANARY" * 4
+EXTERNAL_ID = "canary/between us"
+WEB_IDENTITY = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJDQU5BUlkifQ.c2lnbmF0dXJlLUNBTkFSWQ"
+CANARIES = (
+    KEY_ID,
+    SECRET,
+    TOKEN,
+    EXTERNAL_ID,
+    quote_plus(EXTERNAL_ID),
+    WEB_IDENTITY,
+    *WEB_IDENTITY.split("."),
+    TOKEN[:40],
+)
+
+
+def _everything(request: Request) -> str:
+    """Return what came, the secrets first: the rest may be cut off."""
+    headers = sorted(request.headers, key=lambda header: header[0] not in {"X-Amz-Security-Token", "Authorization"})
+    return "\n".join([request.body.decode(), *(f"{name}: {value}" for name, value in headers)])
+
+
+def _tells_back(name: str, change: Change) -> Fault:
+    return Fault(name, change=change)
+
+
+def _as_an_error(request: Request, _: Answer) -> Answer:
+    message = f"The Canonical String for this request should have been\n{_everything(request)}"
+    return Answer(400, json.dumps({"__type": "InvalidSignatureException", "Message": message}).encode())
+
+
+def _as_an_xml_error(request: Request, _: Answer) -> Answer:
+    text = _everything(request).replace("&", "&amp;").replace("<", "&lt;")
+    error = f"<Error><Code>IncompleteSignature</Code><Message>{text}</Message></Error>"
+    return Answer(400, f"<ErrorResponse>{error}</ErrorResponse>".encode(), "text/xml")
+
+
+def _as_a_page_for_people(request: Request, _: Answer) -> Answer:
+    return Answer(502, f"<html><pre>{_everything(request)}</pre></html>".encode(), "text/html")
+
+
+def _as_a_code(request: Request, _: Answer) -> Answer:
+    token = dict(request.headers).get("X-Amz-Security-Token", KEY_ID)
+    return Answer(400, json.dumps({"__type": token, "Message": token}).encode())
+
+
+TELLING_BACK = (
+    _tells_back("JSON", _as_an_error),
+    _tells_back("XML", _as_an_xml_error),
+    _tells_back("HTML", _as_a_page_for_people),
+    _tells_back("code", _as_a_code),
+)
+
+
+@pytest.fixture(autouse=True)
+def keys(page_server: FaultyAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sign with a canary."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", TOKEN)
+
+
+HANGING = {fault.name for fault in (*faults.SILENT_WAITS, *faults.slow(), faults.FRESH_TOKENS)}
+
+
+def tells_nothing(
+    source: Source, observer: Observer, caplog: pytest.LogCaptureFixture, seconds: float = 30.0
+) -> str | None:
+    """Poll, see that no canary comes out anywhere, and return the message of the failure."""
+    message = None
+    source._connect()
+    with caplog.at_level(logging.WARNING), supervised(seconds) as deadline:
+        try:
+            source.list_stack_instances(PRODUCT, deadline)
+        except PollFailedError as error:
+            message = str(error)
+            told = [message, error.error_code, caplog.text, *(code for _, code in observer.errors)]
+            assert [canary for canary in CANARIES if any(canary in text for text in told)] == []
+            assert len(message) <= LONGEST + 64
+            assert "\n" not in message
+    return message
+
+
+def test_no_fault_brings_a_credential_to_light(
+    page_source: Source, page_server: FaultyAws, observer: Observer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever AWS does."""
+    for name, fault in faults.FAULTS.items():
+        page_server.clear()
+        page_server.plan(Plan(fault, times=None))
+        tells_nothing(page_source, observer, caplog, 0.2 if name in HANGING else 30.0)
+        assert {seen.key_id for seen in page_server.requests} == {KEY_ID}
+
+
+@pytest.mark.parametrize("fault", TELLING_BACK, ids=str)
+def test_what_was_sent_is_hidden_where_aws_tells_it_back(
+    fault: Fault, page_source: Source, page_server: FaultyAws, observer: Observer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As it does when a signature does not match."""
+    page_server.plan(Plan(fault, times=None))
+    message = tells_nothing(page_source, observer, caplog)
+    assert message is not None
+    if fault.name == "JSON":
+        assert message.startswith("The Canonical String for this request should have been ")
+        assert "X-Amz-Security-Token: [hidden]" in message
+
+
+@pytest.mark.parametrize("fault", TELLING_BACK, ids=str)
+@pytest.mark.parametrize("operation", ["AssumeRole", "AssumeRoleWithWebIdentity"])
+def test_what_a_role_is_assumed_with_is_hidden(
+    operation: str,
+    fault: Fault,
+    page_source: Source,
+    page_server: FaultyAws,
+    observer: Observer,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The external id, and the token of the web identity."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+    role = "role_arn = arn:aws:iam::123456789012:role/stackset-monitor\n"
+    if operation == "AssumeRole":
+        keys = f"aws_access_key_id = {KEY_ID}\naws_secret_access_key = {SECRET}\naws_session_token = {TOKEN}\n"
+        text = f"[default]\n{role}external_id = {EXTERNAL_ID}\nsource_profile = keys\n[profile keys]\n{keys}"
+    else:
+        (tmp_path / "token").write_text(WEB_IDENTITY)
+        text = f"[default]\n{role}web_identity_token_file = {tmp_path / 'token'}\n"
+    (tmp_path / "config").write_text(text)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
+    page_server.plan(Plan(fault, operation=operation, times=None))
+    message = tells_nothing(page_source, observer, caplog)
+    assert message is not None
+    assert message.startswith("no credentials: ")
+    if fault.name == "XML":
+        assert ("ExternalId=[hidden]" if operation == "AssumeRole" else "WebIdentityToken=[hidden]") in message
+    assert {seen.operation for seen in page_server.requests} == {operation}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Rate exceeded", "Rate exceeded"),
+        ("two\nlines \t and\r\nmore", "two lines and more"),
+        (
+            "User: arn:aws:sts::123456789012:assumed-role/stackset-monitor/botocore-session-1700000000 may not",
+            "User: arn:aws:sts::123456789012:assumed-role/stackset-monitor/botocore-session-1700000000 may not",
+        ),
+        (f"the key {KEY_ID} is not there", "the key [hidden] is not there"),
+        (f"secret={SECRET}", "secret=[hidden]"),
+        (f"token: {TOKEN}.", "token: [hidden]."),
+        (f"token {WEB_IDENTITY} has expired", "token [hidden] has expired"),
+        ("sha256 " + "0123456789abcdef" * 4, "sha256 " + "0123456789abcdef" * 4),
+        ("x" * (LONGEST + 1), "x" * LONGEST + "..."),
+        ("", ""),
+    ],
+)
+def test_a_sentence_is_one_short_line_without_what_looks_like_a_credential(text: str, expected: str) -> None:
+    """Names of roles and digests stay as they are."""
+    assert sentence(text) == expected
+
+
+def request(**headers: str) -> AWSPreparedRequest:
+    """Return a request with headers."""
+    return AWSPreparedRequest("POST", "http://127.0.0.1/", headers, b"", stream_output=False)
+
+
+def test_what_was_sent_is_hidden_in_whatever_shape() -> None:
+    """A session token that looks like nothing else is known from the request."""
+    secrets = Secrets()
+    assert secrets.hide("the token plain-words was refused") == "the token plain-words was refused"
+    secrets.sent(request(**{"X-Amz-Security-Token": "plain-words"}))
+    secrets.sent(request())
+    assert secrets.hide("the token plain-words was refused") == "the token [hidden] was refused"
+
+
+def test_only_the_latest_secrets_are_remembered_and_no_short_ones() -> None:
+    """Bounded, and a value like `me` does not hide half of every word."""
+    secrets = Secrets()
+    for number in range(100):
+        secrets.sent(request(**{"X-Amz-Security-Token": f"token-number-{number:03}"}))
+    secrets.sent(request(**{"X-Amz-Security-Token": "me"}))
+    assert len(secrets._known) == 32
+    assert secrets.hide("token-number-067 token-number-099 me") == "token-number-067 [hidden] me"

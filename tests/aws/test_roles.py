@@ -1,0 +1,210 @@
+"""Sources that assume a role: whose products they see, who signs, what is refreshed, and what is never shown."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from monitor.aws.clients import connect
+from monitor.aws.credentials import GET_CREDENTIALS
+from monitor.aws.roles import ASSUME_ROLE
+from monitor.aws.source import LIST_STACK_INSTANCES, Source, operations
+from monitor.aws.wire import Wire
+from monitor.config.settings import DiscoverSettings, SourceSettings
+from monitor.model.errors import PollFailedError, Reason
+from monitor.model.products import ProductStatus
+from monitor.simulation import faults, roles
+from monitor.simulation.aws import stack_sets
+from monitor.simulation.exchange import Fault, Plan
+from monitor.simulation.wire import FaultyAws, forward_to
+from tests.conftest import Aws
+from tests.making import EU, ONE
+from tests.simulation.misbehaving import Observer, source_settings, supervised
+
+ACCOUNTS = ("111111111111", "222222222222", "333333333333")
+PRODUCT = "pp-aaaaaaaaaaaaa"
+UNREADABLE = [fault for fault in faults.BAD_BODIES if not str(fault).startswith(("list is", "item is", "token is"))]
+"""Whichever operation was asked."""
+EXTERNAL_ID = "canary-external-id"
+
+
+def role(account: str, partition: str = "aws") -> str:
+    """Return the ARN of the role of an account."""
+    return f"arn:{partition}:iam::{account}:role/stackset-monitor"
+
+
+def assuming(account: str, **more: object) -> SourceSettings:
+    """Return a source that reads from another account."""
+    return replace(source_settings(account), role_arn=role(account), **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def proxy(aws: Aws, impatient: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
+    """Put a server that can misbehave before moto, with a product of one instance in each of three accounts."""
+    for number, account in enumerate(ACCOUNTS):
+        stack_sets(account).add_product(PRODUCT, f"of {account}")
+        for other in range(number + 1):
+            stack_sets(account).set(PRODUCT, f"{other:012}", EU, "CURRENT")
+    server = FaultyAws(forward_to(aws.url))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
+    yield server
+    server.stop()
+    roles.forget_roles()
+
+
+def listed(source: Source) -> int:
+    """Return how many instances the product has there."""
+    with supervised() as deadline:
+        return len(source.list_stack_instances(PRODUCT, deadline).statuses)
+
+
+def failure(source: Source) -> tuple[Reason, str, str]:
+    """Return how a listing fails."""
+    with supervised() as deadline, pytest.raises(PollFailedError) as caught:
+        source.list_stack_instances(PRODUCT, deadline)
+    return caught.value.reason, caught.value.error_code, caught.value.message
+
+
+def test_each_source_sees_its_own_account_at_the_same_time(proxy: FaultyAws, observer: Observer) -> None:
+    """Several roles at once, assumed with the same ambient credentials."""
+    sources = [Source(assuming(account), observer, 4) for account in ACCOUNTS]
+    with ThreadPoolExecutor(6) as threads:
+        assert list(threads.map(listed, sources * 3)) == [1, 2, 3] * 3
+    assert observer.attempts[ASSUME_ROLE] == 3
+    keys = {seen.key_id for seen in proxy.requests if seen.operation == LIST_STACK_INSTANCES}
+    assert len(keys) == 3
+    assert observer.errors == {}
+
+
+def test_a_source_says_who_it_is_and_what_its_products_are(proxy: FaultyAws, observer: Observer) -> None:
+    """By GetCallerIdentity, DescribeProvisionedProduct and SearchProvisionedProducts, with the role's credentials."""
+    account = ACCOUNTS[1]
+    there = stack_sets(account)
+    there.add_product("pp-other", "baseline two", tags={"team": "platform", "tier": "1"}, status="A_NEW_STATUS")
+    there.add_product("pp-more", "baseline three", tags={"team": "platform"}, stack_set=False)
+    there.add_product("pp-third", "guardrails", tags={"team": "platform"})
+    wanted = DiscoverSettings(("base*", "*two"), {"team": "platform"}, 60.0)
+    source = Source(assuming(account, discover=wanted), observer, 4)
+    with supervised() as deadline:
+        assert source.caller_identity(deadline) == (
+            f"arn:aws:sts::{account}:assumed-role/stackset-monitor/stackset-monitor"
+        )
+        detail = source.describe(PRODUCT, deadline)
+        (found,) = source.search(deadline)
+    assert (detail.name, detail.status, detail.account, detail.region) == (
+        f"of {account}", ProductStatus.AVAILABLE, account, "eu-west-1",
+    )  # fmt: skip
+    assert (found.id, found.name, found.status) == ("pp-other", "baseline two", ProductStatus.UNKNOWN)
+    assert there.calls == {"DescribeProvisionedProduct": 1, "SearchProvisionedProducts": 1}
+    assert set(observer.attempts) - {"GetCallerIdentity"} <= set(operations(assuming(account, discover=wanted)))
+
+
+def test_a_search_reads_every_page(proxy: FaultyAws, observer: Observer) -> None:
+    """A hundred products a page, and no product twice."""
+    there = stack_sets(ACCOUNTS[0])
+    for number in range(250):
+        there.add_product(f"pp-{number:04}", f"product {number}")
+    source = Source(assuming(ACCOUNTS[0], discover=DiscoverSettings(("product*",), {}, 60.0)), observer, 4)
+    with supervised() as deadline:
+        found = source.search(deadline)
+    assert [one.id for one in found] == [f"pp-{number:04}" for number in range(250)]
+    assert there.calls["SearchProvisionedProducts"] == 3
+
+
+@pytest.mark.parametrize("fault", UNREADABLE, ids=str)
+@pytest.mark.parametrize("operation", ["DescribeProvisionedProduct", "SearchProvisionedProducts"])
+def test_an_answer_that_cannot_be_read_is_no_empty_one(
+    operation: str, fault: Fault, proxy: FaultyAws, observer: Observer
+) -> None:
+    """Botocore makes a success of it; here it is a failure, or every product would be gone."""
+    source = Source(assuming(ACCOUNTS[0], discover=DiscoverSettings(("*",), {}, 60.0)), observer, 4)
+    proxy.plan(Plan(fault, operation=operation, times=None))
+    with supervised() as deadline, pytest.raises(PollFailedError) as caught:
+        source.describe(PRODUCT, deadline) if operation.startswith("Describe") else source.search(deadline)
+    assert caught.value.reason is Reason.INCOMPLETE
+
+
+def test_a_role_asks_for_its_external_id(proxy: FaultyAws, observer: Observer) -> None:
+    """With the right one it is assumed; without it or with another, the permission is what is missing."""
+    account = ACCOUNTS[0]
+    roles.demand(role(account), EXTERNAL_ID)
+    assert listed(Source(assuming(account, external_id=EXTERNAL_ID), observer, 4)) == 1
+    for wrong in (None, "another-canary-id"):
+        reason, code, message = failure(Source(assuming(account, external_id=wrong), observer, 4))
+        assert (reason, code) == (Reason.ACCESS_DENIED, "AccessDenied")
+        assert f"the role {role(account)} cannot be assumed: " in message
+        assert "canary" not in message
+    assert observer.errors == {(GET_CREDENTIALS, "AccessDenied"): 2}
+
+
+def test_a_role_that_was_refused_is_assumed_as_soon_as_it_may_be(proxy: FaultyAws, observer: Observer) -> None:
+    """One call a poll until then, and no restart."""
+    account = ACCOUNTS[0]
+    roles.refuse(role(account))
+    source = Source(assuming(account), observer, 4)
+    assert [failure(source)[0] for _ in range(3)] == [Reason.ACCESS_DENIED] * 3
+    assert observer.attempts == {ASSUME_ROLE: 3}
+    roles.forget_roles()
+    assert listed(source) == 1
+
+
+def test_a_role_whose_credentials_are_not_taken_is_assumed_again(proxy: FaultyAws, observer: Observer) -> None:
+    """Once more with new ones, within the same poll."""
+    source = Source(assuming(ACCOUNTS[2]), observer, 4)
+    assert listed(source) == 3
+    proxy.plan(Plan(faults.EXPIRED_TOKEN, operation=LIST_STACK_INSTANCES, times=1))
+    assert listed(source) == 3
+    assert observer.attempts[ASSUME_ROLE] == 2
+
+
+def test_polling_goes_on_with_a_role_while_sts_is_down(proxy: FaultyAws, observer: Observer) -> None:
+    """As long as what was handed out is good."""
+    source = Source(assuming(ACCOUNTS[2]), observer, 4)
+    assert listed(source) == 3
+    proxy.plan(Plan(faults.INTERNAL_ERROR, operation=ASSUME_ROLE, times=None))
+    assert [listed(source) for _ in range(3)] == [3] * 3
+    late = Source(assuming(ACCOUNTS[0]), observer, 4)
+    assert failure(late)[0] is Reason.CREDENTIALS
+    proxy.clear()
+    assert listed(late) == 1
+
+
+def test_a_silent_sts_ends_with_the_deadline(proxy: FaultyAws, observer: Observer) -> None:
+    """Nobody waits for a role longer than for anything else."""
+    proxy.plan(Plan(faults.SILENCE, operation=ASSUME_ROLE, times=None))
+    with supervised(0.3) as deadline, pytest.raises(PollFailedError) as caught:
+        Source(assuming(ACCOUNTS[0]), observer, 4).list_stack_instances(PRODUCT, deadline)
+    assert caught.value.reason is Reason.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "service_catalog", "sts"),
+    [
+        ("eu-west-1", "aws", "servicecatalog.eu-west-1.amazonaws.com", "sts.eu-west-1.amazonaws.com"),
+        ("us-east-1", "aws", "servicecatalog.us-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com"),
+        ("cn-north-1", "aws-cn", "servicecatalog.cn-north-1.amazonaws.com.cn", "sts.cn-north-1.amazonaws.com.cn"),
+        (
+            "us-gov-west-1",
+            "aws-us-gov",
+            "servicecatalog.us-gov-west-1.amazonaws.com",
+            "sts.us-gov-west-1.amazonaws.com",
+        ),
+    ],
+)
+@pytest.mark.parametrize("sts_endpoints", ["legacy", "regional", None])
+def test_the_endpoints_are_those_of_the_sources_region(
+    region: str,
+    partition: str,
+    service_catalog: str,
+    sts: str,
+    sts_endpoints: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also those of other partitions, and never the global STS in us-east-1, whatever the environment says."""
+    if sts_endpoints:
+        monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", sts_endpoints)
+    settings = replace(source_settings(region=region), role_arn=role(ONE, partition))
+    clients = connect(settings, Observer(), Wire(Observer(), 1))
+    assert clients.service_catalog.meta.endpoint_url == f"https://{service_catalog}"
+    assert clients.make_sts().meta.endpoint_url == f"https://{sts}"

@@ -1,0 +1,181 @@
+"""A source: what it sends, and which settings of botocore it goes by."""
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from monitor import __version__
+from monitor.aws.source import LIST_STACK_INSTANCES, Source
+from monitor.config.settings import SourceSettings
+from monitor.model.errors import PollFailedError, Reason
+from monitor.model.instances import Listing, Status
+from monitor.simulation import faults
+from monitor.simulation.exchange import Answer, Plan, Request
+from monitor.simulation.wire import FaultyAws, forward_to
+from tests.conftest import Aws
+from tests.making import EU, ONE, THREE, TWO
+from tests.simulation.misbehaving import Observer, source_settings, supervised
+
+PRODUCT = "pp-aaaaaaaaaaaaa"
+
+
+@pytest.fixture(autouse=True)
+def fleet(aws: Aws) -> None:
+    """Let there be one product of three instances."""
+    aws.stack_sets.add_product(PRODUCT, "baseline")
+    for account in (ONE, TWO, THREE):
+        aws.stack_sets.set(PRODUCT, account, EU, "CURRENT")
+
+
+def poll(source: Source) -> Listing:
+    """Poll once."""
+    with supervised() as deadline:
+        return source.list_stack_instances(PRODUCT, deadline)
+
+
+def failure(source: Source) -> PollFailedError:
+    """Poll once, and return why that failed."""
+    with supervised() as deadline, pytest.raises(PollFailedError) as caught:
+        source.list_stack_instances(PRODUCT, deadline)
+    return caught.value
+
+
+def test_a_listing_is_asked_for_page_by_page(aws: Aws, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the size, the language and the Region of the source, in the name of the monitor; progress is told."""
+    asked: list[Request] = []
+    forward = forward_to(aws.url)
+
+    def watch(request: Request) -> Answer:
+        asked.append(request)
+        return forward(request)
+
+    server = FaultyAws(watch)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
+    told: list[tuple[int, int]] = []
+    source = Source(SourceSettings("hub", "eu-west-1", 1e6, 2, "jp"), observer, 1)
+    with supervised() as deadline:
+        listing = source.list_stack_instances(
+            PRODUCT, deadline, lambda pages, instances: told.append((pages, instances))
+        )
+    server.stop()
+    assert listing == Listing({(account, EU): Status.CURRENT for account in (ONE, TWO, THREE)}, 2, {})
+    assert told == [(1, 2), (2, 3)]
+    assert observer.attempts == {LIST_STACK_INSTANCES: 2}
+    first, second = (json.loads(request.body) for request in asked)
+    assert first == {"ProvisionedProductId": PRODUCT, "PageSize": 2, "AcceptLanguage": "jp"}
+    assert second == {**first, "PageToken": second["PageToken"]}
+    headers = dict(asked[0].headers)
+    assert f"stackset-monitor/{__version__}" in headers["User-Agent"].split()
+    assert "/eu-west-1/servicecatalog/aws4_request" in headers["Authorization"]
+
+
+def test_without_a_region_of_its_own_a_source_has_that_of_the_environment(
+    faulty: FaultyAws, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As everything that is built on boto3."""
+    source = Source(source_settings(region=None), observer, 1)
+    assert len(poll(source).statuses) == 3
+
+
+def test_a_missing_region_fails_a_poll_and_not_the_daemon(
+    faulty: FaultyAws, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found when it is there."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    source = Source(source_settings(region=None), observer, 1)
+    error = failure(source)
+    assert (error.reason, error.error_code, error.message) == (
+        Reason.OTHER,
+        "NoRegionError",
+        "You must specify a region.",
+    )
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert len(poll(source).statuses) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code", "message"),
+    [
+        ("AWS_ENDPOINT_URL", "not a URL", "ValueError", "Invalid endpoint: not a URL"),
+        ("AWS_MAX_ATTEMPTS", "many", "ValueError", "invalid literal for int() with base 10: 'many'"),
+        ("AWS_CONFIG_FILE", "BROKEN", "ConfigParseError", "Unable to parse config file: BROKEN"),
+    ],
+)
+def test_a_wrong_setting_fails_a_poll_and_not_the_daemon(
+    name: str,
+    value: str,
+    code: str,
+    message: str,
+    faulty: FaultyAws,
+    source: Source,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """It says what is wrong; put right, it needs no restart."""
+    before = os.environ.get(name)
+    if value == "BROKEN":
+        (tmp_path / "config").write_text("no section\n")
+        value = os.fspath(tmp_path / "config")
+        message = message.replace("BROKEN", value)
+    monkeypatch.setenv(name, value)
+    error = failure(source)
+    assert (error.reason, error.error_code, error.message) == (Reason.OTHER, code, message)
+    assert faulty.requests == ()
+    if before is None:
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, before)
+    assert len(poll(source).statuses) == 3
+
+
+@pytest.mark.parametrize(("where", "attempts"), [("default", 3), ("environment", 5), ("file", 2)])
+def test_the_attempts_are_those_of_botocores_own_settings(
+    where: str,
+    attempts: int,
+    source: Source,
+    faulty: FaultyAws,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """AWS_MAX_ATTEMPTS, `max_attempts` of the configuration file, or three."""
+    if where == "environment":
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "5")
+    if where == "file":
+        (tmp_path / "config").write_text("[default]\nmax_attempts = 2\n")
+        monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
+    faulty.plan(Plan(faults.THROTTLED, times=None))
+    failure(source)
+    assert len(faulty.requests) == attempts
+
+
+def test_requests_go_through_a_proxy_where_there_is_one(
+    source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment says which and for what, as for botocore."""
+    place = urlsplit(os.environ["AWS_ENDPOINT_URL"])
+    monkeypatch.setenv("http_proxy", f"http://{place.netloc}")
+    monkeypatch.setenv("no_proxy", "other.example")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://aws.example:8080")
+    assert len(poll(source).statuses) == 3
+    assert len(faulty.requests) == 1
+
+
+def test_requests_go_past_a_proxy_that_is_not_for_them(
+    source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`no_proxy` names them."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert len(poll(source).statuses) == 3
+
+
+def test_sources_share_the_descriptions_of_the_apis(faulty: FaultyAws, observer: Observer) -> None:
+    """Nine megabytes each otherwise."""
+    descriptions = {
+        id(Source(source_settings(name), observer, 1)._connect().clients.service_catalog.meta.service_model.metadata)
+        for name in "abc"
+    }
+    assert len(descriptions) == 1

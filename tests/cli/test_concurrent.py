@@ -1,0 +1,114 @@
+"""Products listed side by side, with a catalog that answers as the test wants."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from monitor.aws.source import Source
+from monitor.cli.concurrent import Outcome, list_concurrently, open_sources
+from monitor.config.load import load_settings
+from monitor.model.deadline import Deadline
+from monitor.model.errors import PollFailedError, Reason
+from monitor.model.instances import Listing, Status
+from tests.cli.commands import OTHER, PRODUCT, configuration, started
+from tests.making import EU, ONE, listing
+
+CURRENT = listing({(ONE, EU): Status.CURRENT})
+Answer = Callable[[str, Deadline], Listing]
+
+
+@pytest.fixture
+def outcomes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Answer], list[Outcome]]:
+    """Give a function that lists both products, whose listings come from another function."""
+    settings = load_settings(Path(configuration(tmp_path, PRODUCT, OTHER, more="poll: {timeout: 200ms}\n")))
+
+    def run(answer: Answer) -> list[Outcome]:
+        monkeypatch.setattr(Source, "list_stack_instances", lambda _, product, deadline, __: answer(product, deadline))
+        return list(
+            list_concurrently(settings, open_sources(settings), settings.products, lambda *_: None, lambda: None)
+        )
+
+    return run
+
+
+class Line:
+    """A connection that somebody waits on until it is interrupted."""
+
+    def __init__(self) -> None:
+        """Nobody interrupted it yet."""
+        self.interrupted = threading.Event()
+
+    def interrupt(self) -> None:
+        """End the wait."""
+        self.interrupted.set()
+
+    def wait(self, deadline: Deadline) -> Listing:
+        """Wait as long as nobody interrupts, then say why."""
+        with deadline.attached(self):
+            assert self.interrupted.wait(20)
+        deadline.check()
+        return CURRENT
+
+
+def test_outcomes_come_in_the_order_of_the_products(outcomes: Callable[[Answer], list[Outcome]]) -> None:
+    """Whichever is there first."""
+    other_ended = threading.Event()
+    empty = listing({})
+
+    def answer(product: str, _: Deadline) -> Listing:
+        if product == OTHER:
+            other_ended.set()
+            return empty
+        assert other_ended.wait(20)
+        return CURRENT
+
+    assert outcomes(answer) == [CURRENT, empty]
+
+
+def test_the_deadline_interrupts_whoever_waits(outcomes: Callable[[Answer], list[Outcome]]) -> None:
+    """One product is late, and the other is there all the same."""
+    line = Line()
+    late, there = outcomes(lambda product, deadline: line.wait(deadline) if product == PRODUCT else CURRENT)
+    assert isinstance(late, PollFailedError)
+    assert late.reason is Reason.TIMEOUT
+    assert there == CURRENT
+
+
+def test_a_bug_ends_the_others_too(outcomes: Callable[[Answer], list[Outcome]]) -> None:
+    """What nobody expected is raised here, and no thread goes on calling AWS."""
+    line = Line()
+    waits = threading.Event()
+
+    def answer(product: str, deadline: Deadline) -> Listing:
+        if product == PRODUCT:
+            waits.set()
+            return line.wait(deadline)
+        assert waits.wait(20)
+        raise LookupError(product)
+
+    with pytest.raises(LookupError):
+        outcomes(answer)
+    assert line.interrupted.wait(20)
+
+
+def test_ctrl_c_does_not_wait_for_what_nothing_interrupts(tmp_path: Path) -> None:
+    """As the look-up of a name, which may take half a minute."""
+    script = f"""
+import signal, threading
+from monitor.aws.source import Source
+from monitor.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+Source.list_stack_instances = lambda *_: (print("listing", flush=True), threading.Event().wait())
+main(["poll", "--config", {configuration(tmp_path)!r}])
+"""
+    command = [sys.executable, "-c", script]
+    with started(command) as running:
+        assert running.stdout
+        assert running.stdout.readline() == "listing\n"
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=10)
+    assert (running.returncode, out, err.strip()) == (130, "", "")

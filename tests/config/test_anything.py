@@ -1,0 +1,120 @@
+"""Whatever a file holds, it gives settings or one report."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from monitor.config.load import ConfigurationError, parse_settings
+from monitor.config.settings import Settings
+
+GOOD = Path(__file__).parent / "data" / "good"
+BOUNDED = settings(max_examples=100, deadline=None, derandomize=True)
+
+KEYS = (
+    *("poll", "sources", "products", "metrics", "state", "web", "log"),
+    *("interval", "timeout", "concurrency", "stale_after", "confirm_shrink", "name", "region", "role_arn"),
+    *("external_id", "calls_per_second", "page_size", "accept_language", "discover", "id", "source"),
+    *("instance_series", "zero_series", "max_instance_series", "path", "history", "listen", "level", "format"),
+)
+texts = st.sampled_from(["pp-a", "hub", "5m", "1s", "en", "all", "info", "json", ":1", "eu-west-1", ""]) | st.text()
+numbers = st.integers() | st.floats() | st.sampled_from([0, 1, 20, 21, 256])
+scalars = st.none() | st.booleans() | numbers | texts | st.dates()
+keys = st.sampled_from(KEYS) | st.text(max_size=5)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=6), max_leaves=20
+)
+
+
+def anywhere(value: Any, part: Any, place: int) -> Any:
+    """Put `part` in the place of one of the values in `value`, counted through."""
+    places: list[tuple[Any, Any]] = []
+
+    def visit(inner: Any) -> None:
+        for key in list(inner) if isinstance(inner, dict) else range(len(inner)):
+            places.append((inner, key))
+            if isinstance(inner[key], dict | list):
+                visit(inner[key])
+
+    visit(value)
+    owner, key = places[place % len(places)]
+    owner[key] = part
+    return value
+
+
+def outcome(text: bytes) -> Settings | None:
+    """Return the settings, or None after a report that is one: a line for each problem, in our words."""
+    try:
+        found = parse_settings(text, Path("monitor.yaml"))
+    except ConfigurationError as error:
+        check_report(error)
+        return None
+    assert isinstance(found, Settings)
+    assert found.products
+    return found
+
+
+def check_report(error: ConfigurationError) -> None:
+    """Look at a report line by line."""
+    lines = str(error).encode().decode().splitlines()
+    assert 0 < len(lines) == len(error.problems)
+    for line in lines:
+        assert re.fullmatch(r"monitor\.yaml:[1-9][0-9]*: [^ ].*[^ ]", line), line
+        assert not re.search("Input should|Value error|String should|List should|pydantic|None", line), line
+    assert len(set(lines)) == len(lines)
+
+
+@BOUNDED
+@given(st.binary(max_size=200))
+@example(b"a: !!timestamp x")
+@example(b"a: !!bool x")
+@example(b"? !!python/object/apply:os.system ['true']\n: 1")
+@example(b"products: [pp-a, \xe2\x80\xa8]")
+def test_bytes(text: bytes) -> None:
+    """Bytes of any kind."""
+    outcome(text)
+
+
+@BOUNDED
+@given(st.text(alphabet=st.characters(codec="utf-8") | st.sampled_from("\n :-[]{}'\"&*!|>%@#,?\t~"), max_size=60))
+@example("products: [pp-a]\nstate: {path: |\n  a\n  b\n}")
+@example("'a\u2028b': 1\n? \x85")
+def test_text(text: str) -> None:
+    """Text that is more or less YAML."""
+    outcome(text.encode())
+
+
+@BOUNDED
+@given(values)
+def test_values(value: Any) -> None:
+    """Values of any shape, with the right keys here and there."""
+    outcome(yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "backslashreplace"))
+
+
+@BOUNDED
+@given(values, st.integers(0, 60))
+def test_one_wrong_value(part: Any, place: int) -> None:
+    """A good file in which one value, or a whole part, is something else."""
+    value = anywhere(yaml.safe_load((GOOD / "whole.yaml").read_text("utf-8")), part, place)
+    outcome(yaml.safe_dump(value).encode())
+
+
+@BOUNDED
+@given(st.dictionaries(st.text(st.characters(), max_size=3) | keys, st.text(st.characters(), max_size=3), min_size=1))
+def test_halves_of_characters(value: dict[str, str]) -> None:
+    """JSON is YAML, and its escapes can name what is no character."""
+    outcome(json.dumps({**value, "products": ["pp-a"]}).encode())
+
+
+@BOUNDED
+@given(st.text(min_size=1, max_size=128))
+def test_any_name_comes_through(name: str) -> None:
+    """A name is any text: it is written in quotes and read as it is."""
+    text = json.dumps({"products": [{"id": "pp-a", "name": name}]})
+    found = outcome(text.encode())
+    assert found
+    assert found.products[0].product.name == name

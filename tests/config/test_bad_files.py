@@ -1,0 +1,79 @@
+"""Configuration files that are wrong: every problem at once, each with its line, its path and a sentence.
+
+Beside each `data/bad/*.yaml` stands the whole report, as `*.txt`.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from monitor.config.load import ConfigurationError, parse_settings
+from monitor.config.messages import SENTENCES
+
+BAD = Path(__file__).parent / "data" / "bad"
+NAMES = sorted(path.stem for path in BAD.glob("*.yaml"))
+
+
+def report(text: bytes) -> str:
+    """Return what is said of a file."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_settings(text, Path("monitor.yaml"))
+    return f"{caught.value}\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bad_file_is_reported_whole(name: str) -> None:
+    """The report is exactly the one beside the file, and its lines are lines of the file."""
+    text = (BAD / f"{name}.yaml").read_bytes()
+    found = report(text)
+    assert found == (BAD / f"{name}.txt").read_text("utf-8")
+    for line in found.splitlines():
+        place = re.match(r"monitor\.yaml:(\d+): \S", line)
+        assert place
+        assert 1 <= int(place[1]) <= max(1, text.count(b"\n"))
+
+
+def test_each_bad_file_has_its_report() -> None:
+    """No report is left over, and none is missing."""
+    assert sorted(path.stem for path in BAD.glob("*.txt")) == NAMES
+
+
+def test_every_sentence_is_in_a_report() -> None:
+    """What is said for each kind of error is there because a file can have it."""
+    reports = "".join(path.read_text("utf-8") for path in BAD.glob("*.txt"))
+    for kind, sentence in SENTENCES.items():
+        fixed = max(re.split(r"{\w+}", sentence), key=len)
+        assert fixed in reports, kind
+    for foreign in ("Input should", "Value error", "String should", "pydantic", "class"):
+        assert foreign not in reports
+
+
+def test_an_unreadable_value_is_not_called_empty_too() -> None:
+    """One mistake is one line."""
+    assert report(b"products:\n  - id: !secret x\n") == (
+        "monitor.yaml:2: products[0].id: the tag '!secret' is not supported\n"
+    )
+
+
+def test_a_secret_is_not_shown() -> None:
+    """The external id of a role is refused without being repeated, whatever YAML makes of it or not."""
+    for value in (
+        "hush hush", "[hush]", "{hush: hush}", "{hush: 1, hush: 2}", "!!int hush", "!!bool hush", "[!!float hush]",
+        "!hush x", "!!hush x", "!<hush> x", "!hush!x y", "*hush", "\n    *hush", "&hush x\n    more: &hush y",
+        "@hush", "`hush", "hush: x", '"hush', "'hush", "[hush", "{hush", "hush\n hush", '"\\qhush"', '"hush" hush',
+    ):  # fmt: skip
+        for key in ("external_id", "externalId", "external-id", "externalid"):
+            found = report(f"sources:\n  - name: hub\n    {key}: {value}\nproducts: [pp-a]\n".encode())
+            assert "hush" not in found
+    for value in ("12345", "2026-13-45", "0x12345"):
+        found = report(f"sources: [{{name: hub, external_id: {value}}}]\nproducts: [pp-a]".encode())
+        assert not {"12345", "2026-13-45"} & set(re.findall(r"[0-9-]+", found))
+
+
+def test_problems_come_by_their_lines() -> None:
+    """A report can be worked through from top to bottom of the file."""
+    text = "\n".join(f"key{number}: {number}" for number in range(12))
+    found = [int(line.split(":")[1]) for line in report(text.encode()).splitlines()]
+    assert found == sorted(found)
+    assert len(found) == 13

@@ -1,0 +1,115 @@
+"""The log as a whole: one format for everybody, and no secret in it."""
+
+import json
+import logging
+import re
+import warnings
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from monitor.config.settings import LogFormat, LogLevel
+from monitor.events.setup import LIBRARIES, timestamp
+from tests.events.capture import captured
+
+SECRET = "wJalrXUtnFEMI-CANARY"
+
+
+def test_an_event_is_one_object_a_line() -> None:
+    """timestamp, level and event come first, then the fields in their order."""
+    log, lines = captured()
+    log.event(LogLevel.WARNING, "poll.failed", b="two\nlines", a=None, name="é 🚀")
+    (line,) = lines.lines
+    assert list(json.loads(line)) == ["timestamp", "level", "event", "b", "a", "name"]
+    assert re.search(r'"timestamp": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"', line)
+    assert "\n" not in line
+    assert lines.entries() == [
+        {"level": "warning", "event": "poll.failed", "b": "two\nlines", "a": None, "name": "é 🚀"}
+    ]
+
+
+@pytest.mark.parametrize(("level", "told"), [(LogLevel.INFO, True), (LogLevel.WARNING, False), (LogLevel.DEBUG, True)])
+def test_the_level_chooses(level: LogLevel, told: bool) -> None:
+    """What is below the level is not told, whichever way it goes."""
+    log, lines = captured(level)
+    log.event(LogLevel.INFO, "an.event")
+    assert bool(lines.lines) == told
+    assert (log.render(LogLevel.INFO, "an.event") is not None) == told
+
+
+def test_a_rendered_line_is_the_line_of_an_event() -> None:
+    """Both ways lead to the same line."""
+    log, lines = captured()
+    log.event(LogLevel.ERROR, "an.event", field=1)
+    rendered = log.render(LogLevel.ERROR, "an.event", field=1)
+    assert rendered is not None
+    told, other = (json.loads(line) for line in (lines.lines[0], rendered))
+    assert {**told, "timestamp": ""} == {**other, "timestamp": ""}
+
+
+def test_the_console_format_is_for_people() -> None:
+    """One line with the same fields, not JSON."""
+    log, lines = captured(log_format=LogFormat.CONSOLE)
+    log.event(LogLevel.INFO, "monitor.started", listen="127.0.0.1:9935")
+    (line,) = lines.lines
+    assert re.fullmatch(r"\S+Z \[info +\] monitor\.started +listen=127\.0\.0\.1:9935", line)
+
+
+@pytest.mark.parametrize("name", ["apscheduler.scheduler", "uvicorn.error", "botocore.credentials"])
+def test_libraries_write_in_the_same_format(name: str) -> None:
+    """A warning of a library is an event with the name of its logger."""
+    _, lines = captured()
+    logging.getLogger(name).warning("something %s", "odd")
+    assert lines.entries() == [{"level": "warning", "event": "something odd", "logger": name}]
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_libraries_are_quiet_below_a_warning_at_any_level(name: str) -> None:
+    """At DEBUG, botocore writes session tokens."""
+    _, lines = captured(LogLevel.DEBUG)
+    logging.getLogger(f"{name}.part").debug("x-amz-security-token: %s", SECRET)
+    logging.getLogger(f"{name}.part").info("x-amz-security-token: %s", SECRET)
+    assert lines.lines == []
+
+
+def test_a_traceback_has_no_values_of_variables() -> None:
+    """It says where, and what was raised; a local variable may be a credential."""
+    log, lines = captured()
+
+    def connect(token: str) -> None:
+        raise ValueError(f"bad token of {len(token)} characters")
+
+    try:
+        connect(SECRET)
+    except ValueError as error:
+        log.crash("monitor.defect", error, provisioned_product_id="pp-1")
+    (line,) = lines.lines
+    entry = json.loads(line)
+    assert SECRET not in line
+    assert entry["exception"].startswith("Traceback (most recent call last):")
+    assert entry["exception"].endswith("ValueError: bad token of 20 characters")
+    assert (entry["level"], entry["event"], entry["provisioned_product_id"]) == ("error", "monitor.defect", "pp-1")
+
+
+def test_a_line_that_cannot_be_formatted_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A library that logs nonsense does not raise in the middle of a poll."""
+    _, lines = captured()
+    logging.getLogger("apscheduler").warning("%d", "not a number")
+    logging.getLogger("apscheduler").warning("fine")
+    assert [entry["event"] for entry in lines.entries()] == ["fine"]
+    capsys.readouterr()
+
+
+def test_warnings_are_no_events_of_their_own() -> None:
+    """Python's warnings are left to Python."""
+    _, lines = captured()
+    with pytest.warns(UserWarning, match="odd"):
+        warnings.warn("odd", stacklevel=1)
+    assert lines.lines == []
+
+
+def test_timestamps_are_utc_with_milliseconds() -> None:
+    """Whatever the time zone of a moment."""
+    moment = datetime(2026, 1, 2, 3, 4, 5, 6999, tzinfo=timezone(timedelta(hours=2)))
+    assert timestamp(moment) == "2026-01-02T01:04:05.006Z"
+    assert timestamp(datetime(2026, 1, 2, tzinfo=UTC)) == "2026-01-02T00:00:00.000Z"

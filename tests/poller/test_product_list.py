@@ -1,0 +1,74 @@
+"""Which products are polled: a pure function of what is configured, found and shared out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.config.load import parse_settings
+from monitor.config.settings import MonitoredProduct, Settings
+from monitor.model.instances import Product
+from monitor.model.shard import Shard
+from monitor.poller.product_list import monitored_products
+
+TEXT = b"""
+poll: {interval: 10m}
+sources:
+  - {name: hub, region: eu-west-1, discover: {}}
+  - {name: spoke, region: eu-west-1}
+  - {name: other, region: eu-west-1, discover: {interval: 1h}}
+products:
+  - {id: pp-a, name: mine, source: spoke, interval: 1m}
+  - {id: pp-b, source: hub}
+"""
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    """Return a configuration of two listed products and two sources that discover."""
+    return parse_settings(TEXT, Path("monitor.yaml"))
+
+
+def products(*names: str) -> list[Product]:
+    """Return products by what follows pp-."""
+    return [Product(f"pp-{name}", f"name of {name}") for name in names]
+
+
+def test_what_is_listed_comes_first_and_as_it_is_listed(settings: Settings) -> None:
+    """Also where discovery finds it: each product is there once."""
+    found = monitored_products(settings, {"hub": products("c", "a"), "other": products("b", "d")}, Shard())
+    assert list(found) == ["pp-a", "pp-b", "pp-c", "pp-d"]
+    assert (found["pp-a"], found["pp-b"]) == settings.products
+
+
+def test_what_is_found_has_the_defaults_and_its_own_name(settings: Settings) -> None:
+    """Its source is the one that has found it."""
+    found = monitored_products(settings, {"other": products("d")}, Shard())
+    assert found["pp-d"] == MonitoredProduct(Product("pp-d", "name of d"), "other", 600.0, 480.0, own_name=True)
+
+
+def test_two_sources_that_find_the_same_product(settings: Settings) -> None:
+    """The first in the file reads it."""
+    found = monitored_products(settings, {"other": products("x"), "hub": products("x")}, Shard())
+    assert found["pp-x"].source == "hub"
+
+
+def test_what_was_found_by_a_source_that_discovers_no_more_is_not_watched(settings: Settings) -> None:
+    """Nor by one that is not there."""
+    found = monitored_products(settings, {"spoke": products("x"), "nowhere": products("y")}, Shard())
+    assert list(found) == ["pp-a", "pp-b"]
+    without = replace(settings, sources=tuple(replace(source, discover=None) for source in settings.sources))
+    assert list(monitored_products(without, {"hub": products("x")}, Shard())) == ["pp-a", "pp-b"]
+
+
+@given(st.lists(st.text("abcdefgh", min_size=1), unique=True), st.integers(1, 5))
+def test_shares_are_the_whole(names: list[str], total: int) -> None:
+    """Put together they have every product once."""
+    settings = parse_settings(TEXT, Path("monitor.yaml"))
+    found = {"hub": products(*names)}
+    shares = [monitored_products(settings, found, Shard(ordinal, total)) for ordinal in range(total)]
+    assert sorted(product for share in shares for product in share) == sorted(
+        monitored_products(settings, found, Shard())
+    )

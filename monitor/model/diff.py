@@ -14,6 +14,7 @@ from monitor.model.instances import (
     Status,
     count_statuses,
 )
+from monitor.model.products import ProductStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Transition:
     status: Status | None
     previous_since: datetime | None
     observed_at: datetime
+    provisioned_product_status: ProductStatus | None = None
+    """Status of the product in the same poll; None if the poll could not describe it."""
 
     @property
     def key(self) -> InstanceKey:
@@ -55,7 +58,14 @@ class Change:
         return self.previous is None
 
 
-def diff(previous: Snapshot | None, listing: Listing, product: Product, poll_id: str, observed_at: datetime) -> Change:
+def diff(
+    previous: Snapshot | None,
+    listing: Listing,
+    product: Product,
+    poll_id: str,
+    observed_at: datetime,
+    product_status: ProductStatus | None = None,
+) -> Change:
     """Compare a listing with the last snapshot.
 
     An unchanged instance keeps the time since when it has its status. Transitions come sorted by
@@ -74,7 +84,8 @@ def diff(previous: Snapshot | None, listing: Listing, product: Product, poll_id:
     if not changed:
         return Change(poll_id, product, previous, replace(previous, observed_at=observed_at), ())
     transitions = tuple(
-        _transition(key, old.get(key), new.get(key), product, poll_id, observed_at) for key in sorted(changed)
+        _transition(key, old.get(key), new.get(key), product, poll_id, observed_at, product_status)
+        for key in sorted(changed)
     )
     states = apply(old, transitions)
     snapshot = Snapshot(product.id, observed_at, states, count_statuses(states.values()))
@@ -109,6 +120,7 @@ def _transition(
     product: Product,
     poll_id: str,
     observed_at: datetime,
+    product_status: ProductStatus | None,
 ) -> Transition:
     account, region = key
     return Transition(
@@ -121,4 +133,5 @@ def _transition(
         status=status,
         previous_since=before.since if before else None,
         observed_at=observed_at,
+        provisioned_product_status=product_status,
     )

@@ -156,7 +156,8 @@ class Poller:
 
     def _complete(self, poll: "_Poll", listing: Listing) -> None:
         memory = poll.memory
-        change = diff(memory.snapshot, listing, poll.monitored.product, poll.poll_id, self._now())
+        product_status = poll.description.detail.status if poll.description else None
+        change = diff(memory.snapshot, listing, poll.monitored.product, poll.poll_id, self._now(), product_status)
         committed = self._written(lambda: self._store.commit(change, poll.description))
         newly_undescribed = None if memory.undescribed else poll.undescribed
         memory.complete_at = self._clock()

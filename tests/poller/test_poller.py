@@ -188,6 +188,7 @@ def test_the_second_poll_is_compared_with_the_first(world: World, poller: Poller
     )
     assert (transition.previous_since, transition.observed_at) == (EPOCH, LATER)
     assert first.poll_id != second.poll_id == transition.poll_id
+    assert transition.provisioned_product_status is ProductStatus.AVAILABLE
 
 
 def test_what_changed_while_the_monitor_was_down_is_told_on_the_first_poll(world: World, poller: Poller) -> None:

@@ -105,7 +105,7 @@ def _hints(sources: "Sequence[SourceSettings]", role_arn: str | None, *, trust: 
     from monitor.policy.iam import EXTERNAL_ID
 
     if trust:
-        asked = any(source.external_id is not None for source in sources if source.role_arn == role_arn)
+        asked = any(source.has_external_id for source in sources if source.role_arn == role_arn)
         return [f"the external id is not printed: put it in place of {EXTERNAL_ID}"] if asked else []
     named = {source.role_arn: source.name for source in reversed(sources) if source.role_arn is not None}
     if role_arn is not None or not named:

@@ -47,9 +47,14 @@ def _nothing_to_watch(document: Document) -> Iterator[Problem]:
 def _roles(document: Document) -> Iterator[Problem]:
     for place, item in enumerate(_items(document.value, "sources")):
         role_arn, region = item.get("role_arn"), item.get("region")
-        if item.get("external_id") is not None and role_arn is None:
-            message = "is only sent where a role is assumed: `role_arn` is missing"
-            yield document.problem(message, "sources", place, "external_id")
+        given = [key for key in ("external_id", "external_id_file") if item.get(key) is not None]
+        if role_arn is None:
+            for key in given:
+                message = "is used only to assume a role: add `role_arn`, or remove this key"
+                yield document.problem(message, "sources", place, key)
+        elif len(given) > 1:
+            message = "cannot be combined with `external_id`: remove one of them"
+            yield document.problem(message, "sources", place, "external_id_file")
         if isinstance(role_arn, str) and isinstance(region, str) and role_arn.startswith("arn:aws"):
             partition, expected = role_arn.split(":")[1], _partition(region)
             if expected and partition != expected:

@@ -71,7 +71,7 @@ def parse_settings(text: bytes, path: Path) -> Settings:
 
 
 def _settings(model: ConfigurationFile, folder: Path) -> Settings:
-    sources = tuple(map(_source, model.sources or [SourcePart(name=DEFAULT_SOURCE)]))
+    sources = tuple(_source(part, folder) for part in model.sources or [SourcePart(name=DEFAULT_SOURCE)])
     products = tuple(_product(product, model, sources[0].name) for product in model.products)
     intervals = [monitored.interval for monitored in products]
     if any(source.discover for source in sources):
@@ -101,7 +101,7 @@ def _poll(part: PollPart, longest_interval: float) -> PollSettings:
     )
 
 
-def _source(part: SourcePart) -> SourceSettings:
+def _source(part: SourcePart, folder: Path) -> SourceSettings:
     return SourceSettings(
         name=part.name,
         region=part.region,
@@ -110,6 +110,8 @@ def _source(part: SourcePart) -> SourceSettings:
         accept_language=part.accept_language,
         role_arn=part.role_arn,
         external_id=part.external_id,
+        external_id_file=folder / part.external_id_file if part.external_id_file else None,
+        profile=part.profile,
         discover=_discover(part.discover) if part.discover else None,
     )
 

@@ -66,10 +66,16 @@ class SourcePart(_Part):
 
     name: Name = Field(description="what products refer to it by, and the label `source`")
     region: Region | None = Field(None, description="its Region; default: the one that boto3 finds by itself")
+    profile: Name | None = Field(
+        None, description="a profile of the AWS configuration files; default: AWS_PROFILE, or the default profile"
+    )
     role_arn: RoleArn | None = Field(
         None, description="an IAM role that is assumed with the ambient credentials; default: these themselves"
     )
     external_id: ExternalId | None = Field(None, description="what the role's trust policy asks for; a secret")
+    external_id_file: FilePath | None = Field(
+        None, description="a file that holds the external ID, relative to this file; instead of external_id"
+    )
     calls_per_second: float = Field(10.0, gt=0, le=1000, description="budget of all calls to this source")
     page_size: int = Field(20, ge=1, le=20, description="stack instances a page; the API allows 1 to 20")
     accept_language: Literal["en", "jp", "zh"] = Field("en", description="the language of AWS' own messages")

@@ -62,8 +62,17 @@ class SourceSettings:
     """The role to assume with the ambient credentials; None: these themselves."""
     external_id: str | None = field(default=None, repr=False)
     """A secret: it is in no output."""
+    external_id_file: Path | None = None
+    """The file that holds the external ID, instead of `external_id`. Read each time the role is assumed."""
+    profile: str | None = None
+    """A profile of the AWS configuration files. None: `AWS_PROFILE`, or the default profile."""
     discover: DiscoverSettings | None = None
     """None: only listed products."""
+
+    @property
+    def has_external_id(self) -> bool:
+        """Whether AssumeRole sends an external ID."""
+        return self.external_id is not None or self.external_id_file is not None
 
 
 @dataclass(frozen=True, slots=True)

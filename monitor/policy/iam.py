@@ -55,7 +55,7 @@ def trust_policy(
         "Principal": {"AWS": principal},
         "Action": _assuming(session_tags=session_tags),
     }
-    if any(source.external_id is not None for source in sources if source.role_arn == role_arn):
+    if any(source.has_external_id for source in sources if source.role_arn == role_arn):
         statement["Condition"] = {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}}
     return _policy([statement])
 

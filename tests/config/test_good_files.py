@@ -1,10 +1,11 @@
 """Configuration files that are right, and the settings that they give."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from monitor.config.load import UnreadableError, load_settings
+from monitor.config.load import UnreadableError, load_settings, parse_settings
 from monitor.config.settings import (
     DiscoverSettings,
     InstanceSeries,
@@ -64,6 +65,7 @@ def test_every_key_reaches_the_settings() -> None:
                 accept_language="jp",
                 role_arn="arn:aws-us-gov:iam::111122223333:role/monitoring/stackset-monitor",
                 external_id="1234567890",
+                profile="hub",
                 discover=DiscoverSettings(("baseline-*", "guardrails"), {"team": "platform", "tier": ""}, 3600.0),
             ),
             SourceSettings("spoke", None, 10.0, 20, "en"),
@@ -156,6 +158,16 @@ def test_everything_may_be_found_and_nothing_listed() -> None:
 def test_an_external_id_is_not_shown() -> None:
     """The settings of a source may be printed."""
     assert "1234567890" not in repr(load_settings(GOOD / "whole.yaml"))
+
+
+@pytest.mark.parametrize(("written", "path"), [("id.txt", "/etc/monitor/id.txt"), ("/run/id.txt", "/run/id.txt")])
+def test_an_external_id_file_is_relative_to_the_configuration_file(written: str, path: str) -> None:
+    """As web.config_file is."""
+    role_arn = "arn:aws:iam::111122223333:role/stackset-monitor"
+    source = {"name": "hub", "role_arn": role_arn, "external_id_file": written}
+    text = json.dumps({"sources": [source], "products": ["pp-a"]})
+    (found,) = parse_settings(text.encode(), Path("/etc/monitor/monitor.yaml")).sources
+    assert (found.external_id, found.external_id_file) == (None, Path(path))
 
 
 def test_roles_may_have_paths_and_any_partition() -> None:

@@ -1,6 +1,7 @@
 """The policies for the configuration files that are right: exactly what is called, and nothing else."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,8 @@ def test_a_role_asks_for_the_external_id_where_there_is_one() -> None:
     ]
     (statement,) = trust_policy(sources("roles"), SPOKE, MONITOR)["Statement"]
     assert "Condition" not in statement
+    by_file = [replace(source, external_id=None, external_id_file=Path("id.txt")) for source in sources("roles")]
+    assert trust_policy(by_file, HUB, MONITOR) == asked
 
 
 @pytest.mark.parametrize("name", ["least", "roles"])

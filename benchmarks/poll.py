@@ -33,9 +33,17 @@ def one_poll(folder: Path, catalog: Catalog, monitor_metrics: MonitorMetrics) ->
     state = open_state(folder / "monitor.db")
     writer = LineWriter(os.open(os.devnull, os.O_WRONLY))
     log = Log(writer, LogLevel.INFO, LogFormat.JSON)
-    metrics = MetricsCache(SeriesOptions(), monitor_metrics.render, monitor_metrics.state_failed)
+    metrics = MetricsCache(SeriesOptions(), monitor_metrics.render)
     outbox = Outbox(state, writer, lambda _: None, lambda _: None)
-    poller = Poller({"default": catalog}, state, metrics, Events(log, outbox), Deadlines(), confirm_shrink=0.5)
+    poller = Poller(
+        {"default": catalog},
+        state,
+        metrics,
+        Events(log, outbox),
+        Deadlines(),
+        confirm_shrink=0.5,
+        on_state_error=lambda _: None,
+    )
     monitored = MonitoredProduct(PRODUCT, "default", 300.0, 3000.0)
     return lambda: poller.poll(monitored), metrics
 

@@ -33,7 +33,7 @@ class Scrape:
 
 def measure(fleet: Fleet, options: SeriesOptions) -> Scrape:
     """Return the size of a scrape of the products alone."""
-    metrics = MetricsCache(options, lambda _: b"", lambda: None)
+    metrics = MetricsCache(options, lambda _: b"")
     listing, now = Listing(fleet.statuses(), 1, {}), datetime.now(UTC)
     for product in map(fleet.product, range(fleet.products)):
         snapshot = diff(None, listing, product, "poll", now).snapshot

@@ -21,10 +21,9 @@ from monitor.events.outbox import Outbox
 from monitor.events.setup import Log
 from monitor.events.sink import EventName, Events, transition_line
 from monitor.metrics.cache import MetricsCache
-from monitor.metrics.product_metrics import MISFIRE, OVERRUN
 from monitor.metrics.registry import MonitorMetrics
 from monitor.model.deadline import Deadlines
-from monitor.model.errors import PollCancelledError
+from monitor.model.errors import PollCancelledError, SkipReason
 from monitor.model.shard import Shard
 from monitor.poller.poller import Poller
 from monitor.poller.protocols import StateError
@@ -90,7 +89,7 @@ class Daemon:
         self._monitor_metrics = MonitorMetrics(version=__version__, revision=revision, shard=shard)
         self._state = open_state(settings.state_path, self._monitor_metrics.state_committed, self._state_failed)
         self._deadlines = Deadlines()
-        self._metrics = MetricsCache(settings.series, self._monitor_metrics.render, self._monitor_metrics.state_failed)
+        self._metrics = MetricsCache(settings.series, self._monitor_metrics.render)
         self._outbox = Outbox(self._state, log.writer, partial(transition_line, log), self._state_failed)
         self._sources = Sources(self._monitor_metrics, settings.poll.concurrency)
         self._poller = Poller(
@@ -100,6 +99,7 @@ class Daemon:
             Events(log, self._outbox),
             self._deadlines,
             confirm_shrink=settings.poll.confirm_shrink,
+            on_state_error=self._state_failed,
         )
         self._scheduler = PollScheduler(self._due, self._misfired)
         self._product_set = ProductSet(
@@ -209,11 +209,11 @@ class Daemon:
         monitored = self._product_set.get(name)
         group = name.removeprefix(DISCOVER) if monitored is None else monitored.source
         if not self._workers.submit(name, group) and monitored is not None:
-            self._metrics.skipped(monitored, OVERRUN)
+            self._metrics.skipped(monitored, SkipReason.OVERRUN)
 
     def _misfired(self, name: str, runs: int) -> None:
         if monitored := self._product_set.get(name):
-            self._metrics.skipped(monitored, MISFIRE, runs)
+            self._metrics.skipped(monitored, SkipReason.MISFIRE, runs)
 
     def _work(self, name: str) -> None:
         try:

@@ -10,7 +10,7 @@ from monitor.events.setup import Log, timestamp
 from monitor.model.diff import Transition
 from monitor.model.instances import Status
 from monitor.model.products import ProductStatus, ProductTransition
-from monitor.poller.protocols import CompletedPoll, FailedPoll, StateError
+from monitor.poller.protocols import CompletedPoll, FailedPoll
 
 
 class EventName(StrEnum):
@@ -149,10 +149,6 @@ class Events:
             snapshot_age_seconds=None if age is None else round(age, 3),
             duration_seconds=round(poll.seconds, 3),
         )
-
-    def state_failed(self, error: StateError) -> None:
-        """Tell that something could not be written down."""
-        self._log.event(LogLevel.ERROR, EventName.STATE_FAILED, message=str(error))
 
 
 def _product(monitored: MonitoredProduct) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from monitor.metrics.pieces import Exposition, Section, part, piece
 from monitor.metrics.product_families import ProductFamilies
 from monitor.metrics.product_series import ProductSeries
 from monitor.model.diff import Change
-from monitor.model.errors import Reason
+from monitor.model.errors import Reason, SkipReason
 from monitor.model.instances import Snapshot
 from monitor.poller.protocols import CompletedPoll, FailedPoll, StoredProduct
 
@@ -22,13 +22,10 @@ from monitor.poller.protocols import CompletedPoll, FailedPoll, StoredProduct
 class MetricsCache:
     """The `Publisher` of the polls and the source of `/metrics`. Safe to use from many threads."""
 
-    def __init__(
-        self, options: SeriesOptions, own: Callable[[bool], bytes], on_state_error: Callable[[], None]
-    ) -> None:
+    def __init__(self, options: SeriesOptions, own: Callable[[bool], bytes]) -> None:
         """Show the products that are published, and after them what `own(openmetrics)` renders for each scrape."""
         self._options = options
         self._own = OwnMetrics(own)
-        self._on_state_error = on_state_error
         self._lock = threading.Lock()
         self._entries: dict[str, ProductSeries] = {}
         self._removed: set[str] = set()
@@ -91,7 +88,7 @@ class MetricsCache:
                 entry.hide()
             self._swap(entry)
 
-    def skipped(self, monitored: MonitoredProduct, reason: str, count: int = 1) -> None:
+    def skipped(self, monitored: MonitoredProduct, reason: SkipReason, count: int = 1) -> None:
         """Count polls that were due and did not take place."""
         entry = self._entry(monitored)
         with entry.lock:
@@ -143,10 +140,6 @@ class MetricsCache:
                 self._summary.remove(product_id)
                 self._instances = None
                 self._expositions.clear()
-
-    def state_failed(self) -> None:
-        """Count that something could not be written down."""
-        self._on_state_error()
 
     def outdated(self) -> None:
         """Let the next scrape show the monitor's own metrics as they are then."""

@@ -9,13 +9,11 @@ from monitor.metrics import families
 from monitor.metrics.families import Family
 from monitor.metrics.text import escape, number
 from monitor.model.diff import Transition
-from monitor.model.errors import Reason
+from monitor.model.errors import Reason, SkipReason
 from monitor.model.instances import KNOWN_STATUSES, Anomaly, Status
 from monitor.model.products import KNOWN_PRODUCT_STATUSES, ProductDetail, ProductStatus
 
 ABSENT = "ABSENT"
-OVERRUN = "overrun"
-MISFIRE = "misfire"
 
 
 def _zeros(labels: Iterable[str]) -> Counter[str]:
@@ -41,7 +39,7 @@ class ProductMetrics:
     failing: Reason | None = None
     """Why the last poll failed; None where it did not."""
     failures: Counter[str] = field(default_factory=lambda: _zeros(Reason))
-    skipped: Counter[str] = field(default_factory=lambda: _zeros((OVERRUN, MISFIRE)))
+    skipped: Counter[str] = field(default_factory=lambda: _zeros(SkipReason))
     anomalies: Counter[str] = field(default_factory=lambda: _zeros(Anomaly))
     transitions: Counter[tuple[str, str]] = field(
         default_factory=lambda: Counter(dict.fromkeys(permutations((*KNOWN_STATUSES, ABSENT), 2), 0))

@@ -1,4 +1,4 @@
-"""Why a poll did not end in a complete listing."""
+"""Why a poll failed, or did not take place."""
 
 from enum import StrEnum
 
@@ -14,6 +14,15 @@ class Reason(StrEnum):
     CONNECTION = "connection"
     INCOMPLETE = "incomplete"
     OTHER = "other"
+
+
+class SkipReason(StrEnum):
+    """The `reason` label of `servicecatalog_polls_skipped_total`."""
+
+    OVERRUN = "overrun"
+    """The poll before it was still waiting or running."""
+    MISFIRE = "misfire"
+    """The process did not run when the poll was due."""
 
 
 class PollFailedError(Exception):

@@ -54,16 +54,21 @@ class Poller:
         deadlines: Deadlines,
         *,
         confirm_shrink: float,
+        on_state_error: Callable[[StateError], None],
         now: Callable[[], datetime] = utc_now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read products from `catalogs`, by the name of their source."""
+        """Read products from `catalogs`, by the name of their source.
+
+        `on_state_error` is called with each error of the store: the poll goes on without it.
+        """
         self._catalogs = catalogs
         self._store = store
         self._publisher = publisher
         self._event_sink = event_sink
         self._deadlines = deadlines
         self.confirm_shrink = confirm_shrink
+        self._on_state_error = on_state_error
         self._now = now
         self._clock = clock
         self._lock = threading.Lock()
@@ -183,8 +188,7 @@ class Poller:
         try:
             write()
         except StateError as error:
-            self._publisher.state_failed()
-            self._event_sink.state_failed(error)
+            self._on_state_error(error)
             return False
         return True
 

@@ -103,9 +103,6 @@ class Publisher(Protocol):
     def failed(self, poll: FailedPoll) -> None:
         """Show that a poll failed; the last snapshot stays, unless the product is missing."""
 
-    def state_failed(self) -> None:
-        """Count that something could not be written down."""
-
 
 class EventSink(Protocol):
     """Who writes the events."""
@@ -115,6 +112,3 @@ class EventSink(Protocol):
 
     def failed(self, poll: FailedPoll) -> None:
         """Tell a failed poll."""
-
-    def state_failed(self, error: StateError) -> None:
-        """Tell that something could not be written down."""

@@ -201,14 +201,6 @@ def test_a_missing_product_is_told_before_its_failed_poll(office: Office) -> Non
     assert (second["event"], second["snapshot_age_seconds"]) == ("poll.failed", None)
 
 
-def test_a_state_that_fails_is_an_error(office: Office) -> None:
-    """It says what SQLite said."""
-    office.events.state_failed(StateError("the state file x: disk full"))
-    assert office.lines.entries() == [
-        {"level": "error", "event": "state.failed", "message": "the state file x: disk full"}
-    ]
-
-
 def test_more_than_one_batch_is_told_in_order() -> None:
     """A rollout in a large fleet is told whole."""
     many = [replace(CHANGE.transitions[0], event_id=str(n)) for n in range(2 * BATCH + 1)]

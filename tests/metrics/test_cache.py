@@ -15,10 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from monitor.config.settings import SeriesOptions
 from monitor.metrics.cache import MetricsCache
 from monitor.metrics.families import FAMILIES, Kind
-from monitor.metrics.product_metrics import MISFIRE, OVERRUN
 from monitor.metrics.registry import MonitorMetrics
 from monitor.model.diff import Change, diff
-from monitor.model.errors import PollFailedError, Reason
+from monitor.model.errors import PollFailedError, Reason, SkipReason
 from monitor.model.instances import Anomaly, InstanceKey, Product, Status
 from monitor.model.products import Description, ProductStatus
 from monitor.poller.protocols import CompletedPoll, FailedPoll, StoredProduct
@@ -36,7 +35,7 @@ def nothing(openmetrics: bool) -> bytes:
 
 def metrics(options: SeriesOptions | None = None) -> MetricsCache:
     """Return an empty metrics without own metrics."""
-    return MetricsCache(options or SeriesOptions(), nothing, lambda: None)
+    return MetricsCache(options or SeriesOptions(), nothing)
 
 
 def completed(change: Change, **anomalies: int) -> CompletedPoll:
@@ -72,7 +71,7 @@ def samples(shown: MetricsCache, name: str, **labels: str) -> dict[str, float]:
 
 def filled(own: MonitorMetrics) -> MetricsCache:
     """Return a metrics with a product of every kind of trouble."""
-    shown = MetricsCache(SeriesOptions(), own.render, own.state_failed)
+    shown = MetricsCache(SeriesOptions(), own.render)
     first = baseline(FLEET)
     shown.completed(completed(first))
     now = {(ONE, EU): Status.INOPERABLE, (ONE, US): Status.UNKNOWN, (THREE, EU): Status.CURRENT}
@@ -80,13 +79,13 @@ def filled(own: MonitorMetrics) -> MetricsCache:
     described = Description(detail(ProductStatus.UNDER_CHANGE), None)
     shown.completed(replace(completed(change, duplicate=2, shrink=1), description=described))
     shown.failed(failed(ODD, Reason.ACCESS_DENIED))
-    shown.skipped(monitored(ODD), OVERRUN)
-    shown.skipped(monitored(ODD), MISFIRE, 3)
+    shown.skipped(monitored(ODD), SkipReason.OVERRUN)
+    shown.skipped(monitored(ODD), SkipReason.MISFIRE, 3)
     source = own.source("default", ["ListStackInstancesForProvisionedProduct"])
     source.attempted("ListStackInstancesForProvisionedProduct", 0.125)
     source.failed("ListStackInstancesForProvisionedProduct", "ThrottlingException")
     source.waited(0.5)
-    shown.state_failed()
+    own.state_failed()
     return shown
 
 
@@ -328,7 +327,7 @@ def test_a_product_that_is_removed_does_not_come_back_with_its_last_poll() -> No
     shown.remove(BASELINE.id)
     shown.completed(completed(first))
     shown.failed(failed(BASELINE, Reason.TIMEOUT))
-    shown.skipped(monitored(), OVERRUN)
+    shown.skipped(monitored(), SkipReason.OVERRUN)
     assert text(shown) == empty
     shown.restored(monitored(), StoredProduct(first.snapshot, missing=False))
     assert len(samples(shown, "servicecatalog_stack_instance_status")) == 9

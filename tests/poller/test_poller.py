@@ -105,22 +105,6 @@ class Witness:
         self.world.happened.append((self.role, poll))
 
 
-class FakePublisher(Witness):
-    """Shows nothing."""
-
-    def state_failed(self) -> None:
-        """Write down."""
-        self.world.happened.append((self.role, "state failed"))
-
-
-class FakeTeller(Witness):
-    """Tells nobody."""
-
-    def state_failed(self, error: StateError) -> None:
-        """Write down."""
-        self.world.happened.append((self.role, str(error)))
-
-
 @pytest.fixture
 def world() -> World:
     """Return a world without anything."""
@@ -132,8 +116,8 @@ def poller(world: World) -> Poller:
     """Return a poller in the world."""
     catalog: Catalog = world
     store: Store = world
-    publisher: Publisher = FakePublisher("publish", world)
-    event_sink: EventSink = FakeTeller("tell", world)
+    publisher: Publisher = Witness("publish", world)
+    event_sink: EventSink = Witness("tell", world)
     return Poller(
         {"default": catalog},
         store,
@@ -141,6 +125,7 @@ def poller(world: World) -> Poller:
         event_sink,
         Deadlines(lambda: world.monotonic),
         confirm_shrink=0.5,
+        on_state_error=lambda error: world.happened.append(("state error", str(error))),
         now=lambda: world.wall,
         clock=lambda: world.monotonic,
     )
@@ -297,8 +282,7 @@ def test_what_cannot_be_written_down_is_shown_and_found_again(world: World, poll
     assert (lost.committed, found.committed) == (False, True)
     assert lost.change.snapshot.states[ONE, EU].status is Status.INOPERABLE
     assert [t.key for t in found.change.transitions] == [(ONE, EU)]
-    assert ("publish", "state failed") in world.happened
-    assert ("tell", "disk full") in world.happened
+    assert ("state error", "disk full") in world.happened
 
 
 def test_a_missing_product_is_told_although_the_disk_is_full(world: World, poller: Poller) -> None:
@@ -307,7 +291,7 @@ def test_a_missing_product_is_told_although_the_disk_is_full(world: World, polle
     world.answers = [NOT_FOUND]
     poller.poll(monitored())
     assert [poll.newly_missing for poll in failed(world)] == [True]
-    assert ("tell", "disk full") in world.happened
+    assert ("state error", "disk full") in world.happened
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_age(world: World, poller: Poller) -> None:

@@ -74,7 +74,7 @@ class World:
         self.state = State(path)
         self.outbox = Outbox(self.state, self.lines, partial(transition_line, self.log), lambda _: None)
         self.outbox.start()
-        self.metrics = MetricsCache(SeriesOptions(), lambda _: b"", lambda: None)
+        self.metrics = MetricsCache(SeriesOptions(), lambda _: b"")
         self.deadlines = Deadlines()
         observer = Observer()
         sources = {
@@ -82,7 +82,13 @@ class World:
             "other": Source(source_settings("other", region=US), observer, 4),
         }
         self.poller = Poller(
-            sources, self.state, self.metrics, Events(self.log, self.outbox), self.deadlines, confirm_shrink=0.5
+            sources,
+            self.state,
+            self.metrics,
+            Events(self.log, self.outbox),
+            self.deadlines,
+            confirm_shrink=0.5,
+            on_state_error=lambda _: None,
         )
 
     @property

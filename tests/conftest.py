@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from monitor.simulation.aws import ENVIRONMENT, SimulatedAws, forget, stack_sets
+from monitor.simulation.aws import ENVIRONMENT, SimulatedAws, reset, stack_sets
 from monitor.simulation.stack_sets import StackSets
 
 CANARIES = {
@@ -47,7 +47,7 @@ def aws_server() -> Iterator[str]:
 @pytest.fixture
 def aws(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
     """Point boto3 to a simulated AWS without any products."""
-    forget()
+    reset()
     for name, value in (ENVIRONMENT | CANARIES).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)

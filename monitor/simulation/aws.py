@@ -1,7 +1,7 @@
-"""moto taught what it lacks of Service Catalog, and what its STS lets pass.
+"""A server of moto, extended by the operations of Service Catalog that moto lacks.
 
-moto finds operations by their snake_case name on its response classes, in `mock_aws` and in its server alike.
-What is missing there is set here; the day moto has it, `install` says so and fails.
+moto dispatches an operation to the method with its snake_case name on the service's response class. `install` sets
+the missing methods, and fails if a new version of moto has one of them.
 """
 
 import json
@@ -10,15 +10,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from moto.servicecatalog.models import ServiceCatalogBackend, servicecatalog_backends
 from moto.servicecatalog.responses import ServiceCatalogResponse
 
-from monitor.simulation.exchange import Answer, Request
 from monitor.simulation.operations import OPERATIONS, perform
-from monitor.simulation.roles import guard_roles
 from monitor.simulation.stack_sets import ACCOUNT, REGION, StackSets
 
 ENVIRONMENT = {
@@ -34,7 +31,7 @@ def stack_sets(account: str = ACCOUNT, region: str = REGION) -> StackSets:
     return _of(servicecatalog_backends[account][region])
 
 
-def forget() -> None:
+def reset() -> None:
     """Forget every product of every account and Region."""
     servicecatalog_backends.reset()
 
@@ -49,7 +46,6 @@ def install() -> None:
             raise RuntimeError(message)
         if present is None:
             setattr(ServiceCatalogResponse, name, _method(operation))
-    guard_roles()
 
 
 class SimulatedAws:
@@ -70,23 +66,6 @@ class SimulatedAws:
     def stop(self) -> None:
         """Serve no more."""
         self._server.stop()
-
-
-def answer(request: Request) -> Answer:
-    """Answer in this process, without moto's server: an upstream for a server that misbehaves, and a quick one."""
-    install()
-    return answer_from(stack_sets(region=request.region or REGION), request)
-
-
-def answer_from(mine: StackSets, request: Request) -> Answer:
-    """Answer a request from some products, whoever sent it."""
-    if request.operation not in OPERATIONS:
-        return Answer(400, json.dumps({"__type": "UnknownOperationException"}).encode())
-    try:
-        members = perform(request.operation, mine, json.loads(request.body))
-    except JsonRESTError as error:
-        return Answer(400, json.dumps({"__type": error.error_type, "Message": error.message}).encode())
-    return Answer(body=json.dumps(members).encode())
 
 
 def _of(backend: ServiceCatalogBackend) -> StackSets:

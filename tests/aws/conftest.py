@@ -8,11 +8,11 @@ import pytest
 
 from monitor.aws import calls
 from monitor.aws.source import Source
-from monitor.simulation.aws import answer
-from monitor.simulation.exchange import Answer
-from monitor.simulation.wire import FaultyAws
 from tests.conftest import Aws
-from tests.simulation.misbehaving import Observer, source_settings, until
+from tests.faulty_aws.exchange import Response
+from tests.faulty_aws.server import FaultyAws
+from tests.faulty_aws.upstream import respond
+from tests.support import Observer, source_settings, until
 
 PAGE = b'{"StackInstances": [{"Account": "1", "Region": "r", "StackInstanceStatus": "CURRENT"}]}'
 
@@ -36,7 +36,7 @@ def nothing_left_behind() -> Iterator[None]:
 @pytest.fixture
 def faulty(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
     """Put a server that can misbehave between boto3 and the simulated AWS."""
-    server = FaultyAws(answer)
+    server = FaultyAws(respond)
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     yield server
     server.stop()
@@ -63,7 +63,7 @@ def source(faulty: FaultyAws, observer: Observer, impatient: None) -> Source:
 @pytest.fixture
 def page_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
     """Serve one page for ever, without a simulated AWS behind it: ten times as quick."""
-    server = FaultyAws(lambda _: Answer(body=PAGE))
+    server = FaultyAws(lambda _: Response(body=PAGE))
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "simulated")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "simulated")

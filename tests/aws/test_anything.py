@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from monitor.aws.source import Source
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing
-from monitor.simulation.exchange import Answer, Fault, Line, Plan
-from monitor.simulation.wire import FaultyAws
-from tests.simulation.misbehaving import Observer, source_settings, supervised
+from tests.faulty_aws.exchange import Fault, Line, Plan, Response
+from tests.faulty_aws.server import FaultyAws
+from tests.support import Observer, source_settings, supervised
 
 SHORT = 1.0
 deterministic = settings(derandomize=True, deadline=None, max_examples=60)
@@ -40,7 +40,7 @@ class Meeting:
 @pytest.fixture(scope="module")
 def meeting() -> Iterator[Meeting]:
     """Make one client that makes one attempt, for all examples."""
-    server = FaultyAws(lambda _: Answer(500))
+    server = FaultyAws(lambda _: Response(500))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "simulated")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "simulated")
@@ -57,11 +57,11 @@ def meeting() -> Iterator[Meeting]:
 def raw(data: bytes) -> Fault:
     """Return bytes that come instead of an answer."""
 
-    def deliver(line: Line, _: Answer) -> None:
+    def deliver(line: Line, _: Response) -> None:
         line.send(data)
         line.close()
 
-    return Fault("raw", Answer(), deliver=deliver)
+    return Fault("raw", Response(), deliver=deliver)
 
 
 def usual(outcome: Listing | PollFailedError) -> bool:
@@ -88,7 +88,7 @@ def test_whatever_answer_comes_is_a_listing_or_a_failed_poll(
     meeting: Meeting, status: int, body: bytes, content_type: str
 ) -> None:
     """Any status with any body; only a page of status 2xx is a listing."""
-    outcome = meeting.poll(Fault("answer", Answer(status, body, content_type)))
+    outcome = meeting.poll(Fault("answer", Response(status, body, content_type)))
     assert usual(outcome)
     if isinstance(outcome, Listing):
         assert status <= 300

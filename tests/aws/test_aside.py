@@ -8,7 +8,7 @@ import pytest
 from monitor.aws.aside import Aside, current_deadline, within
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollCancelledError, PollFailedError
-from tests.simulation.misbehaving import until
+from tests.support import until
 
 
 def test_the_result_is_for_everybody_who_waits_and_for_those_who_come_later() -> None:

@@ -13,7 +13,7 @@ from monitor.aws.calls import FIRST_BACKOFF, LONGEST_BACKOFF, Caller
 from monitor.aws.errors import Fault, NoCredentialsFoundError
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
-from tests.simulation.misbehaving import Observer
+from tests.support import Observer
 
 OPERATION = "ListStackInstancesForProvisionedProduct"
 ANSWER: Mapping[str, Any] = {"StackInstances": []}

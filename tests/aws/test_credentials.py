@@ -13,13 +13,13 @@ import pytest
 from monitor.aws.credentials import GET_CREDENTIALS
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
 from monitor.model.errors import PollFailedError, Reason
-from monitor.simulation import faults
-from monitor.simulation.aws import answer
-from monitor.simulation.exchange import Answer, Fault, Plan, Request
-from monitor.simulation.wire import FaultyAws, Upstream
 from tests.conftest import Aws
+from tests.faulty_aws import faults
+from tests.faulty_aws.exchange import Fault, Plan, Request, Response
+from tests.faulty_aws.server import FaultyAws, Upstream
+from tests.faulty_aws.upstream import respond
 from tests.making import EU, ONE
-from tests.simulation.misbehaving import Observer, source_settings, supervised, until
+from tests.support import Observer, source_settings, supervised, until
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 ROLE = "arn:aws:iam::123456789012:role/stackset-monitor"
@@ -35,9 +35,9 @@ class TokenService:
     asked: list[Request] = field(default_factory=list)
 
     def before(self, upstream: Upstream) -> Upstream:
-        """Answer what is about credentials; leave the rest to the simulated AWS."""
+        """Response what is about credentials; leave the rest to the simulated AWS."""
 
-        def ask(request: Request) -> Answer:
+        def ask(request: Request) -> Response:
             if request.operation not in {"AssumeRole", "AssumeRoleWithWebIdentity", "GET /agent"}:
                 return upstream(request)
             self.asked.append(request)
@@ -45,11 +45,13 @@ class TokenService:
             end = (datetime.now(UTC) + timedelta(seconds=self.lifetime)).strftime("%Y-%m-%dT%H:%M:%SZ")
             members = {"AccessKeyId": f"ASIA{self.handed_out}", "SecretAccessKey": "secret", "Expiration": end}
             if request.operation == "GET /agent":
-                return Answer(body=json.dumps({**members, "Token": "token"}).encode(), content_type="application/json")
+                return Response(
+                    body=json.dumps({**members, "Token": "token"}).encode(), content_type="application/json"
+                )
             inner = "".join(f"<{name}>{value}</{name}>" for name, value in {**members, "SessionToken": "token"}.items())
             name = request.operation
             body = f"<{name}Response><{name}Result><Credentials>{inner}</Credentials></{name}Result></{name}Response>"
-            return Answer(body=body.encode(), content_type="text/xml")
+            return Response(body=body.encode(), content_type="text/xml")
 
         return ask
 
@@ -65,7 +67,7 @@ def faulty(aws: Aws, tokens: TokenService, monkeypatch: pytest.MonkeyPatch) -> I
     """Put a server that can misbehave before the simulated AWS and what hands out credentials."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     aws.stack_sets.set(PRODUCT, ONE, EU, "CURRENT")
-    server = FaultyAws(tokens.before(answer))
+    server = FaultyAws(tokens.before(respond))
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     yield server
     server.stop()

@@ -22,13 +22,13 @@ from monitor.aws import calls, wire
 from monitor.aws.source import Source
 from monitor.model.deadline import Deadlines
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
-from monitor.simulation import faults
-from monitor.simulation.aws import answer
-from monitor.simulation.exchange import Fault, Plan
-from monitor.simulation.wire import FaultyAws
 from tests.conftest import Aws
+from tests.faulty_aws import faults
+from tests.faulty_aws.exchange import Fault, Plan
+from tests.faulty_aws.server import FaultyAws
+from tests.faulty_aws.upstream import respond
 from tests.making import EU, ONE, TWO
-from tests.simulation.misbehaving import Observer, source_settings, supervised, supervisor, until
+from tests.support import Observer, source_settings, supervised, supervisor, until
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 SHORT = 0.3
@@ -248,7 +248,7 @@ def faulty_tls(aws: Aws, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Serve a misbehaving AWS over TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    server = FaultyAws(answer, context)
+    server = FaultyAws(respond, context)
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     monkeypatch.setenv("AWS_CA_BUNDLE", os.fspath(certificate))
     yield server

@@ -15,7 +15,7 @@ from monitor.aws.credentials import FETCH_SECONDS, GET_CREDENTIALS, RETRY_SECOND
 from monitor.aws.errors import Fault, NoCredentialsFoundError
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
-from tests.simulation.misbehaving import Observer, until
+from tests.support import Observer, until
 
 BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MINUTE = 60.0

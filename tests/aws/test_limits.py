@@ -18,12 +18,12 @@ from monitor.aws.source import LIST_STACK_INSTANCES, Source, _Connected
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing, Status
-from monitor.simulation import faults
-from monitor.simulation.exchange import Plan
-from monitor.simulation.wire import FaultyAws
 from tests.conftest import Aws
+from tests.faulty_aws import faults
+from tests.faulty_aws.exchange import Plan
+from tests.faulty_aws.server import FaultyAws
 from tests.making import EU, US
-from tests.simulation.misbehaving import Observer, source_settings, supervised, until
+from tests.support import Observer, source_settings, supervised, until
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 QUICK = [

@@ -10,12 +10,12 @@ import pytest
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Anomaly, Listing, Status
-from monitor.simulation import faults
-from monitor.simulation.exchange import Fault, Plan
-from monitor.simulation.wire import FaultyAws
 from tests.conftest import Aws
+from tests.faulty_aws import faults
+from tests.faulty_aws.exchange import Fault, Plan
+from tests.faulty_aws.server import FaultyAws
 from tests.making import EU
-from tests.simulation.misbehaving import Observer, supervised
+from tests.support import Observer, supervised
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 FLEET = {(f"{account:012d}", EU): Status.CURRENT for account in range(25)}

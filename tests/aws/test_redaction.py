@@ -12,10 +12,10 @@ from botocore.awsrequest import AWSPreparedRequest
 from monitor.aws.redaction import LONGEST, Secrets, sentence
 from monitor.aws.source import Source
 from monitor.model.errors import PollFailedError
-from monitor.simulation import faults
-from monitor.simulation.exchange import Answer, Change, Fault, Plan, Request
-from monitor.simulation.wire import FaultyAws
-from tests.simulation.misbehaving import Observer, supervised
+from tests.faulty_aws import faults
+from tests.faulty_aws.exchange import Change, Fault, Plan, Request, Response
+from tests.faulty_aws.server import FaultyAws
+from tests.support import Observer, supervised
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 KEY_ID = "AKIACANARYCANARY0001"
@@ -45,24 +45,24 @@ def _tells_back(name: str, change: Change) -> Fault:
     return Fault(name, change=change)
 
 
-def _as_an_error(request: Request, _: Answer) -> Answer:
+def _as_an_error(request: Request, _: Response) -> Response:
     message = f"The Canonical String for this request should have been\n{_everything(request)}"
-    return Answer(400, json.dumps({"__type": "InvalidSignatureException", "Message": message}).encode())
+    return Response(400, json.dumps({"__type": "InvalidSignatureException", "Message": message}).encode())
 
 
-def _as_an_xml_error(request: Request, _: Answer) -> Answer:
+def _as_an_xml_error(request: Request, _: Response) -> Response:
     text = _everything(request).replace("&", "&amp;").replace("<", "&lt;")
     error = f"<Error><Code>IncompleteSignature</Code><Message>{text}</Message></Error>"
-    return Answer(400, f"<ErrorResponse>{error}</ErrorResponse>".encode(), "text/xml")
+    return Response(400, f"<ErrorResponse>{error}</ErrorResponse>".encode(), "text/xml")
 
 
-def _as_a_page_for_people(request: Request, _: Answer) -> Answer:
-    return Answer(502, f"<html><pre>{_everything(request)}</pre></html>".encode(), "text/html")
+def _as_a_page_for_people(request: Request, _: Response) -> Response:
+    return Response(502, f"<html><pre>{_everything(request)}</pre></html>".encode(), "text/html")
 
 
-def _as_a_code(request: Request, _: Answer) -> Answer:
+def _as_a_code(request: Request, _: Response) -> Response:
     token = dict(request.headers).get("X-Amz-Security-Token", KEY_ID)
-    return Answer(400, json.dumps({"__type": token, "Message": token}).encode())
+    return Response(400, json.dumps({"__type": token, "Message": token}).encode())
 
 
 TELLING_BACK = (

@@ -14,13 +14,13 @@ from monitor.aws.wire import Wire
 from monitor.config.settings import DiscoverSettings, SourceSettings
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.products import ProductStatus
-from monitor.simulation import faults, roles
 from monitor.simulation.aws import stack_sets
-from monitor.simulation.exchange import Fault, Plan
-from monitor.simulation.wire import FaultyAws, forward_to
 from tests.conftest import Aws
+from tests.faulty_aws import faults, roles
+from tests.faulty_aws.exchange import Fault, Plan
+from tests.faulty_aws.server import FaultyAws, forward_to
 from tests.making import EU, ONE
-from tests.simulation.misbehaving import Observer, source_settings, supervised
+from tests.support import Observer, source_settings, supervised
 
 ACCOUNTS = ("111111111111", "222222222222", "333333333333")
 PRODUCT = "pp-aaaaaaaaaaaaa"
@@ -50,7 +50,7 @@ def proxy(aws: Aws, impatient: None, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     yield server
     server.stop()
-    roles.forget_roles()
+    roles.reset()
 
 
 def listed(source: Source) -> int:
@@ -128,7 +128,7 @@ def test_an_answer_that_cannot_be_read_is_no_empty_one(
 def test_a_role_asks_for_its_external_id(proxy: FaultyAws, observer: Observer) -> None:
     """With the right one it is assumed; without it or with another, the permission is what is missing."""
     account = ACCOUNTS[0]
-    roles.demand(role(account), EXTERNAL_ID)
+    roles.require_external_id(role(account), EXTERNAL_ID)
     assert listed(Source(assuming(account, external_id=EXTERNAL_ID), observer, 4)) == 1
     for wrong in (None, "another-canary-id"):
         reason, code, message = failure(Source(assuming(account, external_id=wrong), observer, 4))
@@ -145,7 +145,7 @@ def test_a_role_that_was_refused_is_assumed_as_soon_as_it_may_be(proxy: FaultyAw
     source = Source(assuming(account), observer, 4)
     assert [failure(source)[0] for _ in range(3)] == [Reason.ACCESS_DENIED] * 3
     assert observer.attempts == {ASSUME_ROLE: 3}
-    roles.forget_roles()
+    roles.reset()
     assert listed(source) == 1
 
 

@@ -12,12 +12,12 @@ from monitor.aws.source import LIST_STACK_INSTANCES, Source
 from monitor.config.settings import SourceSettings
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing, Status
-from monitor.simulation import faults
-from monitor.simulation.exchange import Answer, Plan, Request
-from monitor.simulation.wire import FaultyAws, forward_to
 from tests.conftest import Aws
+from tests.faulty_aws import faults
+from tests.faulty_aws.exchange import Plan, Request, Response
+from tests.faulty_aws.server import FaultyAws, forward_to
 from tests.making import EU, ONE, THREE, TWO
-from tests.simulation.misbehaving import Observer, source_settings, supervised
+from tests.support import Observer, source_settings, supervised
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 
@@ -48,7 +48,7 @@ def test_a_listing_is_asked_for_page_by_page(aws: Aws, observer: Observer, monke
     asked: list[Request] = []
     forward = forward_to(aws.url)
 
-    def watch(request: Request) -> Answer:
+    def watch(request: Request) -> Response:
         asked.append(request)
         return forward(request)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.simulation import roles
 from monitor.simulation.aws import stack_sets
 from monitor.simulation.stack_sets import StackSets
 from tests.cli.commands import OTHER, PRODUCT, Result, here
 from tests.conftest import Aws
+from tests.faulty_aws import roles
 from tests.making import EU
 
 THERE = "444455556666"
@@ -25,7 +25,7 @@ def there(aws: Aws) -> Iterator[StackSets]:
     other = stack_sets(THERE)
     other.add_product(OTHER, "network", tags={"team": "network"}, status="TAINTED")
     yield other
-    roles.forget_roles()
+    roles.reset()
 
 
 def check(capsys: pytest.CaptureFixture[str], folder: Path, sources: str, products: str = "") -> Result:
@@ -87,7 +87,7 @@ def test_a_permission_that_is_missing_is_named(
 
 def test_a_role_that_cannot_be_assumed(there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What its trust policy and the monitor's own need; the external id is not in it."""
-    roles.demand(ROLE, "another")
+    roles.require_external_id(ROLE, "another")
     source = NETWORK.replace("discover", "external_id: canary-external-id, discover")
     found = check(capsys, tmp_path, f"{HUB}\n{source}", f"{{id: {PRODUCT}, source: hub}}")
     assert found.code == 1

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from monitor.simulation.aws import ENVIRONMENT, forget, stack_sets
+from monitor.simulation.aws import ENVIRONMENT, reset, stack_sets
 from tests.conftest import CANARIES
 from tests.dashboard.dashboard import VARIABLES, filled, queries, query
 from tests.e2e.process import DaemonProcess, eventually
@@ -70,7 +70,7 @@ def lively(aws_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             patch.delenv(name)
         for name, value in (ENVIRONMENT | CANARIES | {"AWS_ENDPOINT_URL": aws_server}).items():
             patch.setenv(name, value)
-        forget()
+        reset()
         settle()
         with DaemonProcess(config) as daemon:
             address = daemon.url.removeprefix("http://")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.simulation.exchange import Answer, Request
-from monitor.simulation.wire import FaultyAws
 from tests.e2e.process import DaemonProcess, eventually
+from tests.faulty_aws.exchange import Request, Response
+from tests.faulty_aws.server import FaultyAws
 
 SOURCES = int(os.environ.get("STACKSET_MONITOR_SOURCES", "10"))
 PRODUCTS = 20
@@ -35,7 +35,7 @@ class Aws:
         """The Region of a source that gets no answer."""
         self.over = threading.Event()
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """List one instance a page, and describe anything."""
         asked = json.loads(request.body)
         product_id = asked.get("ProvisionedProductId") or asked["Id"]
@@ -46,11 +46,11 @@ class Aws:
             self.over.wait(60)
         if "Id" in asked:
             described = {"Id": product_id, "Name": product_id, "Type": "CFN_STACKSET", "Status": "AVAILABLE"}
-            return Answer(body=json.dumps({"ProvisionedProductDetail": described}).encode())
+            return Response(body=json.dumps({"ProvisionedProductDetail": described}).encode())
         page = int(asked.get("PageToken", 0))
         item = {"Account": f"{page:012}", "Region": "eu-west-1", "StackInstanceStatus": "CURRENT"}
         more = product_id == LARGE and page + 1 < LARGE_PAGES
-        return Answer(
+        return Response(
             body=json.dumps({"StackInstances": [item], "NextPageToken": str(page + 1) if more else None}).encode()
         )
 

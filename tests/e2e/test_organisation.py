@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from monitor.model.shard import Shard
-from monitor.simulation import roles
 from monitor.simulation.aws import stack_sets
 from monitor.simulation.stack_sets import StackSets
 from tests.conftest import Aws
 from tests.e2e.process import WAIT, DaemonProcess, eventually
+from tests.faulty_aws import roles
 from tests.making import EU, ONE, TWO
 
 HUB, NETWORK = "111122223333", "444455556666"
@@ -43,7 +43,7 @@ products:
 @pytest.fixture
 def network(aws: Aws) -> Iterator[StackSets]:
     """Fill the caller's own account and another one, whose role asks for an external id."""
-    roles.demand(f"arn:aws:iam::{NETWORK}:role/stackset-monitor", EXTERNAL_ID)
+    roles.require_external_id(f"arn:aws:iam::{NETWORK}:role/stackset-monitor", EXTERNAL_ID)
     aws.stack_sets.add_product("pp-hub", "hub product")
     aws.stack_sets.set("pp-hub", ONE, EU, "CURRENT")
     there = stack_sets(NETWORK, "eu-central-1")
@@ -53,7 +53,7 @@ def network(aws: Aws) -> Iterator[StackSets]:
     there.add_product("pp-net4", "other", tags={"team": "network"})
     there.add_product("pp-net5", "net-five", tags={"team": "network"}, stack_set=False)
     yield there
-    roles.forget_roles()
+    roles.reset()
 
 
 def add(where: StackSets, product_id: str, name: str) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.simulation.exchange import Plan
-from monitor.simulation.faults import late
-from monitor.simulation.wire import FaultyAws, forward_to
 from tests.conftest import Aws
 from tests.e2e.process import DaemonProcess, eventually
+from tests.faulty_aws.exchange import Plan
+from tests.faulty_aws.faults import late
+from tests.faulty_aws.server import FaultyAws, forward_to
 
 SLOW, QUICK = "pp-aaaaaaaaaaaaa", "pp-bbbbbbbbbbbbb"
 

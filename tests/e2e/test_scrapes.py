@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from monitor.model.instances import Product, Status
-from monitor.simulation.exchange import Answer, Request
-from monitor.simulation.wire import FaultyAws
 from monitor.state.sqlite import State
 from tests.e2e.process import DaemonProcess
 from tests.e2e.test_soak import size_of
+from tests.faulty_aws.exchange import Request, Response
+from tests.faulty_aws.server import FaultyAws
 from tests.making import baseline
 
 LARGE, SMALL = "pp-aaaaaaaaaaaaa", "pp-bbbbbbbbbbbbb"
@@ -24,16 +24,16 @@ SERIES = ACCOUNTS * len(REGIONS) * 3
 SCRAPES = 50
 
 
-def upstream(request: Request) -> Answer:
+def upstream(request: Request) -> Response:
     """List one instance of the small product; the large one is throttled, so that its stored snapshot is shown."""
     asked = json.loads(request.body)
     if LARGE in asked.values():
-        return Answer(400, json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode())
+        return Response(400, json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode())
     if "Id" in asked:
         described = {"Id": SMALL, "Name": "small", "Type": "CFN_STACKSET", "Status": "AVAILABLE"}
-        return Answer(body=json.dumps({"ProvisionedProductDetail": described}).encode())
+        return Response(body=json.dumps({"ProvisionedProductDetail": described}).encode())
     item = {"Account": "111111111111", "Region": "eu-west-1", "StackInstanceStatus": "CURRENT"}
-    return Answer(body=json.dumps({"StackInstances": [item]}).encode())
+    return Response(body=json.dumps({"StackInstances": [item]}).encode())
 
 
 @pytest.mark.timeout(120)

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from monitor.simulation.aws import answer_from
-from monitor.simulation.exchange import Plan
-from monitor.simulation.faults import FAULTS
 from monitor.simulation.stack_sets import StackSets
-from monitor.simulation.wire import FaultyAws
 from tests.e2e.process import DaemonProcess
+from tests.faulty_aws.exchange import Plan
+from tests.faulty_aws.faults import FAULTS
+from tests.faulty_aws.server import FaultyAws
+from tests.faulty_aws.upstream import respond_from
 
 POLLS = int(os.environ.get("STACKSET_MONITOR_POLLS", "200"))
 SEED = int(os.environ.get("STACKSET_MONITOR_SEED", random.SystemRandom().randrange(2**32)))
@@ -97,7 +97,7 @@ def test_nothing_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         stack_sets.add_product(product, product)
         for key in KEYS:
             stack_sets.set(product, *key, "CURRENT")
-    aws = FaultyAws(partial(answer_from, stack_sets))
+    aws = FaultyAws(partial(respond_from, stack_sets))
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.start())
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")

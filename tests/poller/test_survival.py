@@ -21,16 +21,17 @@ from monitor.model.deadline import Deadlines
 from monitor.model.errors import PollCancelledError, Reason
 from monitor.model.instances import Product
 from monitor.poller.poller import Poller
-from monitor.simulation import faults
-from monitor.simulation.aws import answer, stack_sets
-from monitor.simulation.exchange import Fault, Plan
+from monitor.simulation.aws import stack_sets
 from monitor.simulation.stack_sets import StackSets
-from monitor.simulation.wire import FaultyAws, Seen
 from monitor.state.sqlite import State
 from tests.conftest import Aws
 from tests.events.capture import captured
+from tests.faulty_aws import faults
+from tests.faulty_aws.exchange import Fault, Plan
+from tests.faulty_aws.server import FaultyAws, Seen
+from tests.faulty_aws.upstream import respond
 from tests.making import EU, US
-from tests.simulation.misbehaving import Observer, source_settings, supervisor, until
+from tests.support import Observer, source_settings, supervisor, until
 
 SHORT = 0.2
 VICTIM = MonitoredProduct(Product("pp-aaaaaaaaaaaaa", "victim"), "default", 300.0, 30.0)
@@ -165,7 +166,7 @@ def world(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging_as_
         there.add_product(product.product.id, product.product.name)
         for account in ACCOUNTS:
             there.set(product.product.id, account, EU, "CURRENT")
-    server = FaultyAws(answer)
+    server = FaultyAws(respond)
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     world = World(server, tmp_path / "monitor.db")
     with supervisor(world.deadlines):

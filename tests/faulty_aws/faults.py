@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from monitor.simulation.exchange import Answer, Delivery, Fault, Line, Request
+from tests.faulty_aws.exchange import Delivery, Fault, Line, Request, Response
 
 _HTML = b"<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>We will be back</h1></body></html>"
 _MUCH = b" " * 65536
@@ -16,24 +16,24 @@ _MANY = 4096
 
 def body(name: str, content: bytes, *, status: int = 200, content_type: str = "text/html") -> Fault:
     """Return an answer with a body that is not from AWS."""
-    return Fault(name, Answer(status, content, content_type))
+    return Fault(name, Response(status, content, content_type))
 
 
 def error(code: str, message: str, *, status: int = 400) -> Fault:
     """Return an error of AWS."""
-    return Fault(code, Answer(status, json.dumps({"__type": code, "Message": message}).encode()))
+    return Fault(code, Response(status, json.dumps({"__type": code, "Message": message}).encode()))
 
 
 def sts_error(code: str, message: str, *, status: int = 403) -> Fault:
     """Return an error of STS, which speaks XML."""
     inner = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
-    return Fault(code, Answer(status, inner.encode(), "text/xml"))
+    return Fault(code, Response(status, inner.encode(), "text/xml"))
 
 
 def page(name: str, **members: Any) -> Fault:
     """Return a page some of whose members are others than they should be."""
 
-    def change(_: Request, answer: Answer) -> Answer:
+    def change(_: Request, answer: Response) -> Response:
         return replace(answer, body=json.dumps({**json.loads(answer.body), **members}).encode())
 
     return Fault(name, change=change)
@@ -42,7 +42,7 @@ def page(name: str, **members: Any) -> Fault:
 def item(name: str, *items: Any) -> Fault:
     """Return a page with more items than it should have."""
 
-    def change(_: Request, answer: Answer) -> Answer:
+    def change(_: Request, answer: Response) -> Response:
         read = json.loads(answer.body)
         return replace(answer, body=json.dumps({**read, "StackInstances": [*read["StackInstances"], *items]}).encode())
 
@@ -60,7 +60,7 @@ def dripping(interval: float = 1.0, *, headers: bool = True, length: bool = True
     Without `headers` those come at once; without `length` the answer ends with the connection.
     """
 
-    def deliver(line: Line, answer: Answer) -> None:
+    def deliver(line: Line, answer: Response) -> None:
         head = answer.head() if length else answer.head("Connection: close")
         at_once, slowly = (b"", head + answer.body) if headers else (head, answer.body)
         line.send(at_once)
@@ -76,7 +76,7 @@ def dripping(interval: float = 1.0, *, headers: bool = True, length: bool = True
 def late(seconds: float) -> Fault:
     """Return a right answer that takes its time."""
 
-    def deliver(line: Line, answer: Answer) -> None:
+    def deliver(line: Line, answer: Response) -> None:
         line.pause(seconds)
         line.send(answer.head() + answer.body)
 
@@ -86,19 +86,19 @@ def late(seconds: float) -> Fault:
 def tokens(name: str, *names: str) -> Fault:
     """Return pages that hand out these tokens in turn, for ever."""
 
-    def change(request: Request, answer: Answer) -> Answer:
+    def change(request: Request, answer: Response) -> Response:
         following = names[request.page % len(names) - 1]
         return replace(answer, body=json.dumps({**json.loads(answer.body), "NextPageToken": following}).encode())
 
     return Fault(name, change=change)
 
 
-def _fresh_token(request: Request, _: Answer) -> Answer:
-    return Answer(body=json.dumps({"StackInstances": [], "NextPageToken": f"fresh-{request.page}"}).encode())
+def _fresh_token(request: Request, _: Response) -> Response:
+    return Response(body=json.dumps({"StackInstances": [], "NextPageToken": f"fresh-{request.page}"}).encode())
 
 
 def _twice(status: str | None) -> Fault:
-    def change(_: Request, answer: Answer) -> Answer:
+    def change(_: Request, answer: Response) -> Response:
         read = json.loads(answer.body)
         items = read["StackInstances"]
         again = [{**one, "StackInstanceStatus": status or one["StackInstanceStatus"]} for one in items[:1]]
@@ -107,93 +107,93 @@ def _twice(status: str | None) -> Fault:
     return Fault(f"listed twice as {status or 'before'}", change=change)
 
 
-def _nothing(line: Line, _: Answer) -> None:
+def _nothing(line: Line, _: Response) -> None:
     line.hold()
 
 
-def _headers_only(line: Line, answer: Answer) -> None:
+def _headers_only(line: Line, answer: Response) -> None:
     line.send(answer.head())
     line.hold()
 
 
-def _half(line: Line, answer: Answer) -> None:
+def _half(line: Line, answer: Response) -> None:
     line.send(answer.head() + answer.body[: len(answer.body) // 2])
     line.hold()
 
 
-def _cut(line: Line, answer: Answer) -> None:
+def _cut(line: Line, answer: Response) -> None:
     line.send(answer.head() + answer.body[: len(answer.body) // 2])
     line.close()
 
 
-def _cut_at_the_end(line: Line, answer: Answer) -> None:
+def _cut_at_the_end(line: Line, answer: Response) -> None:
     line.send(answer.head(f"Content-Length: {len(answer.body) + 1}") + answer.body)
     line.close()
 
 
-def _cut_chunk(line: Line, answer: Answer) -> None:
+def _cut_chunk(line: Line, answer: Response) -> None:
     chunk = f"{len(answer.body):x}\r\n".encode() + answer.body[: len(answer.body) // 2]
     line.send(answer.head("Transfer-Encoding: chunked") + chunk)
     line.close()
 
 
-def _cut_json(_: Request, answer: Answer) -> Answer:
+def _cut_json(_: Request, answer: Response) -> Response:
     return replace(answer, body=answer.body[: len(answer.body) // 2])
 
 
-def _cut_headers(line: Line, answer: Answer) -> None:
+def _cut_headers(line: Line, answer: Response) -> None:
     line.send(answer.head()[:40])
     line.close()
 
 
-def _closed(line: Line, _: Answer) -> None:
+def _closed(line: Line, _: Response) -> None:
     line.close()
 
 
-def _reset(line: Line, _: Answer) -> None:
+def _reset(line: Line, _: Response) -> None:
     line.reset()
 
 
-def _reset_in_body(line: Line, answer: Answer) -> None:
+def _reset_in_body(line: Line, answer: Response) -> None:
     line.send(answer.head() + answer.body[: len(answer.body) // 2])
     line.pause(0.02)  # what was sent is lost with a reset that comes too soon after it
     line.reset()
 
 
-def _no_http(line: Line, _: Answer) -> None:
+def _no_http(line: Line, _: Response) -> None:
     line.send(b"220 mail.example.org ESMTP\r\n")
     line.close()
 
 
-def _wrong_chunk(line: Line, answer: Answer) -> None:
+def _wrong_chunk(line: Line, answer: Response) -> None:
     line.send(answer.head("Transfer-Encoding: chunked") + b"no length\r\n" + answer.body)
     line.close()
 
 
-def _endless(line: Line, answer: Answer) -> None:
+def _endless(line: Line, answer: Response) -> None:
     line.send(answer.head("Connection: close") + answer.body)
     while True:
         line.send(_MUCH)
 
 
-def _endless_chunks(line: Line, answer: Answer) -> None:
+def _endless_chunks(line: Line, answer: Response) -> None:
     line.send(answer.head("Transfer-Encoding: chunked"))
     while True:
         line.send(f"{len(_MUCH):x}\r\n".encode() + _MUCH + b"\r\n")
 
 
-def _endless_headers(line: Line, answer: Answer) -> None:
+def _endless_headers(line: Line, answer: Response) -> None:
     line.send(answer.head().removesuffix(b"\r\n"))
     while True:
         line.send(b"X-More: and more\r\n" * _MANY)
 
 
-def _endless_continues(line: Line, _: Answer) -> None:
+def _endless_continues(line: Line, _: Response) -> None:
     while True:
         line.send(b"HTTP/1.1 100 Continue\r\n\r\n" * _MANY)
 
 
-def _huge(line: Line, answer: Answer) -> None:
+def _huge(line: Line, answer: Response) -> None:
     line.send(answer.head(f"Content-Length: {1 << 62}") + answer.body)
     while True:
         line.send(_MUCH)
@@ -212,7 +212,7 @@ BAD_BODIES = (
     body("deeply nested", b'{"StackInstances": ' + b"[" * 100_000),
     body("no content", b"", status=204),
     Fault("cut JSON", change=_cut_json),
-    Fault("no list", Answer(body=b'{"NextPageToken": null}')),
+    Fault("no list", Response(body=b'{"NextPageToken": null}')),
     page("list is null", StackInstances=None),
     page("list is an object", StackInstances={}),
     page("list is a string", StackInstances=""),

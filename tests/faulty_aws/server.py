@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
 
-from monitor.simulation.exchange import Answer, Fault, Plan, Request, whole
+from tests.faulty_aws.exchange import Fault, Plan, Request, Response, whole
 
-Upstream = Callable[[Request], Answer]
+Upstream = Callable[[Request], Response]
 
 MOST_CONNECTIONS = 256
 MOST_REMEMBERED = 100_000
@@ -46,14 +46,14 @@ def forward_to(url: str) -> Upstream:
     """Return an upstream that asks another server, as the simulated AWS is."""
     place = urlsplit(url)
 
-    def ask(request: Request) -> Answer:
+    def ask(request: Request) -> Response:
         method, path = request.operation.split(" ", 1) if " " in request.operation else ("POST", "/")
         connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30)
         with contextlib.closing(connection):
             headers = {name: value for name, value in request.headers if name.lower() != "content-length"}
             connection.request(method, path, request.body, headers)
             response = connection.getresponse()
-            return Answer(response.status, response.read(), response.getheader("Content-Type", ""))
+            return Response(response.status, response.read(), response.getheader("Content-Type", ""))
 
     return ask
 
@@ -62,7 +62,7 @@ class FaultyAws:
     """The server. What is not planned goes through as it is."""
 
     def __init__(self, upstream: Upstream, tls: ssl.SSLContext | None = None) -> None:
-        """Answer with what `upstream` says; nothing is served yet."""
+        """Response with what `upstream` says; nothing is served yet."""
         self._script = _Script(upstream)
         self._tls = tls
         self._lock = threading.Lock()
@@ -172,7 +172,7 @@ class _Script:
             self._seen.clear()
             self._tokens.clear()
 
-    def play(self, request: Request) -> tuple[Fault | None, Answer]:
+    def play(self, request: Request) -> tuple[Fault | None, Response]:
         with self._lock:
             page, known = self._tokens.get(request.token or "", (1, request.token))
             request = replace(request, page=page)
@@ -232,7 +232,7 @@ class _Connection:
     def read(self) -> Request | None:
         """Return the next request; None where the client hangs up instead."""
         first = self._file.readline(_LONGEST_LINE).decode("latin-1").split()
-        if len(first) < 2:  # noqa: PLR2004 - a method and a path
+        if len(first) < 2:
             return None
         headers = http.client.parse_headers(self._file)
         body = self._file.read(min(int(headers.get("Content-Length", "0")), _LARGEST_BODY))
@@ -295,7 +295,7 @@ def _members(body: bytes) -> dict[str, str]:
     return read if isinstance(read, dict) else {}
 
 
-def _token(answer: Answer) -> str | None:
+def _token(answer: Response) -> str | None:
     token = _members(answer.body).get("NextPageToken")
     return token if isinstance(token, str) else None
 

@@ -26,7 +26,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What goes back."""
 
     status: int = 200
@@ -59,11 +59,11 @@ class Line(Protocol):
         """Break the connection off (RST)."""
 
 
-Change = Callable[[Request, Answer], Answer]
-Delivery = Callable[[Line, Answer], None]
+Change = Callable[[Request, Response], Response]
+Delivery = Callable[[Line, Response], None]
 
 
-def whole(line: Line, answer: Answer) -> None:
+def whole(line: Line, answer: Response) -> None:
     """Send an answer as it should be sent."""
     line.send(answer.head() + answer.body)
 
@@ -73,7 +73,7 @@ class Fault:
     """One way to go wrong."""
 
     name: str
-    answer: Answer | None = None
+    answer: Response | None = None
     """Instead of what the simulated AWS says."""
     change: Change | None = None
     """What becomes of what it says."""

@@ -1,4 +1,4 @@
-"""Roles that cannot be assumed by everybody. moto's STS gives out credentials for any role, whoever asks."""
+"""Roles that not every caller may assume. The STS of moto returns credentials for any role to any caller."""
 
 import threading
 from typing import Any
@@ -14,31 +14,33 @@ _refused: set[str] = set()
 _assume_role = STSBackend.assume_role
 
 
-def demand(role_arn: str, external_id: str) -> None:
-    """Let a role be assumed only by who knows its external id."""
+def require_external_id(role_arn: str, external_id: str) -> None:
+    """Allow a role to be assumed only with this external id."""
+    _install()
     with _lock:
         _external_ids[role_arn] = external_id
 
 
 def refuse(role_arn: str) -> None:
-    """Let nobody assume a role."""
+    """Deny every AssumeRole for a role."""
+    _install()
     with _lock:
         _refused.add(role_arn)
 
 
-def forget_roles() -> None:
-    """Let every role be assumed again."""
+def reset() -> None:
+    """Allow every role to be assumed again."""
     with _lock:
         _external_ids.clear()
         _refused.clear()
 
 
-def guard_roles() -> None:
-    """Have moto's STS ask; doing it twice does no harm."""
-    STSBackend.assume_role = _guarded  # type: ignore[method-assign, assignment]
+def _install() -> None:
+    """Replace moto's AssumeRole; calling it twice is harmless."""
+    STSBackend.assume_role = _checked  # type: ignore[method-assign, assignment]
 
 
-def _guarded(self: STSBackend, **parameters: Any) -> Any:
+def _checked(self: STSBackend, **parameters: Any) -> Any:
     role_arn = parameters["role_arn"]
     with _lock:
         known = role_arn not in _external_ids or _external_ids[role_arn] == parameters.get("external_id")

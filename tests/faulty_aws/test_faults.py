@@ -10,20 +10,20 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from monitor.simulation import faults
-from monitor.simulation.exchange import Answer, Fault, Plan, Request
-from monitor.simulation.wire import FaultyAws
-from tests.simulation.misbehaving import until
+from tests.faulty_aws import faults
+from tests.faulty_aws.exchange import Fault, Plan, Request, Response
+from tests.faulty_aws.server import FaultyAws
+from tests.support import until
 
 LIST = "ListStackInstancesForProvisionedProduct"
 FIRST = {"StackInstances": [{"Account": "1", "Region": "r", "StackInstanceStatus": "CURRENT"}], "NextPageToken": "two"}
 SECOND = {"StackInstances": [{"Account": "2", "Region": "r", "StackInstanceStatus": "CURRENT"}]}
 
 
-def upstream(request: Request) -> Answer:
-    """Answer with one of two pages."""
+def upstream(request: Request) -> Response:
+    """Response with one of two pages."""
     token = json.loads(request.body).get("PageToken")
-    return Answer(body=json.dumps({None: FIRST, "two": SECOND}[token]).encode())
+    return Response(body=json.dumps({None: FIRST, "two": SECOND}[token]).encode())
 
 
 class Client:

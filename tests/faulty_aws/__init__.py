@@ -1,0 +1,1 @@
+"""A server on loopback that answers as AWS does, and misbehaves as a test plans it."""

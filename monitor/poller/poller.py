@@ -11,8 +11,9 @@ from monitor.config.settings import MonitoredProduct
 from monitor.model.deadline import Deadline, Deadlines
 from monitor.model.diff import diff
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
-from monitor.model.instances import Anomaly, Listing, Product, Snapshot
+from monitor.model.instances import Listing, Product, Snapshot
 from monitor.model.products import STACK_SET, Description, ProductDetail, describe
+from monitor.poller.confirmation import list_confirmed
 from monitor.poller.protocols import (
     Catalog,
     CompletedPoll,
@@ -136,12 +137,10 @@ class Poller:
 
     def _list(self, poll: "_Poll", deadline: Deadline) -> Listing:
         product_id, last = poll.monitored.product.id, poll.memory.snapshot
-        listing = poll.catalog.list_stack_instances(product_id, deadline)
-        kept = len(listing.statuses)
-        if last is None or kept >= len(last.states) * (1 - self.confirm_shrink) or kept >= len(last.states):
-            return listing
-        again = poll.catalog.list_stack_instances(product_id, deadline)
-        return replace(again, anomalies={**again.anomalies, Anomaly.SHRINK: 1})
+        known = last.states if last else {}
+        return list_confirmed(
+            lambda: poll.catalog.list_stack_instances(product_id, deadline), known, self.confirm_shrink
+        )
 
     def _describe(self, poll: "_Poll", deadline: Deadline) -> None:
         """Find out what AWS says of the product itself. Without the permission for it, the poll goes on."""

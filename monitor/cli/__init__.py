@@ -10,6 +10,7 @@ import click
 
 from monitor.cli.failure import FAILED, INTERRUPTED, WRONG, CommandError
 from monitor.cli.streams import drop_stdout, prepare_stdout, tell
+from monitor.daemon.signals import Signals
 
 COMMANDS = {
     "run": "Run the daemon.",
@@ -56,10 +57,10 @@ def cli() -> None:
     """  # noqa: D301 - click's mark for lines that stay as they are
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit with its code."""
+def main(arguments: list[str] | None = None, signals: Signals | None = None) -> None:
+    """Run a command and exit with its code. `signals`: those of a daemon, if their handlers are installed already."""
     prepare_stdout()
-    sys.exit(call(lambda: cli.main(args=arguments, prog_name="stackset-monitor", standalone_mode=False)))
+    sys.exit(call(lambda: cli.main(args=arguments, prog_name="stackset-monitor", standalone_mode=False, obj=signals)))
 
 
 def call(command: Callable[[], Any]) -> int:

@@ -10,7 +10,8 @@ import click
 
 from monitor.cli.failure import CommandError
 from monitor.cli.options import address, checked
-from monitor.cli.run import run_daemon, stop_on_signals
+from monitor.cli.run import run_daemon
+from monitor.daemon.signals import Signals
 
 NETWORK = "210987654321"
 """The second account, whose products are found by discovery."""
@@ -25,12 +26,13 @@ NETWORK = "210987654321"
     metavar="HOST:PORT",
     help="Listen here.",
 )
-def demo(listen: str) -> None:
+@click.pass_obj
+def demo(signals: Signals | None, listen: str) -> None:
     """Run the daemon against a simulated AWS on this machine: no account, no credentials.
 
     The fleet rolls out, fails and recovers while you watch. Everything is gone afterwards.
     """
-    stop = stop_on_signals()
+    stop = (signals or Signals()).stop
     try:
         from monitor.simulation.aws import ENVIRONMENT, SimulatedAws, stack_sets
         from monitor.simulation.scenario import HUB_PRODUCTS, TAGS, Scenario

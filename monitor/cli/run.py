@@ -1,6 +1,5 @@
 """`stackset-monitor run`."""
 
-import signal
 import sys
 import threading
 from dataclasses import replace
@@ -11,6 +10,7 @@ import click
 
 from monitor.cli.failure import CommandError
 from monitor.cli.options import checked, config_option, listen_option, settings_of, shard_of, wrong_file
+from monitor.daemon.signals import Signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,14 +32,13 @@ if TYPE_CHECKING:
     " Also by the environment: STACKSET_MONITOR_SHARD.",
 )
 @click.option("--web.enable-lifecycle", "lifecycle", is_flag=True, help="Reload the configuration on POST /-/reload.")
-def run(config: Path, listen: str | None, shard: "Shard | None", lifecycle: bool) -> None:
-    """Run the daemon: poll, serve /metrics, and tell transitions on stdout until SIGTERM or SIGINT.
+@click.pass_obj
+def run(signals: Signals | None, config: Path, listen: str | None, shard: "Shard | None", lifecycle: bool) -> None:
+    """Run the daemon: poll, serve /metrics and log transitions to stdout until SIGTERM or SIGINT.
 
     The configuration is read again when the file changes, and on SIGHUP.
     """
-    stop = stop_on_signals()
-    asked = threading.Event()
-    signal.signal(signal.SIGHUP, lambda *_: asked.set())
+    signals = signals or Signals()
 
     def load() -> "Settings":
         from monitor.config.load import load_settings
@@ -53,15 +52,8 @@ def run(config: Path, listen: str | None, shard: "Shard | None", lifecycle: bool
 
     from monitor.daemon.daemon import Reloading
 
-    run_daemon(settings, stop, shard=shard, reloading=Reloading(config, load, asked, over_http=lifecycle))
-
-
-def stop_on_signals() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set. Called first, so that a stop during the start is clean too."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+    reloading = Reloading(config, load, signals.reload, over_http=lifecycle)
+    run_daemon(settings, signals.stop, shard=shard, reloading=reloading)
 
 
 def run_daemon(
@@ -75,8 +67,8 @@ def run_daemon(
     """Run a daemon until `stop`; `when_bound` is told the address before it starts."""
     from monitor.config.load import ConfigurationError
     from monitor.daemon.daemon import Daemon
+    from monitor.events.lines import LineWriter
     from monitor.events.setup import Log
-    from monitor.events.writer import LineWriter
     from monitor.poller.protocols import StateError
     from monitor.web.server import ListenError, listen
 

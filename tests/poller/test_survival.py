@@ -14,10 +14,8 @@ import structlog
 from monitor.aws import calls
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
 from monitor.config.settings import MonitoredProduct, SeriesOptions
-from monitor.events.event_logger import EventLogger
-from monitor.events.names import EventName
 from monitor.events.outbox import Outbox
-from monitor.events.transitions import transition_line
+from monitor.events.sink import EventName, Events, transition_line
 from monitor.metrics.cache import MetricsCache
 from monitor.model.deadline import Deadlines
 from monitor.model.errors import PollCancelledError, Reason
@@ -25,7 +23,7 @@ from monitor.model.instances import Product
 from monitor.poller.poller import Poller
 from monitor.simulation.aws import stack_sets
 from monitor.simulation.stack_sets import StackSets
-from monitor.state.sqlite import SqliteStore
+from monitor.state.sqlite import State
 from tests.conftest import Aws
 from tests.events.capture import captured
 from tests.faulty_aws import faults
@@ -74,7 +72,7 @@ class World:
         """Put the rooms together as the daemon does."""
         self.server = server
         self.log, self.lines = captured()
-        self.state = SqliteStore(path)
+        self.state = State(path)
         self.outbox = Outbox(self.state, self.lines, partial(transition_line, self.log), lambda _: None)
         self.outbox.start()
         self.metrics = MetricsCache(SeriesOptions(), lambda _: b"")
@@ -88,7 +86,7 @@ class World:
             sources,
             self.state,
             self.metrics,
-            EventLogger(self.log, self.outbox),
+            Events(self.log, self.outbox),
             self.deadlines,
             confirm_shrink=0.5,
             on_state_error=lambda _: None,

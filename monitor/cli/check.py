@@ -32,7 +32,7 @@ def check(config: Path, aws: bool) -> int:
       1  the file is fine, and something at AWS is not (with --aws)
       2  wrong usage or configuration
     """  # noqa: D301 - click's mark for lines that stay as they are
-    from monitor.config.load import ConfigurationError
+    from monitor.config.errors import ConfigurationError
     from monitor.web.access import Access
 
     settings = settings_of(config)

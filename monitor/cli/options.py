@@ -10,7 +10,7 @@ import click
 from monitor.cli.failure import WRONG, CommandError
 
 if TYPE_CHECKING:
-    from monitor.config.load import ConfigurationError
+    from monitor.config.errors import ConfigurationError
     from monitor.config.settings import Settings
     from monitor.model.shard import Shard
 
@@ -83,11 +83,8 @@ output_option = click.option(
 
 def settings_of(config: Path) -> "Settings":
     """Load a configuration; a wrong one ends the command with all its problems."""
-    from monitor.config.load import (
-        ConfigurationError,
-        UnreadableError,
-        load_settings,
-    )
+    from monitor.config.errors import ConfigurationError, UnreadableError
+    from monitor.config.load import load_settings
 
     try:
         return load_settings(config)

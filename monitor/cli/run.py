@@ -65,7 +65,7 @@ def run_daemon(
     reloading: "Reloading | None" = None,
 ) -> None:
     """Run a daemon until `stop`; `when_bound` is told the address before it starts."""
-    from monitor.config.load import ConfigurationError
+    from monitor.config.errors import ConfigurationError
     from monitor.daemon.daemon import Daemon
     from monitor.events.lines import LineWriter
     from monitor.events.setup import Log

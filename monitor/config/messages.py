@@ -1,29 +1,29 @@
-"""What the schema finds wrong, said to somebody who has the file open in an editor."""
+"""pydantic's errors as sentences for a person who has the file open in an editor."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from monitor.config.document import Document, Path, Problem, dotted, shortened
-from monitor.config.model import ConfigurationFile, ProductPart
-from monitor.config.secret import HIDDEN, is_secret
+from monitor.config.document import Document, KeyFilter, Path, Problem, dotted, quoted, shortened
+from monitor.config.schema import MonitorFile, ProductSection
+from monitor.config.secret import HIDDEN, is_secret, looks_like_a_credential
 
-Parts = Mapping[str, type[BaseModel]]
-"""The mappings of a file, by where they are: "" for the file itself, `poll`, `products[]`."""
+Sections = Mapping[str, type[BaseModel]]
+"""The mappings of a file by their place: "" for the file itself, `poll`, `products[]`."""
 
 SENTENCES = {
     "missing": "is required",
-    "not_supported": "{msg}",
+    "sentence": "{msg}",
     "value_error": "{shown} {error}",
     "too_short": "at least one is required",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters, not {length}",
-    "list_type": "must be a list, of lines that begin with `- `, not {shown}",
-    "dict_type": "must be a mapping of keys, not {shown}",
+    "list_type": "must be a list (lines that start with `- `), not {shown}",
+    "dict_type": "must be a mapping, not {shown}",
     "string_type": "must be text, not {shown}",
     "path_type": "must be the path of a file, not {shown}",
     "bool_type": "must be true or false, not {shown}",
@@ -35,41 +35,63 @@ SENTENCES = {
     "literal_error": "must be {expected}, not {shown}",
     "enum": "must be {expected}, not {shown}",
 }
-"""What is said for each type of pydantic's errors that the model can have."""
-_EMPTY_KEY = "is empty: write a value, or leave the key out"
-_EMPTY_ITEM = "is empty: write an item, or take the `-` out"
+"""The message for each type of error that pydantic can find with our schemas."""
+_EMPTY_KEY = "is empty: write a value or remove the key"
+_EMPTY_ITEM = "is empty: write an item or remove the `-`"
 
 
-def schema_problems(
-    error: ValidationError, document: Document, model: type[BaseModel] = ConfigurationFile
-) -> Iterator[Problem]:
-    """Explain everything that pydantic found in a document, which should be a `model`."""
-    parts = dict(_parts(model, ""))
+def key_filter(schema: type[BaseModel]) -> KeyFilter:
+    """Return a filter that shows the keys of a schema, keys similar to them, and those that users choose."""
+    sections = dict(_sections(schema, ""))
+    keys = {key for section in sections.values() for key in section.model_fields}
+    free = {
+        name
+        for section in sections.values()
+        for name, field in section.model_fields.items()
+        if get_origin(field.annotation) is dict
+    }
+
+    def may_show(path: Path) -> bool:
+        key = path[-1]
+        if not isinstance(key, str) or key in keys:
+            return True
+        if len(path) > 1 and path[-2] in free:
+            return not looks_like_a_credential(key)
+        return bool(_similar(key, keys))
+
+    return may_show
+
+
+def schema_problems(error: ValidationError, document: Document, schema: type[BaseModel]) -> Iterator[Problem]:
+    """Return a problem for each error that pydantic found in a document."""
+    sections = dict(_sections(schema, ""))
     unread = {problem.path for problem in document.problems}
     for detail in error.errors(include_url=False):
-        path = tuple(part for part in detail["loc"] if part != "[key]")  # pydantic's mark for a key of a mapping
+        path = tuple(
+            part for part in detail["loc"] if part != "[key]"
+        )  # with which pydantic marks the key of a mapping
         if detail["input"] is None and detail["type"] != "extra_forbidden" and dotted(path) in unread:
-            continue  # it is not empty, it could not be read, and that is said already
-        yield document.problem(_explained(detail, path, document, parts), *path)
+            continue  # not empty: it could not be parsed, which is a problem of its own
+        yield document.problem(_message(detail, path, document, sections), *path)
 
 
-def _explained(detail: ErrorDetails, path: Path, document: Document, parts: Parts) -> str:
+def _message(detail: ErrorDetails, path: Path, document: Document, sections: Sections) -> str:
     kind, value = detail["type"], detail["input"]
     context = {name: _plain(part) for name, part in detail.get("ctx", {}).items()}
     if kind == "extra_forbidden":
-        return f"unknown key{_meant(path, parts)}"
+        return f"unknown key{_key_hint(path, sections)}"
     if value is None and path and kind != "missing":
         return _EMPTY_ITEM if isinstance(path[-1], int) else _EMPTY_KEY
     sentence = SENTENCES.get(kind, "{msg}, not {shown}")
     if kind == "model_type":
-        sentence = f"{_shape(path, parts.get(_part(path)))}, not {{shown}}"
+        sentence = f"{_expected_mapping(path, sections.get(_section(path)))}, not {{shown}}"
     if isinstance(value, str):
         context["length"] = len(value)
     return sentence.format(msg=detail["msg"], shown=_shown(value, path, document), **context) + _hint(kind, value)
 
 
 def _plain(part: Any) -> Any:
-    """Write `'a' or 'b'` without quotes, and 1.0 as 1."""
+    """Return `'a' or 'b'` without the quotes, and 1.0 as 1."""
     match part:
         case str():
             return part.replace("'", "")
@@ -79,7 +101,7 @@ def _plain(part: Any) -> Any:
 
 
 def _shown(value: Any, path: Path, document: Document) -> str:
-    """Show a value as it is written, and what YAML makes of it where that is something else."""
+    """Return a value as it is written, and as YAML reads it if that is something else."""
     if is_secret(path):
         return HIDDEN
     match value:
@@ -88,7 +110,7 @@ def _shown(value: Any, path: Path, document: Document) -> str:
         case list():
             return "a list"
         case str():
-            return repr(shortened(value))
+            return quoted(value)
     written = document.written.get(path, str(value))
     if isinstance(value, bool):
         return _as_written(written, str(value).lower(), str(value).lower())
@@ -99,7 +121,7 @@ def _shown(value: Any, path: Path, document: Document) -> str:
 
 
 def _as_written(written: str, seen: str, meaning: str) -> str:
-    return shortened(written) if written == seen else f"{shortened(written)} (to YAML that is {meaning})"
+    return shortened(written) if written == seen else f"{shortened(written)} (YAML reads {meaning})"
 
 
 def _hint(kind: str, value: Any) -> str:
@@ -113,44 +135,49 @@ def _hint(kind: str, value: Any) -> str:
     return ""
 
 
-def _shape(path: Path, model: type[BaseModel] | None) -> str:
-    """Say what has to be where there is no mapping."""
-    required = [name for name, field in model.model_fields.items() if field.is_required()] if model else []
-    keys = f"that has the key `{'`, `'.join(required)}`" if required else "of keys"
+def _expected_mapping(path: Path, section: type[BaseModel] | None) -> str:
+    """Return what is expected if there is no mapping."""
+    required = [name for name, field in section.model_fields.items() if field.is_required()] if section else []
+    mapping = f"a mapping with the key `{'`, `'.join(required)}`" if required else "a mapping"
     if not path:
-        wanted = "that has the key `products`, or `sources`" if model is ConfigurationFile else keys
-        return f"the file must be a mapping {wanted}"
-    return f"must be an id, or a mapping {keys}" if model is ProductPart else f"must be a mapping {keys}"
+        return "the file must be a mapping" + (" with the key `products`" if section is MonitorFile else "")
+    return f"must be an ID or {mapping}" if section is ProductSection else f"must be {mapping}"
 
 
-def _part(path: Path) -> str:
+def _section(path: Path) -> str:
     return "".join(f".{part}" if isinstance(part, str) else "[]" for part in path).removeprefix(".")
 
 
-def _meant(path: Path, parts: Parts) -> str:
-    """Say what an unknown key may have been meant to be, and where."""
-    here, key = _part(path[:-1]), str(path[-1])
-    known = parts[here].model_fields
-    if close := get_close_matches(key.lower().replace("-", "_"), known, n=1):
-        return f"; did you mean `{close[0]}`?"
-    homes = [f"`{part}`" for part, model in parts.items() if part and part != here and key in model.model_fields]
-    if homes:
-        return f"; it is a key of {' and of '.join(homes)}"
-    if here and key in parts[""].model_fields:
-        return "; it stands at the beginning of a line, not in here"
-    return f"; known here: {', '.join(known)}"
+def _key_hint(path: Path, sections: Sections) -> str:
+    """Return which key an unknown one may be meant to be, and where."""
+    here, key = _section(path[:-1]), str(path[-1])
+    known = sections[here].model_fields
+    if similar := _similar(key, known):
+        return f"; did you mean `{similar}`?"
+    others = [f"`{place}`" for place, section in sections.items() if place and key in section.model_fields]
+    if others:
+        return f"; it belongs in {' or '.join(others)}"
+    if key in sections[""].model_fields:
+        return "; it is a top-level key"
+    return f"; the keys here are {', '.join(known)}"
 
 
-def _parts(model: type[BaseModel], at: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Find every mapping that the model knows."""
-    yield at, model
-    for name, field in model.model_fields.items():
+def _similar(key: str, known: Collection[str]) -> str | None:
+    if len(key) > 2 * max(map(len, known)):
+        return None  # cannot be similar, and comparing megabytes takes minutes
+    return next(iter(get_close_matches(key.lower().replace("-", "_"), known, n=1)), None)
+
+
+def _sections(schema: type[BaseModel], place: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield every mapping of a schema with its place."""
+    yield place, schema
+    for name, field in schema.model_fields.items():
         for inner, suffix in _models(field.annotation):
-            yield from _parts(inner, f"{at}.{name}{suffix}".removeprefix("."))
+            yield from _sections(inner, f"{place}.{name}{suffix}".removeprefix("."))
 
 
 def _models(annotation: Any) -> Iterator[tuple[type[BaseModel], str]]:
-    """Find the models in a type, `[]` with those that are in a list."""
+    """Yield the models in a type, with `[]` for those in a list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, ""
     for argument in get_args(annotation):

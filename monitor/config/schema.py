@@ -1,37 +1,158 @@
-"""The JSON Schema of the configuration file, for editors and pipelines. `load` says more, and has the last word."""
+"""The schema of the configuration file: every key with its type, its default and its description."""
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import core_schema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from monitor.config.duration import PATTERN, format_duration
-from monitor.config.model import ConfigurationFile
-
-
-class _Generator(GenerateJsonSchema):
-    """pydantic's, with defaults as one writes them in the file."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's interface
-        """Set none: they would only repeat the keys."""
-        return False
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> dict[str, Any]:
-        made = super().default_schema(schema)
-        if made.get("default", ...) is None:  # which stands for what the description says
-            del made["default"]
-        elif made.get("pattern") == PATTERN:
-            made["default"] = format_duration(made["default"])
-        return made
+from monitor.config.field_types import (
+    Duration,
+    ExternalId,
+    FilePath,
+    Given,
+    Listen,
+    Name,
+    ProductId,
+    Region,
+    RoleArn,
+    Tag,
+    TagValue,
+)  # fmt: skip
+from monitor.config.settings import InstanceSeries, LogFormat, LogLevel
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the file."""
-    schema = ConfigurationFile.model_json_schema(mode="validation", schema_generator=_Generator)
-    for part in schema["$defs"].values():
-        part.pop("title", None)  # the name of a class
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "Configuration of stackset-monitor",
-    }
+def _product(value: object) -> object:
+    return {"id": value} if isinstance(value, str) else value
+
+
+class Section(BaseModel):
+    """A mapping of a configuration file. Unknown keys are refused, and no value is converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PollSection(Section):
+    """How products are polled."""
+
+    interval: Duration = Field(300.0, description="how often a product without an interval of its own is polled")
+    timeout: Duration | None = Field(
+        None, description="deadline of one whole poll, all pages; default: 80 % of the interval"
+    )
+    concurrency: int = Field(16, ge=1, le=256, description="maximum number of polls at the same time")
+    stale_after: Duration = Field(
+        3600.0,
+        description="a product without a complete poll for this long loses its instance series; default: 1h, or twice"
+        " the longest interval if that is longer",
+    )
+    confirm_shrink: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="a listing that lost more than this share of the instances is made once more before it is accepted",
+    )
+
+
+class DiscoverSection(Section):
+    """Which products of a source are discovered: those that match one of the names and have all tags."""
+
+    names: list[Name] = Field(
+        default_factory=lambda: ["*"], min_length=1, description="shell patterns; a product matches at least one"
+    )
+    tags: dict[Tag, TagValue] = Field(default_factory=dict, description="a product has all of them")
+    interval: Duration = Field(900.0, description="how often the source is searched")
+
+
+class SourceSection(Section):
+    """An AWS account and Region that products are read from."""
+
+    name: Name = Field(description="the name that products refer to, and the label `source`")
+    region: Region | None = Field(None, description="its Region; default: AWS_DEFAULT_REGION, or that of the profile")
+    profile: Name | None = Field(
+        None, description="a profile of the AWS configuration files; default: AWS_PROFILE, or the default profile"
+    )
+    role_arn: RoleArn | None = Field(
+        None, description="an IAM role to assume with the credentials of the environment or the profile"
+    )
+    external_id: ExternalId | None = Field(
+        None, description="the external ID that the role's trust policy requires; a secret"
+    )
+    external_id_file: FilePath | None = Field(
+        None, description="a file that holds the external ID, relative to this file; instead of external_id"
+    )
+    calls_per_second: float = Field(10.0, gt=0, le=1000, description="maximum rate of all calls to this source")
+    page_size: int = Field(20, ge=1, le=20, description="stack instances per page; the API allows 1 to 20")
+    accept_language: Literal["en", "jp", "zh"] = Field("en", description="language of the messages of AWS")
+    discover: DiscoverSection | None = Field(
+        None, description="discover the products of type CFN_STACKSET here, instead of or in addition to `products`"
+    )
+
+
+class ProductSection(Section):
+    """A provisioned product of type CFN_STACKSET."""
+
+    id: ProductId = Field(description="the ID of the provisioned product, like `pp-aaaaaaaaaaaaa`")
+    name: Name | None = Field(
+        None, description="the label `provisioned_product_name`; default: the product's name at AWS"
+    )
+    source: Name | None = Field(None, description="the name of its source; required if there are several")
+    interval: Duration | None = Field(None, description="how often it is polled; default: poll.interval")
+
+
+class MetricsSection(Section):
+    """Which series are exposed."""
+
+    instance_series: Annotated[InstanceSeries, Field(strict=False)] = Field(
+        InstanceSeries.ALL, description="which stack instances have series: all, non_current or none"
+    )
+    zero_series: bool = Field(default=True, description="false: only the series of the current status")
+    max_instance_series: int = Field(
+        1_000_000, ge=0, description="maximum for all products together; more are counted and not exposed"
+    )
+
+
+class StateSection(Section):
+    """What is kept across restarts."""
+
+    path: FilePath = Field(Path("state/monitor.db"), description="the SQLite file, relative to the working directory")
+    history: Duration = Field(90 * 86400.0, description="how long transitions are kept")
+
+
+class WebSection(Section):
+    """The web server that Prometheus scrapes."""
+
+    listen: Listen = Field("0.0.0.0:9935", description="HOST:PORT, [IPv6]:PORT, or :PORT for every address")
+    config_file: Annotated[FilePath | None, Given] = Field(
+        None,
+        description="TLS and users: a web configuration file in the format of Prometheus' exporter-toolkit, relative to"
+        " this file; default: neither",
+    )
+
+
+class LogSection(Section):
+    """The events on stdout."""
+
+    level: Annotated[LogLevel, Field(strict=False)] = Field(
+        LogLevel.INFO, description="the lowest level that is logged"
+    )
+    format: Annotated[LogFormat, Field(strict=False)] = Field(LogFormat.JSON, description="json, or console for people")
+
+
+class MonitorFile(Section):
+    """The configuration of stackset-monitor."""
+
+    poll: PollSection = Field(default_factory=PollSection)
+    sources: list[SourceSection] = Field(
+        default_factory=list,
+        description="where products are read from; default: one source `default` with the credentials and the Region of"
+        " the environment",
+    )
+    products: list[
+        Annotated[ProductSection, BeforeValidator(_product, json_schema_input_type=ProductId | ProductSection)]
+    ] = Field(
+        default_factory=list,
+        description="the monitored products: IDs, or mappings with an ID; required unless a source has `discover`",
+    )
+    metrics: MetricsSection = Field(default_factory=MetricsSection)
+    state: StateSection = Field(default_factory=StateSection)
+    web: WebSection = Field(default_factory=WebSection)
+    log: LogSection = Field(default_factory=LogSection)

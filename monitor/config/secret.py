@@ -1,18 +1,35 @@
-"""What is never shown: the external id of a role, also where its key is misspelt or its value is no YAML."""
+"""What a message must not show: external IDs, and text that looks like a credential.
+
+A value that is refused may be a secret in the wrong place. Only the external ID has a key of its own, but a shifted
+line puts it under another key, or makes a key of it.
+"""
 
 import re
 from collections.abc import Iterable
 
-HIDDEN = "what stands here"
-"""Is shown in place of a secret."""
-_SECRET = re.compile("external[^a-z]*id", re.IGNORECASE)
+HIDDEN = "<redacted>"
+"""Is shown instead of a secret."""
+_SECRET_KEY = re.compile("external[^a-z]*id|region", re.IGNORECASE)
+"""Keys whose refused values are not shown. A Region is shown if it is a misspelled one (`region.py`)."""
+_CREDENTIAL = re.compile(r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}\b|\$2[a-z]?\$|\beyJ[\w-]{8,}")
+"""An access key ID, the bcrypt hash of a password, a JSON Web Token."""
+_RANDOM = re.compile(r"[A-Za-z0-9+/=]{40,}")
+"""A secret access key has 40 characters, a session token hundreds."""
 
 
 def is_secret(path: Iterable[str | int]) -> bool:
-    """Say whether what is at a path, a key or an item below a secret included, is not to be shown."""
-    return any(isinstance(part, str) and _SECRET.fullmatch(part) for part in path)
+    """Return whether the value at a path must not be shown. A value below a secret is one, too."""
+    return any(isinstance(part, str) and _SECRET_KEY.fullmatch(part) for part in path)
 
 
-def has_secret(text: str) -> bool:
-    """Say whether there may be a secret in some lines of the file."""
-    return _SECRET.search(text) is not None
+def may_have_secret(text: str) -> bool:
+    """Return whether some lines of a file may have a secret in them."""
+    return _SECRET_KEY.search(text) is not None or looks_like_a_credential(text)
+
+
+def looks_like_a_credential(text: str) -> bool:
+    """Return whether text has the form of an AWS credential, a token or the hash of a password."""
+    return _CREDENTIAL.search(text) is not None or any(
+        re.search("[A-Z]", word) and re.search("[a-z]", word) and re.search("[0-9]", word)
+        for word in _RANDOM.findall(text)
+    )

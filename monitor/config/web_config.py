@@ -7,11 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import ValidationError
-
-from monitor.config.document import Document, Problem, read_document
-from monitor.config.load import ConfigurationError
-from monitor.config.messages import schema_problems
+from monitor.config.document import Document, Problem
+from monitor.config.validation import validate
 from monitor.config.web_model import (
     HEADERS,
     ClientAuth,
@@ -65,20 +62,10 @@ class WebConfig:
 
 def parse_web_config(text: bytes, path: Path) -> WebConfig:
     """Make settings of the content of the file at `path`; raise `ConfigurationError` with all problems."""
-    document = read_document(text)
-    problems = list(document.problems)
-    model = None
-    if document.value is None and not problems:
-        # A file that is just being written is empty for a moment: that must not open the door.
-        problems.append(Problem(1, "", "the file is empty: write `{}` where neither TLS nor users are wanted"))
-    elif document.value is not None:
-        try:
-            model = WebConfigFile.model_validate(document.value)
-        except ValidationError as error:
-            problems.extend(schema_problems(error, document, WebConfigFile))
-        problems.extend(_contradictions(document))
-    if problems or model is None:
-        raise ConfigurationError(path, problems)
+    # A file that is being written is empty for a moment: that must not turn TLS and users off.
+    model, document = validate(
+        text, path, WebConfigFile, _contradictions, if_empty="the file is empty: write `{}` for neither TLS nor users"
+    )
     rate = model.rate_limit
     return WebConfig(
         path,

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from monitor.config.kinds import Duration, FilePath, Given
+from monitor.config.field_types import Duration, FilePath, Given
 
 CIPHER_SUITES = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -59,7 +59,7 @@ class TlsVersion(StrEnum):
 
 def _refused(sentence: str) -> PydanticCustomError:
     """Refuse without showing the value."""
-    return PydanticCustomError("not_supported", "{sentence}", {"sentence": sentence})
+    return PydanticCustomError("sentence", "{sentence}", {"sentence": sentence})
 
 
 def _client_auth(value: object) -> object:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from monitor import __version__
-from monitor.config.load import ConfigurationError
+from monitor.config.errors import ConfigurationError
 from monitor.config.settings import LogLevel, Settings
 from monitor.daemon.discovery import Discovery
 from monitor.daemon.product_set import DISCOVER, ProductSet

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from monitor.config.load import ConfigurationError, UnreadableError
+from monitor.config.errors import ConfigurationError, UnreadableError
 from monitor.config.settings import Settings
 
 LOOK_SECONDS = 5.0
@@ -64,6 +64,8 @@ class Reloader:
 
     def _fingerprint(self) -> bytes | None:
         """Return a digest of the file, None where it is not there: in the midst of a swap, or for good."""
+        if not self._path.is_file():  # to open a named pipe again would block
+            return None
         try:
             return hashlib.sha256(self._path.read_bytes()).digest()
         except OSError:

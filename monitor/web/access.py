@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor.config.document import Problem
-from monitor.config.load import ConfigurationError
+from monitor.config.errors import ConfigurationError
 from monitor.config.web_config import TLS, TlsSettings, WebConfig, parse_web_config
 from monitor.web.rate import Bucket
 from monitor.web.tls import Certificate, TlsError, alternative_names, normal_name, server_context

@@ -14,7 +14,7 @@ import trustme
 import yaml
 from helm_python.errors import HelmError
 
-from monitor.config.schema import json_schema
+from monitor.config.json_schema import json_schema
 from tests.chart.chart import CASES, CHART, container, manifest, manifests, rendered, values
 
 ALERTS = yaml.safe_load((CHART / "alerts.yaml").read_text())["groups"]

@@ -119,7 +119,7 @@ WRONG_USAGE = {
     "poll --config x --output xml": "Invalid value for '--output': 'xml' is not one of 'table', 'json', 'csv'",
     "poll --config x --output TABLE": "Invalid value for '--output': 'TABLE' is not one of 'table', 'json', 'csv'",
     "history --config x --since 1": f"Invalid value for '--since': '1' is not a duration: write it like {EXAMPLES}",
-    "history --config x --since 0s": "Invalid value for '--since': '0s' is no time at all: write more than 0s",
+    "history --config x --since 0s": "Invalid value for '--since': '0s' must be longer than 0s",
     "run --config x --listen 9935": f"Invalid value for '--listen': '9935' {ADDRESS}",
     "demo --listen :70000": f"Invalid value for '--listen': ':70000' {PORT}",
     "version now": "Got unexpected extra argument (now)",
@@ -156,8 +156,8 @@ def test_a_wrong_configuration_is_told_whole(command: str, tmp_path: Path, capsy
         2,
         "",
         "stackset-monitor: 3 problems in the configuration\n"
-        f"{path}:1: poll.interval: '5 m' is not a duration: write it like 90s, 5m, 1h30m or 7d\n"
-        f"{path}:2: products[1]: 'pp-a' is there twice, first as products[0] on line 2\n"
+        f'{path}:1: poll.interval: "5 m" is not a duration: write it like 90s, 5m, 1h30m or 7d\n'
+        f'{path}:2: products[1]: duplicate "pp-a", first in products[0] on line 2\n'
         f"{path}:3: webb: unknown key; did you mean `web`?\n",
     )
 
@@ -190,7 +190,7 @@ def test_check_calls_one_problem_one(tmp_path: Path, capsys: pytest.CaptureFixtu
     """People read this."""
     path = tmp_path / "monitor.yaml"
     path.write_text("")
-    said = f"stackset-monitor: 1 problem in the configuration\n{path}:1: the file is empty: `products` is required\n"
+    said = f"stackset-monitor: 1 problem in the configuration\n{path}:1: the file is empty: add `products`\n"
     assert here(capsys, "check", "--config", str(path)) == Result(2, "", said)
 
 

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from monitor.config.load import ConfigurationError, parse_settings
+from monitor.config.errors import ConfigurationError
+from monitor.config.load import parse_settings
 from monitor.config.settings import Settings
 
 GOOD = Path(__file__).parent / "data" / "good"

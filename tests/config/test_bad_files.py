@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.load import ConfigurationError, parse_settings
+from monitor.config.errors import ConfigurationError
+from monitor.config.load import parse_settings
 from monitor.config.messages import SENTENCES
 
 BAD = Path(__file__).parent / "data" / "bad"
@@ -52,7 +53,7 @@ def test_every_sentence_is_in_a_report() -> None:
 def test_an_unreadable_value_is_not_called_empty_too() -> None:
     """One mistake is one line."""
     assert report(b"products:\n  - id: !secret x\n") == (
-        "monitor.yaml:2: products[0].id: the tag '!secret' is not supported\n"
+        'monitor.yaml:2: products[0].id: the tag "!secret" is not supported\n'
     )
 
 
@@ -69,6 +70,31 @@ def test_a_secret_is_not_shown() -> None:
     for value in ("12345", "2026-13-45", "0x12345"):
         found = report(f"sources: [{{name: hub, external_id: {value}}}]\nproducts: [pp-a]".encode())
         assert not {"12345", "2026-13-45"} & set(re.findall(r"[0-9-]+", found))
+
+
+@pytest.mark.parametrize("secret", ["hush", "hush-hush-1", "eu-hush-1", "AKIAHUSHHUSHHUSH0000", "[hush]", "!hush x"])
+def test_a_secret_in_the_place_of_a_region_is_not_shown(secret: str) -> None:
+    """A line that is shifted or pasted wrongly may put a secret there."""
+    found = report(f"sources:\n  - name: hub\n    region: {secret}\nproducts: [pp-a]\n".encode())
+    assert found.startswith("monitor.yaml:3: sources[0].region: ")
+    assert "hush" not in found.lower()
+
+
+@pytest.mark.parametrize("value", ["", "1", "!hush x", "!!int hush", "{hush: 1, hush: 2}", "x\n    hush: y"])
+def test_a_secret_that_is_written_as_a_key_is_not_shown(value: str) -> None:
+    """An unknown key is named only if it is similar to one that exists; the line says where it is."""
+    found = report(f"sources:\n  - name: hub\n    hush: {value}\nproducts: [pp-a]\n".encode())
+    assert found.startswith("monitor.yaml:3: sources[0]: ")
+    assert "hush" not in found
+
+
+@pytest.mark.parametrize("key", ["products", "sources", "accept_language"])
+def test_a_credential_is_not_shown_anywhere(key: str) -> None:
+    """A refused value with the form of a credential is left out of the report, whatever its key."""
+    token = "aB3" * 20
+    for secret in ("AKIAHUSHHUSHHUSH0000", "$2y$10$hush", token):
+        found = report(f"sources: [{{name: hub, {key}: '{secret}'}}]\n{key}: '{secret}'\n".encode())
+        assert secret not in found
 
 
 def test_problems_come_by_their_lines() -> None:

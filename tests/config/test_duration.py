@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.config.duration import LONGEST, format_duration, parse_duration
+from monitor.config.duration import MAX_SECONDS, format_duration, parse_duration
 
 BOUNDED = settings(max_examples=200, deadline=None, derandomize=True)
-milliseconds = st.integers(1, int(LONGEST * 1000))
+milliseconds = st.integers(1, int(MAX_SECONDS * 1000))
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ milliseconds = st.integers(1, int(LONGEST * 1000))
         ("1y2w3d4h5m6s7ms", 33019506.007),
         ("0h5m", 300.0),
         ("0000005m", 300.0),
-        ("100y", LONGEST),
+        ("100y", MAX_SECONDS),
     ],
 )
 def test_a_duration_is_read(text: str, seconds: float) -> None:
@@ -41,14 +41,14 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["0s", "0m0s", "0ms"])
 def test_no_time_at_all_is_refused(text: str) -> None:
     """An interval or a deadline of nothing is a mistake."""
-    with pytest.raises(ValueError, match=r"^is no time at all: write more than 0s$"):
+    with pytest.raises(ValueError, match=r"^must be longer than 0s$"):
         parse_duration(text)
 
 
 @pytest.mark.parametrize("text", ["100y1ms", "99999999999999999999999999999999999999999999999999999y"])
 def test_more_than_a_century_is_refused(text: str) -> None:
     """What would overflow a date later on is refused now."""
-    with pytest.raises(ValueError, match=r"^is too long: 100y is the most$"):
+    with pytest.raises(ValueError, match=r"^is too long: the maximum is 100y$"):
         parse_duration(text)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from monitor.config.json_schema import json_schema
 from monitor.config.load import load_settings, parse_settings
-from monitor.config.schema import json_schema
 from monitor.config.settings import DiscoverSettings, SourceSettings
 
 CONFIG = Path(__file__).parents[2] / "config"

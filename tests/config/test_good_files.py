@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.load import UnreadableError, load_settings, parse_settings
+from monitor.config.errors import UnreadableError
+from monitor.config.load import load_settings, parse_settings
 from monitor.config.settings import (
     DiscoverSettings,
     InstanceSeries,
@@ -145,6 +146,13 @@ def test_the_default_of_stale_after_grows_with_the_intervals() -> None:
     """A product that is polled every six hours keeps its series between two polls."""
     settings = load_settings(GOOD / "long_interval.yaml")
     assert settings.poll.stale_after == 12 * 3600.0
+
+
+def test_a_timeout_is_compared_with_the_intervals_in_use() -> None:
+    """The default interval does not count if each product has its own."""
+    text = "poll: {timeout: 8m}\nproducts: [{id: pp-a, interval: 10m}, {id: pp-b, interval: 1m}]"
+    settings = parse_settings(text.encode(), Path("monitor.yaml"))
+    assert [monitored.timeout for monitored in settings.products] == [480.0, 48.0]
 
 
 def test_everything_may_be_found_and_nothing_listed() -> None:

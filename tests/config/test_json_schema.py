@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config.document import read_document
-from monitor.config.load import ConfigurationError, parse_settings
-from monitor.config.schema import json_schema
+from monitor.config.errors import ConfigurationError
+from monitor.config.json_schema import json_schema
+from monitor.config.load import parse_settings
 
 Schema = Mapping[str, Any]
 
@@ -135,22 +136,22 @@ def test_each_default_is_a_value_that_one_may_write() -> None:
     for name, schema in properties():
         assert name not in defaults or accepts(defaults[name], schema), name
     assert defaults == {
-        "PollPart.interval": "5m",
-        "PollPart.concurrency": 16,
-        "PollPart.stale_after": "1h",
-        "PollPart.confirm_shrink": 0.5,
-        "DiscoverPart.interval": "15m",
-        "SourcePart.calls_per_second": 10.0,
-        "SourcePart.page_size": 20,
-        "SourcePart.accept_language": "en",
-        "MetricsPart.instance_series": "all",
-        "MetricsPart.zero_series": True,
-        "MetricsPart.max_instance_series": 1_000_000,
-        "StatePart.path": "state/monitor.db",
-        "StatePart.history": "90d",
-        "WebPart.listen": "0.0.0.0:9935",
-        "LogPart.level": "info",
-        "LogPart.format": "json",
+        "PollSection.interval": "5m",
+        "PollSection.concurrency": 16,
+        "PollSection.stale_after": "1h",
+        "PollSection.confirm_shrink": 0.5,
+        "DiscoverSection.interval": "15m",
+        "SourceSection.calls_per_second": 10.0,
+        "SourceSection.page_size": 20,
+        "SourceSection.accept_language": "en",
+        "MetricsSection.instance_series": "all",
+        "MetricsSection.zero_series": True,
+        "MetricsSection.max_instance_series": 1_000_000,
+        "StateSection.path": "state/monitor.db",
+        "StateSection.history": "90d",
+        "WebSection.listen": "0.0.0.0:9935",
+        "LogSection.level": "info",
+        "LogSection.format": "json",
     }
 
 
@@ -173,10 +174,10 @@ def part(name: str) -> st.SearchStrategy[Any]:
 
 
 files = st.fixed_dictionaries(
-    {"products": st.lists(st.just("pp-a") | part("ProductPart"), max_size=3)},
+    {"products": st.lists(st.just("pp-a") | part("ProductSection"), max_size=3)},
     optional={
-        "sources": st.lists(part("SourcePart"), max_size=2),
-        **{name: part(f"{name.title()}Part") for name in ("poll", "metrics", "state", "web", "log")},
+        "sources": st.lists(part("SourceSection"), max_size=2),
+        **{name: part(f"{name.title()}Section") for name in ("poll", "metrics", "state", "web", "log")},
     },
 )
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.load import ConfigurationError, parse_settings
+from monitor.config.errors import ConfigurationError
+from monitor.config.load import parse_settings
 from monitor.config.web_config import RateLimit, TlsSettings, WebConfig, parse_web_config
 from monitor.config.web_model import CIPHER_SUITES, CURVES, ClientAuth, TlsVersion
 
@@ -127,8 +128,8 @@ UNVERIFIED = (
 )
 UNKNOWN_SUITE = "is not a cipher suite that is supported, as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 is one"
 NO_HASH = "is not a bcrypt hash: make one with `htpasswd -nBC 10 ''`; it begins with $2y$, $2b$ or $2a$"
-EMPTY = "is empty: write a value, or leave the key out"
-EMPTY_FILE = "1: the file is empty: write `{}` where neither TLS nor users are wanted"
+EMPTY = "is empty: write a value or remove the key"
+EMPTY_FILE = "1: the file is empty: write `{}` for neither TLS nor users"
 HEADERS = (
     "Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options, X-XSS-Protection, Content-Security-Policy"
 )
@@ -139,7 +140,7 @@ HEADERS = (
     [
         ("", [EMPTY_FILE]),
         ("# only a remark\n", [EMPTY_FILE]),
-        ("a", ["1: the file must be a mapping of keys, not 'a'"]),
+        ("a", ['1: the file must be a mapping, not "a"']),
         ("tls_config: {}", ["1: tls_config: unknown key; did you mean `tls_server_config`?"]),
         ("tls_server_config:", [f"1: tls_server_config: {EMPTY}"]),
         ("basic_auth_users:", [f"1: basic_auth_users: {EMPTY}"]),
@@ -196,7 +197,7 @@ def test_what_is_wrong(text: str, problems: list[str]) -> None:
         (
             "client_auth_type",
             "Verify",
-            "must be NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert, not 'Verify'",
+            'must be NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert, not "Verify"',
         ),
         ("client_auth_type", "RequireAndVerifyClientCert", "needs `client_ca_file`, or `client_ca`"),
         (
@@ -211,7 +212,7 @@ def test_what_is_wrong(text: str, problems: list[str]) -> None:
         ),
         ("min_version", "TLS10", "TLS10 is not supported, since OpenSSL has given it up: write TLS12 or TLS13"),
         ("max_version", "TLS11", "TLS11 is not supported, since OpenSSL has given it up: write TLS12 or TLS13"),
-        ("max_version", "TLS14", "must be TLS12 or TLS13, not 'TLS14'"),
+        ("max_version", "TLS14", 'must be TLS12 or TLS13, not "TLS14"'),
         ("min_version", "TLS13, max_version: TLS12", "is higher than max_version"),
         (
             "cipher_suites",
@@ -226,13 +227,13 @@ def test_what_is_wrong(text: str, problems: list[str]) -> None:
         (
             "cipher_suites[0]",
             "[TLS_RSA_WITH_RC4_128_SHA]",
-            f"'TLS_RSA_WITH_RC4_128_SHA' {UNKNOWN_SUITE}",
+            f'"TLS_RSA_WITH_RC4_128_SHA" {UNKNOWN_SUITE}',
         ),
         ("curve_preferences", "[CurveP256, X25519]", "only one curve can be chosen"),
         (
             "curve_preferences[0]",
             "[Curve25519]",
-            "'Curve25519' is not one of the curves CurveP256, CurveP384, CurveP521, X25519",
+            '"Curve25519" is not one of the curves CurveP256, CurveP384, CurveP521, X25519',
         ),
     ],
 )
@@ -300,7 +301,7 @@ unknown: 1
         "4: tls_server_config: `key_file` is required, or `key`",
         "6: tls_server_config.client_auth_type: needs `client_ca_file`, or `client_ca`",
         "7: tls_server_config.min_version: TLS11 is not supported, since OpenSSL has given it up: write TLS12 or TLS13",
-        "8: unknown: unknown key; known here: tls_server_config, http_server_config, basic_auth_users, rate_limit",
+        "8: unknown key; the keys here are tls_server_config, http_server_config, basic_auth_users, rate_limit",
     ]
 
 

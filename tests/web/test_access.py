@@ -6,7 +6,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from monitor.config.load import ConfigurationError
+from monitor.config.errors import ConfigurationError
 from monitor.web.access import Access
 from tests.web.certificates import TLS, WebFolder
 
@@ -87,9 +87,7 @@ def test_the_file_itself_is_read_again(web: WebFolder) -> None:
     now = monitored.access.now
     assert (now.context, now.users is not None) == (None, True)
     web.write("")
-    assert monitored.look(5) == [
-        f"{web.config}:1: the file is empty: write `{{}}` where neither TLS nor users are wanted"
-    ]
+    assert monitored.look(5) == [f"{web.config}:1: the file is empty: write `{{}}` for neither TLS nor users"]
     web.write("basic_auth_users: {a: secret}")
     (message,) = monitored.look(5)
     assert "secret" not in message

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from monitor.config.load import ConfigurationError
+from monitor.config.errors import ConfigurationError
 from monitor.web.access import Access
 from monitor.web.tls import alternative_names, normal_name
 from tests.web.certificates import MUTUAL, TLS, WebFolder

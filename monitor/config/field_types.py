@@ -1,6 +1,6 @@
-"""The kinds of text that values of the configuration file are, each with what is said where one is not of its kind.
+"""The types of the values in the configuration files, each with the message for a value that is not of its type.
 
-What a validator here says goes on after the value: `5 m` `is not a duration: ...`.
+The message of a validator continues a sentence that starts with the value: `"5 m"` `is not a duration: ...`.
 """
 
 import re
@@ -9,17 +9,16 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from monitor.config import address, duration
+from monitor.config import address, duration, region
 
-_REGION = "^[a-z]{2,}(-[a-z0-9]+)+$"
-# A path may have almost any character; not those that make a pattern or a variable of it in a policy.
+# IAM allows almost any character in a path. `*`, `?` and `$` would be a pattern or a variable in a policy.
 _ROLE_ARN = "^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/([!-#%-)+->@-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64}$"
 _EXTERNAL_ID = "[A-Za-z0-9_+=,.@:/-]"
 _PRODUCT_ID = "^[A-Za-z0-9_-]{1,100}$"
 
 
 def _duration(value: object) -> float:
-    # A number is none either, and is shown as it is written, which the parser could not.
+    # Of another type, it is no duration either: the message then shows the value as it is written.
     return duration.parse_duration(value if isinstance(value, str) else "")
 
 
@@ -35,7 +34,7 @@ def _matching(pattern: str, expected: str) -> AfterValidator:
 
 def _path(value: object) -> object:
     if isinstance(value, str) and (not value or "\0" in value):
-        message = "is not the path of a file"
+        message = "is not a file path"
         raise ValueError(message)
     return value
 
@@ -48,7 +47,7 @@ def _given(value: object) -> object:
 
 
 Given = BeforeValidator(_given)
-"""For a key that may be left out but not left empty: `basic_auth_users:` with nothing below would let everybody in."""
+"""For a key that may be absent but not empty: `basic_auth_users:` without users would allow everyone."""
 Duration = Annotated[
     float,
     BeforeValidator(_duration),
@@ -59,20 +58,20 @@ Duration = Annotated[
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Region = Annotated[
     str,
-    _matching(_REGION, "the name of an AWS Region, as eu-west-1"),
-    WithJsonSchema({"type": "string", "pattern": _REGION, "examples": ["eu-west-1"]}),
+    AfterValidator(region.checked_region),
+    WithJsonSchema({"type": "string", "pattern": region.PATTERN, "examples": ["eu-west-1"]}),
 ]
 RoleArn = Annotated[
     str,
-    _matching(_ROLE_ARN, "the ARN of an IAM role, as arn:aws:iam::111122223333:role/stackset-monitor"),
+    _matching(_ROLE_ARN, "the ARN of an IAM role like arn:aws:iam::111122223333:role/stackset-monitor"),
     WithJsonSchema(
         {"type": "string", "pattern": _ROLE_ARN, "examples": ["arn:aws:iam::111122223333:role/stackset-monitor"]}
     ),
 ]
 ExternalId = Annotated[
     str,
-    _matching(f"{_EXTERNAL_ID}{{2,1224}}", "an external id: 2 to 1224 letters, digits and characters of _+=,.@:/-"),
-    # Go's regular expressions, by which Helm checks values, repeat a thousand times at most.
+    _matching(f"{_EXTERNAL_ID}{{2,1224}}", "an external ID: 2 to 1224 letters, digits and characters of _+=,.@:/-"),
+    # Helm validates with Go's regular expressions, which repeat at most 1,000 times.
     WithJsonSchema({"type": "string", "pattern": f"^{_EXTERNAL_ID}+$", "minLength": 2, "maxLength": 1224}),
 ]
 Tag = Annotated[str, Field(min_length=1, max_length=128)]
@@ -81,7 +80,7 @@ ProductId = Annotated[
     str,
     _matching(
         _PRODUCT_ID,
-        "the id of a provisioned product, as pp-aaaaaaaaaaaaa: up to 100 letters, digits, hyphens and underscores",
+        "the ID of a provisioned product like pp-aaaaaaaaaaaaa (up to 100 letters, digits, hyphens and underscores)",
     ),
     WithJsonSchema({"type": "string", "pattern": _PRODUCT_ID, "examples": ["pp-aaaaaaaaaaaaa"]}),
 ]

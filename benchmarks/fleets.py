@@ -7,7 +7,7 @@ from pathlib import Path
 
 from monitor.model.diff import diff
 from monitor.model.instances import InstanceKey, Listing, Product, Status
-from monitor.state.sqlite import State
+from monitor.state.sqlite import SqliteStore
 
 REGIONS = (
     "eu-west-1", "eu-central-1", "us-east-1", "us-west-2",
@@ -44,7 +44,7 @@ class Fleet:
     def store(self, path: Path, statuses: Mapping[InstanceKey, Status] | None = None) -> None:
         """Write a state file, as the first poll of each product leaves it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        state = State(path)
+        state = SqliteStore(path)
         now = datetime.now(UTC).replace(microsecond=0)
         statuses = statuses or self.statuses()
         for number in range(self.products):

@@ -12,10 +12,10 @@ import boto3
 from benchmarks.servers import environment, pages
 from monitor.aws.source import Source, operations
 from monitor.config.settings import LogFormat, LogLevel, MonitoredProduct, SeriesOptions, SourceSettings
-from monitor.events.lines import LineWriter
+from monitor.events.event_logger import EventLogger
 from monitor.events.outbox import Outbox
 from monitor.events.setup import Log
-from monitor.events.sink import Events
+from monitor.events.writer import LineWriter
 from monitor.metrics.cache import MetricsCache
 from monitor.metrics.registry import MonitorMetrics
 from monitor.model.deadline import Deadlines
@@ -39,7 +39,7 @@ def one_poll(folder: Path, catalog: Catalog, monitor_metrics: MonitorMetrics) ->
         {"default": catalog},
         state,
         metrics,
-        Events(log, outbox),
+        EventLogger(log, outbox),
         Deadlines(),
         confirm_shrink=0.5,
         on_state_error=lambda _: None,

@@ -51,9 +51,9 @@ def history(config: Path, since: float, products: tuple[str, ...], accounts: tup
     disappeared (no status). How long they are kept is state.history in the configuration.
     """
     from monitor.cli.table import print_rows
-    from monitor.events.sink import transition_fields
+    from monitor.events.transitions import transition_fields
     from monitor.poller.protocols import StateError
-    from monitor.state.sqlite import read_transitions
+    from monitor.state.sqlite_history import read_transitions
 
     settings = settings_of(config)
     begin = datetime.now(UTC) - timedelta(seconds=since)

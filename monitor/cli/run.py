@@ -67,8 +67,8 @@ def run_daemon(
     """Run a daemon until `stop`; `when_bound` is told the address before it starts."""
     from monitor.config.errors import ConfigurationError
     from monitor.daemon.daemon import Daemon
-    from monitor.events.lines import LineWriter
     from monitor.events.setup import Log
+    from monitor.events.writer import LineWriter
     from monitor.poller.protocols import StateError
     from monitor.web.server import ListenError, listen
 

@@ -17,9 +17,11 @@ from monitor.daemon.discovery import Discovery
 from monitor.daemon.product_set import DISCOVER, ProductSet
 from monitor.daemon.reload import Reloader
 from monitor.daemon.sources import Sources
+from monitor.events.event_logger import EventLogger
+from monitor.events.names import EventName
 from monitor.events.outbox import Outbox
 from monitor.events.setup import Log
-from monitor.events.sink import EventName, Events, transition_line
+from monitor.events.transitions import transition_line
 from monitor.metrics.cache import MetricsCache
 from monitor.metrics.registry import MonitorMetrics
 from monitor.model.deadline import Deadlines
@@ -96,7 +98,7 @@ class Daemon:
             self._sources,
             self._state,
             self._metrics,
-            Events(log, self._outbox),
+            EventLogger(log, self._outbox),
             self._deadlines,
             confirm_shrink=settings.poll.confirm_shrink,
             on_state_error=self._state_failed,

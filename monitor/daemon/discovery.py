@@ -5,8 +5,8 @@ from collections.abc import Callable
 from monitor.config.settings import LogLevel, SourceSettings
 from monitor.daemon.product_set import ProductSet
 from monitor.daemon.sources import Sources
+from monitor.events.names import EventName
 from monitor.events.setup import Log
-from monitor.events.sink import EventName
 from monitor.metrics.registry import MonitorMetrics
 from monitor.model.deadline import Deadlines
 from monitor.model.errors import PollFailedError

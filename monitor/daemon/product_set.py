@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from monitor.config.settings import LogLevel, MonitoredProduct, Settings
+from monitor.events.names import EventName
 from monitor.events.setup import Log
-from monitor.events.sink import EventName
 from monitor.metrics.cache import MetricsCache
 from monitor.model.instances import Product
 from monitor.model.shard import Shard
@@ -14,7 +14,7 @@ from monitor.poller.poller import Poller
 from monitor.poller.product_list import monitored_products
 from monitor.poller.protocols import StateError
 from monitor.schedule.scheduler import PollScheduler
-from monitor.state.sqlite import State
+from monitor.state.sqlite import SqliteStore
 
 DISCOVER = "discover:"
 """Before the name of a source: what is due is not a product, whose id has no colon, but a search."""
@@ -27,7 +27,7 @@ class ProductSet:
         self,
         settings: Settings,
         shard: Shard,
-        state: State,
+        state: SqliteStore,
         poller: Poller,
         metrics: MetricsCache,
         scheduler: PollScheduler,
@@ -74,10 +74,10 @@ class ProductSet:
         with self._lock:
             try:
                 if self._shard.total > 1:
-                    self._state.forget_products(lambda product_id: not self._shard.owns(product_id))
+                    self._state.delete_products(lambda product_id: not self._shard.owns(product_id))
                 for source in self._settings.sources:
                     if source.discover is not None:
-                        self._found[source.name] = self._state.found(source.name)
+                        self._found[source.name] = self._state.discovered_products(source.name)
             except StateError as error:
                 self._on_state_error(error)
             self._products = monitored_products(self._settings, self._found, self._shard)
@@ -115,7 +115,7 @@ class ProductSet:
             self._found[source] = tuple(products)
             changes = self._apply("it is not found any more")
             if known is None or [one.id for one in known] != [one.id for one in products]:
-                self._state.save_found(source, products)
+                self._state.save_discovered_products(source, products)
             return changes
 
     def _apply(self, why: str) -> Mapping[str, int]:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from monitor.events.lines import LineWriter
+from monitor.events.writer import LineWriter
 from monitor.model.diff import Transition
 from monitor.model.products import ProductTransition
 from monitor.poller.protocols import StateError

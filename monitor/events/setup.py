@@ -9,7 +9,7 @@ import structlog
 from structlog.typing import Processor
 
 from monitor.config.settings import LogFormat, LogLevel
-from monitor.events.lines import LineHandler, LineWriter
+from monitor.events.writer import LineHandler, LineWriter
 
 Event = MutableMapping[str, Any]
 

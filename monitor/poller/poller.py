@@ -199,7 +199,7 @@ class Poller:
             memory.missing = True
             self._written(lambda: self._store.mark_missing(monitored.product.id))
         elif (description := poll.description) is not None and description.detail != memory.detail:
-            committed = self._written(lambda: self._store.note(monitored.product.id, description))
+            committed = self._written(lambda: self._store.save_description(monitored.product.id, description))
             if committed:
                 memory.detail = description.detail
         failed = FailedPoll(

@@ -80,7 +80,7 @@ class Store(Protocol):
     def commit(self, change: Change, description: Description | None) -> None:
         """Write a snapshot, a description and their transitions down together; raise `StateError` where it fails."""
 
-    def note(self, product_id: str, description: Description) -> None:
+    def save_description(self, product_id: str, description: Description) -> None:
         """Write a description and its transition down; raise `StateError` where it fails."""
 
     def mark_missing(self, product_id: str) -> None:

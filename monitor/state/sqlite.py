@@ -11,16 +11,16 @@ from monitor.model.diff import Change, Transition
 from monitor.model.instances import Product, Snapshot, count_statuses
 from monitor.model.products import Description, ProductTransition
 from monitor.poller.protocols import StateError, StoredProduct
-from monitor.state import rows
+from monitor.state import sqlite_rows as rows
 from monitor.state.errors import BrokenStateError, RefusedStateError, explained
 from monitor.state.lock import StateLock
-from monitor.state.migrations import MIGRATIONS, VERSION
 from monitor.state.quarantine import set_aside
+from monitor.state.sqlite_schema import MIGRATIONS, VERSION
 
 BUSY_MILLISECONDS = 5000
 
 
-class State:
+class SqliteStore:
     """One SQLite file with one writer, which is this object. Safe to use from many threads."""
 
     def __init__(
@@ -83,7 +83,7 @@ class State:
             self._begin_anew(error)
             self._commit(change, description)
 
-    def note(self, product_id: str, description: Description) -> None:
+    def save_description(self, product_id: str, description: Description) -> None:
         """Write a description and its transition. Raises `StateError`."""
         with self._transaction() as connection:
             connection.execute("INSERT INTO product (id) VALUES (?) ON CONFLICT (id) DO NOTHING", (product_id,))
@@ -129,7 +129,7 @@ class State:
                 (product_id,),
             )
 
-    def found(self, source: str) -> Sequence[Product]:
+    def discovered_products(self, source: str) -> Sequence[Product]:
         """Return the products that were found in a source last. Raises `StateError`."""
         with self._lock, explained(self._path):
             rows_found = self._connection.execute(
@@ -137,7 +137,7 @@ class State:
             ).fetchall()
         return [Product(*row) for row in rows_found]
 
-    def save_found(self, source: str, products: Sequence[Product]) -> None:
+    def save_discovered_products(self, source: str, products: Sequence[Product]) -> None:
         """Write down which products were found in a source. Raises `StateError`."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM discovered WHERE source = ?", (source,))
@@ -146,7 +146,7 @@ class State:
                 ((source, product.id, product.name) for product in products),
             )
 
-    def forget_products(self, which: Callable[[str], bool]) -> None:
+    def delete_products(self, which: Callable[[str], bool]) -> None:
         """Forget the snapshots of some products: should they come back, they begin anew. Raises `StateError`."""
         with self._transaction() as connection:
             known = [row[0] for row in connection.execute("SELECT id FROM product")]
@@ -241,33 +241,6 @@ class State:
                     self._connection.execute("ROLLBACK")
                 raise
         self._on_commit()
-
-
-def read_transitions(
-    path: Path, since: datetime, products: Sequence[str] = (), accounts: Sequence[str] = ()
-) -> Iterator[Transition]:
-    """Read the stored transitions of stack instances since a moment, oldest first, while a daemon may be writing more.
-
-    Empty `products` or `accounts` let all pass. Raises `StateError`.
-    """
-    if not path.is_file():
-        message = f"there is no state file {path}"
-        raise StateError(message)
-    where, arguments = ["observed_at >= ?", "account != ''"], [rows.to_milliseconds(since), *products, *accounts]
-    for column, values in (("product_id", products), ("account", accounts)):
-        if values:
-            where.append(f"{column} IN ({','.join('?' * len(values))})")
-    query = (
-        f"SELECT {rows.TRANSITION_COLUMNS} FROM transition"  # noqa: S608 - constants and question marks
-        f" WHERE {' AND '.join(where)} ORDER BY observed_at, sequence"
-    )
-    with explained(path):
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-            yield from map(rows.transition, connection.execute(query, arguments))
-        finally:
-            connection.close()
 
 
 def _describe(connection: sqlite3.Connection, product_id: str, description: Description) -> None:

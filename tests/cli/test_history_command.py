@@ -8,7 +8,7 @@ import pytest
 
 from monitor.model.diff import diff
 from monitor.model.instances import Product, Status
-from monitor.state.sqlite import State
+from monitor.state.sqlite import SqliteStore
 from tests.cli.commands import OTHER, Result, configuration, here
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, TWO, US, baseline, listing
 
@@ -19,7 +19,7 @@ NOW = datetime.now(UTC)
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     """Write down three transitions of long ago, and one of now, which is of another product."""
-    state = State(tmp_path / "monitor.db")
+    state = SqliteStore(tmp_path / "monitor.db")
     first = baseline({(ONE, EU): Status.CURRENT, (TWO, EU): Status.INOPERABLE}, BASELINE, EPOCH)
     second = diff(
         first.snapshot,
@@ -134,6 +134,6 @@ def test_a_state_file_that_is_none_is_told(tmp_path: Path, capsys: pytest.Captur
 
 def test_the_daemon_may_be_writing(path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Who has the state open does not mind."""
-    state = State(tmp_path / "monitor.db")
+    state = SqliteStore(tmp_path / "monitor.db")
     assert len(rows(history(capsys, path, "--output", "json"))) == 1
     state.close()

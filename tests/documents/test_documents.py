@@ -9,7 +9,8 @@ import pytest
 from monitor.aws.source import operations
 from monitor.cli import COMMANDS
 from monitor.config.load import parse_settings
-from monitor.events.sink import EventName, transition_fields
+from monitor.events.names import EventName
+from monitor.events.transitions import transition_fields
 from monitor.metrics.families import FAMILIES, INSTANCE, PRODUCT
 from monitor.model.diff import diff
 from monitor.model.instances import Status

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.model.instances import Product, Status
-from monitor.state.sqlite import State
+from monitor.state.sqlite import SqliteStore
 from tests.e2e.process import DaemonProcess
 from tests.e2e.test_soak import size_of
 from tests.faulty_aws.exchange import Request, Response
@@ -41,7 +41,7 @@ def test_fifty_scrapes_at_once_of_300_000_series(config: Path, tmp_path: Path, m
     """Each scrape is whole or a 503; the process does not grow by a copy for each of them; polling goes on."""
     fleet = {(f"{n:012}", region): Status.CURRENT for n in range(ACCOUNTS) for region in REGIONS}
     (tmp_path / "state").mkdir()
-    state = State(tmp_path / "state" / "monitor.db")
+    state = SqliteStore(tmp_path / "state" / "monitor.db")
     state.commit(baseline(fleet, Product(LARGE, "baseline"), datetime.now(UTC).replace(microsecond=0)))
     state.close()
     aws = FaultyAws(upstream)

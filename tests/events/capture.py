@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from monitor.config.settings import LogFormat, LogLevel
-from monitor.events.lines import LineWriter
 from monitor.events.setup import Log
+from monitor.events.writer import LineWriter
 
 
 class Lines(LineWriter):

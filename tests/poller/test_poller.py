@@ -72,7 +72,7 @@ class World:
         self.happened.append(("commit", change))
         self.described.append(description)
 
-    def note(self, product_id: str, description: Description) -> None:
+    def save_description(self, product_id: str, description: Description) -> None:
         """Write down."""
         if self.disk_full:
             raise StateError("disk full")

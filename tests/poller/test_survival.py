@@ -14,8 +14,10 @@ import structlog
 from monitor.aws import calls
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
 from monitor.config.settings import MonitoredProduct, SeriesOptions
+from monitor.events.event_logger import EventLogger
+from monitor.events.names import EventName
 from monitor.events.outbox import Outbox
-from monitor.events.sink import EventName, Events, transition_line
+from monitor.events.transitions import transition_line
 from monitor.metrics.cache import MetricsCache
 from monitor.model.deadline import Deadlines
 from monitor.model.errors import PollCancelledError, Reason
@@ -23,7 +25,7 @@ from monitor.model.instances import Product
 from monitor.poller.poller import Poller
 from monitor.simulation.aws import stack_sets
 from monitor.simulation.stack_sets import StackSets
-from monitor.state.sqlite import State
+from monitor.state.sqlite import SqliteStore
 from tests.conftest import Aws
 from tests.events.capture import captured
 from tests.faulty_aws import faults
@@ -72,7 +74,7 @@ class World:
         """Put the rooms together as the daemon does."""
         self.server = server
         self.log, self.lines = captured()
-        self.state = State(path)
+        self.state = SqliteStore(path)
         self.outbox = Outbox(self.state, self.lines, partial(transition_line, self.log), lambda _: None)
         self.outbox.start()
         self.metrics = MetricsCache(SeriesOptions(), lambda _: b"")
@@ -86,7 +88,7 @@ class World:
             sources,
             self.state,
             self.metrics,
-            Events(self.log, self.outbox),
+            EventLogger(self.log, self.outbox),
             self.deadlines,
             confirm_shrink=0.5,
             on_state_error=lambda _: None,

@@ -14,9 +14,9 @@ from monitor.model.diff import diff
 from monitor.model.instances import InstanceKey, Status
 from monitor.poller.protocols import StateError, StoredProduct
 from monitor.state.errors import BrokenStateError, RefusedStateError
-from monitor.state.migrations import VERSION
 from monitor.state.opening import open_state
-from monitor.state.sqlite import State
+from monitor.state.sqlite import SqliteStore
+from monitor.state.sqlite_schema import VERSION
 from tests.making import BASELINE, EU, LATER, ONE, US, baseline, listing
 
 FLEET: dict[InstanceKey, Status] = {(f"{n:012}", region): Status.CURRENT for n in range(500) for region in (EU, US)}
@@ -28,7 +28,7 @@ NOTHING = StoredProduct(None, missing=False)
 def path(tmp_path: Path) -> Path:
     """Write a state file with a fleet of a thousand instances."""
     made = tmp_path / "monitor.db"
-    state = State(made)
+    state = SqliteStore(made)
     state.commit(FIRST)
     state.close()
     return made
@@ -134,7 +134,7 @@ def test_a_refused_or_broken_file_is_not_left_locked(path: Path) -> None:
     garbage(path)
     for _ in range(2):
         with pytest.raises(BrokenStateError):
-            State(path)
+            SqliteStore(path)
 
 
 def test_a_file_that_breaks_while_it_is_used_is_replaced(path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_file_that_can_only_be_read_is_left_alone() -> None:
         folder = Path(name)
         folder.chmod(0o755)
         path = folder / "monitor.db"
-        state = State(path)
+        state = SqliteStore(path)
         state.commit(FIRST)
         state.close()
         before, problems = path.read_bytes(), list[str]()

@@ -16,8 +16,9 @@ from monitor.model.diff import Transition, diff
 from monitor.model.instances import InstanceKey, Product, Snapshot, Status
 from monitor.model.products import Description, ProductStatus, describe
 from monitor.poller.protocols import StateError, StoredProduct
-from monitor.state.migrations import VERSION
-from monitor.state.sqlite import State, read_transitions
+from monitor.state.sqlite import SqliteStore
+from monitor.state.sqlite_history import read_transitions
+from monitor.state.sqlite_schema import VERSION
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, THREE, TWO, US, baseline, detail, listing, snapshot
 
 FLEET: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
@@ -35,28 +36,28 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def state(path: Path) -> Iterator[State]:
+def state(path: Path) -> Iterator[SqliteStore]:
     """Open a new state."""
-    opened = State(path)
+    opened = SqliteStore(path)
     yield opened
     opened.close()
 
 
-def test_a_product_that_was_never_seen_has_nothing(state: State) -> None:
+def test_a_product_that_was_never_seen_has_nothing(state: SqliteStore) -> None:
     """There is no snapshot, and nothing is missing."""
     assert state.load(BASELINE.id) == StoredProduct(None, missing=False)
 
 
-def test_a_baseline_comes_back(state: State, path: Path) -> None:
+def test_a_baseline_comes_back(state: SqliteStore, path: Path) -> None:
     """A snapshot has its statuses, times and counts again when the file is opened anew."""
     state.commit(baseline(FLEET))
     state.close()
-    again = State(path)
+    again = SqliteStore(path)
     assert again.load(BASELINE.id) == StoredProduct(baseline(FLEET).snapshot, missing=False)
     again.close()
 
 
-def test_a_change_comes_back_with_its_transitions(state: State) -> None:
+def test_a_change_comes_back_with_its_transitions(state: SqliteStore) -> None:
     """Changed, new and gone instances are there as the diff says, and each transition in its order."""
     first = baseline(FLEET)
     change = diff(first.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
@@ -66,7 +67,7 @@ def test_a_change_comes_back_with_its_transitions(state: State) -> None:
     assert [transition for _, transition in state.unpublished(10)] == list(change.transitions)
 
 
-def test_products_do_not_touch_each_other(state: State) -> None:
+def test_products_do_not_touch_each_other(state: SqliteStore) -> None:
     """The same account and Region in two products are two instances."""
     other = Product("pp-other", "other")
     state.commit(baseline(FLEET))
@@ -75,7 +76,7 @@ def test_products_do_not_touch_each_other(state: State) -> None:
     assert state.load("pp-other").snapshot == baseline({(ONE, EU): Status.INOPERABLE}, other).snapshot
 
 
-def test_what_was_told_is_not_told_again(state: State) -> None:
+def test_what_was_told_is_not_told_again(state: SqliteStore) -> None:
     """Marking tells up to a place; what comes later still waits."""
     first = baseline(FLEET)
     change = diff(first.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
@@ -87,7 +88,7 @@ def test_what_was_told_is_not_told_again(state: State) -> None:
     assert [t for _, t in state.unpublished(10)] == list(change.transitions[1:])
 
 
-def test_a_missing_product_keeps_its_snapshot(state: State) -> None:
+def test_a_missing_product_keeps_its_snapshot(state: SqliteStore) -> None:
     """What AWS does not know is marked, and the mark goes with the next complete listing."""
     first = baseline(FLEET)
     state.commit(first)
@@ -97,13 +98,13 @@ def test_a_missing_product_keeps_its_snapshot(state: State) -> None:
     assert state.load(BASELINE.id).missing is False
 
 
-def test_a_product_that_never_was_there_can_be_missing(state: State) -> None:
+def test_a_product_that_never_was_there_can_be_missing(state: SqliteStore) -> None:
     """A product that AWS never knew has no snapshot."""
     state.mark_missing(BASELINE.id)
     assert state.load(BASELINE.id) == StoredProduct(None, missing=True)
 
 
-def test_old_transitions_are_forgotten(state: State) -> None:
+def test_old_transitions_are_forgotten(state: SqliteStore) -> None:
     """Pruning takes what was observed before a moment, told or not, and nothing else."""
     first = baseline(FLEET)
     change = diff(first.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
@@ -114,7 +115,7 @@ def test_old_transitions_are_forgotten(state: State) -> None:
     assert state.unpublished(10) == []
 
 
-def test_a_product_that_nobody_watches_is_forgotten_with_its_history(state: State) -> None:
+def test_a_product_that_nobody_watches_is_forgotten_with_its_history(state: SqliteStore) -> None:
     """Discovery may find and lose many in a year; one that is monitored stays, however long its polls have failed."""
     state.commit(baseline(FLEET))
     later = LATER + timedelta(milliseconds=1)
@@ -130,14 +131,14 @@ def test_a_product_that_nobody_watches_is_forgotten_with_its_history(state: Stat
 def test_each_commit_is_told(path: Path) -> None:
     """The time of the last commit is a metric."""
     commits: list[str] = []
-    state = State(path, lambda: commits.append("commit"))
+    state = SqliteStore(path, lambda: commits.append("commit"))
     state.commit(baseline(FLEET))
     state.mark_missing(BASELINE.id)
     state.close()
     assert commits == ["commit", "commit"]
 
 
-def test_a_commit_that_fails_leaves_everything_as_it_was(state: State) -> None:
+def test_a_commit_that_fails_leaves_everything_as_it_was(state: SqliteStore) -> None:
     """Snapshot and transitions are written together or not at all, and the next commit goes well."""
     first = baseline(FLEET)
     change = diff(first.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
@@ -163,7 +164,7 @@ def test_whatever_happens_to_a_fleet_the_state_has_it(
 ) -> None:
     """After any row of changes the file holds the last snapshot and every transition once."""
     path = tmp_path_factory.mktemp("story") / "monitor.db"
-    state = State(path)
+    state = SqliteStore(path)
     snapshot: Snapshot | None = None
     told: list[Transition] = []
     for number, fleet in enumerate(story):
@@ -173,17 +174,17 @@ def test_whatever_happens_to_a_fleet_the_state_has_it(
         snapshot = change.snapshot
         told.extend(change.transitions)
     state.close()
-    again = State(path)
+    again = SqliteStore(path)
     assert again.load(BASELINE.id).snapshot == snapshot
     assert [transition for _, transition in again.unpublished(1000)] == told
     again.close()
 
 
-def test_a_second_daemon_is_refused(state: State, path: Path) -> None:
+def test_a_second_daemon_is_refused(state: SqliteStore, path: Path) -> None:
     """Another process cannot open the state; it says which process has it."""
     code = (
-        "import os, sys, pathlib; from monitor.state.sqlite import State\n"
-        "try: State(pathlib.Path(sys.argv[1]))\n"
+        "import os, sys, pathlib; from monitor.state.sqlite import SqliteStore\n"
+        "try: SqliteStore(pathlib.Path(sys.argv[1]))\n"
         "except Exception as error: print(f'{type(error).__name__}: {error}')\n"
     )
     state.commit(baseline(FLEET))
@@ -193,29 +194,29 @@ def test_a_second_daemon_is_refused(state: State, path: Path) -> None:
     assert other.stdout.endswith(f") is using the state file that {lock} locks\n")
 
 
-def test_a_closed_state_can_be_opened_again(state: State, path: Path) -> None:
+def test_a_closed_state_can_be_opened_again(state: SqliteStore, path: Path) -> None:
     """Closing lets the lock go."""
     state.close()
-    State(path).close()
+    SqliteStore(path).close()
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
     """A path that is a folder is one sentence."""
     with pytest.raises(StateError, match=rf"^the state file {tmp_path} is a directory$"):
-        State(tmp_path)
+        SqliteStore(tmp_path)
 
 
-def test_a_file_from_the_future_is_refused_and_left_alone(state: State, path: Path) -> None:
+def test_a_file_from_the_future_is_refused_and_left_alone(state: SqliteStore, path: Path) -> None:
     """What a later version wrote is not touched."""
     state._connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     state.close()
     before = path.read_bytes()
     with pytest.raises(StateError, match=rf"is of version {VERSION + 1}, made by a later stackset-monitor"):
-        State(path)
+        SqliteStore(path)
     assert path.read_bytes() == before
 
 
-def test_the_history_is_read_while_a_daemon_writes(state: State, path: Path) -> None:
+def test_the_history_is_read_while_a_daemon_writes(state: SqliteStore, path: Path) -> None:
     """Transitions are found by time, product and account, oldest first."""
     first = baseline(FLEET)
     change = diff(first.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
@@ -240,13 +241,13 @@ def test_there_is_no_history_without_a_file(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_the_file_is_durable(state: State) -> None:
+def test_the_file_is_durable(state: SqliteStore) -> None:
     """Write-ahead log, and every commit synced: a transition that was told survives a power failure."""
     modes = [state._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     assert modes == ["wal", 2]
 
 
-def test_the_file_has_the_version_of_the_code(state: State, path: Path) -> None:
+def test_the_file_has_the_version_of_the_code(state: SqliteStore, path: Path) -> None:
     """A file that was made new went through every migration."""
     state.close()
     connection = sqlite3.connect(path)
@@ -261,11 +262,11 @@ def described(status: ProductStatus, before: ProductStatus | None = None, poll: 
 
 def test_what_a_product_is_survives(path: Path) -> None:
     """With the snapshot of the same poll, or alone where the listing failed."""
-    with closing(State(path)) as state:
-        state.note(BASELINE.id, described(ProductStatus.TAINTED))
+    with closing(SqliteStore(path)) as state:
+        state.save_description(BASELINE.id, described(ProductStatus.TAINTED))
         assert state.load(BASELINE.id) == StoredProduct(None, missing=False, detail=detail(ProductStatus.TAINTED))
         state.commit(baseline({(ONE, EU): Status.CURRENT}), described(ProductStatus.AVAILABLE))
-    with closing(State(path)) as state:
+    with closing(SqliteStore(path)) as state:
         stored = state.load(BASELINE.id)
         assert stored.detail == detail(ProductStatus.AVAILABLE)
         assert stored.snapshot == snapshot({(ONE, EU): Status.CURRENT})
@@ -276,7 +277,7 @@ def test_transitions_of_products_wait_in_one_order_with_those_of_instances(path:
     first = baseline({(ONE, EU): Status.CURRENT})
     change = diff(first.snapshot, listing({(ONE, EU): Status.OUTDATED}), BASELINE, "poll-2", LATER)
     product = described(ProductStatus.UNDER_CHANGE, ProductStatus.AVAILABLE)
-    with closing(State(path)) as state:
+    with closing(SqliteStore(path)) as state:
         state.commit(first)
         state.commit(change, product)
         assert [transition for _, transition in state.unpublished(9)] == [product.transition, *change.transitions]

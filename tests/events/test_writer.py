@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from monitor.events.lines import LineWriter
+from monitor.events.writer import LineWriter
 
 WAIT = 5.0
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from monitor.config.settings import LogFormat, LogLevel
+from monitor.events.event_logger import EventLogger
 from monitor.events.outbox import BATCH, Outbox
 from monitor.events.setup import Log
-from monitor.events.sink import Events, transition_level, transition_line
+from monitor.events.transitions import transition_level, transition_line
 from monitor.model.diff import Transition, diff
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Anomaly, InstanceKey, Status
@@ -59,7 +60,7 @@ class Office:
         self.errors: list[str] = []
         self.log, self.lines = captured()
         self.outbox = Outbox(box, self.lines, self.render, lambda error: self.errors.append(str(error)))
-        self.events = Events(self.log, self.outbox)
+        self.events = EventLogger(self.log, self.outbox)
 
     def render(self, transition: Transition | ProductTransition) -> str | None:
         """Make the line of a transition."""

@@ -1,0 +1,56 @@
+"""The log line of a transition: its level and its fields."""
+
+from typing import Any
+
+from monitor.config.settings import LogLevel
+from monitor.events.names import EventName
+from monitor.events.setup import Log, timestamp
+from monitor.model.diff import Transition
+from monitor.model.instances import Status
+from monitor.model.products import ProductStatus, ProductTransition
+
+_TROUBLED = (ProductStatus.TAINTED, ProductStatus.ERROR)
+_LEVELS = {Status.OUTDATED: LogLevel.WARNING, Status.INOPERABLE: LogLevel.ERROR, Status.UNKNOWN: LogLevel.WARNING}
+
+
+def transition_fields(transition: Transition) -> dict[str, Any]:
+    """Return the fields of `stack_instance.transition`."""
+    since = transition.previous_since
+    return {
+        "event_id": transition.event_id,
+        "poll_id": transition.poll_id,
+        "provisioned_product_id": transition.product.id,
+        "provisioned_product_name": transition.product.name,
+        "account": transition.account,
+        "region": transition.region,
+        "previous_status": transition.previous_status,
+        "status": transition.status,
+        "previous_since": None if since is None else timestamp(since),
+        "observed_at": timestamp(transition.observed_at),
+    }
+
+
+def transition_level(transition: Transition) -> LogLevel:
+    """Return how loud a transition is: by the status it is to."""
+    return LogLevel.INFO if transition.status is None else _LEVELS.get(transition.status, LogLevel.INFO)
+
+
+def product_transition_fields(transition: ProductTransition) -> dict[str, Any]:
+    """Return the fields of `provisioned_product.transition`."""
+    return {
+        "event_id": transition.event_id,
+        "poll_id": transition.poll_id,
+        "provisioned_product_id": transition.product.id,
+        "provisioned_product_name": transition.product.name,
+        "previous_status": transition.previous_status,
+        "status": transition.status,
+        "observed_at": timestamp(transition.observed_at),
+    }
+
+
+def transition_line(log: Log, transition: Transition | ProductTransition) -> str | None:
+    """Return the line of a transition, None where the level leaves it out."""
+    if isinstance(transition, ProductTransition):
+        level = LogLevel.WARNING if transition.status in _TROUBLED else LogLevel.INFO
+        return log.render(level, EventName.PRODUCT_TRANSITION, **product_transition_fields(transition))
+    return log.render(transition_level(transition), EventName.TRANSITION, **transition_fields(transition))

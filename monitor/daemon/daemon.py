@@ -166,7 +166,6 @@ class Daemon:
     def _look_after(self) -> None:
         """Do what has to be done again and again. This is the supervisor; it never waits for AWS."""
         self._deadlines.enforce()
-        self._metrics.refresh()
         if jump := self._scheduler.watch_clock():
             self._log.event(LogLevel.WARNING, EventName.CLOCK_JUMPED, seconds=round(jump, 3))
         for product_id in self._product_set.products:
@@ -247,13 +246,13 @@ class Daemon:
         self._metrics.configure(settings.series)
         changes = self._product_set.configure(settings)
         self._monitor_metrics.config_loaded()
-        self._metrics.outdated()
+        self._metrics.registry_changed()
         restart = [key for key, value in RESTART.items() if value(settings) != value(before)]
         self._log.event(LogLevel.INFO, EventName.CONFIG_RELOADED, **changes, restart_required=restart)
 
     def _refused(self, message: str) -> None:
         self._monitor_metrics.config_refused()
-        self._metrics.outdated()
+        self._metrics.registry_changed()
         self._log.event(LogLevel.ERROR, EventName.CONFIG_REFUSED, message=message)
 
     def _state_failed(self, error: StateError) -> None:

@@ -1,76 +1,79 @@
-"""The families that have few series a product: how many instances, which polls, which failures.
+"""The families with few series for each product: instance counts, polls, failures.
 
-Prometheus wants a family's lines together, so the lines of a product are spread over all families. To write a
-thousand products' lines again whenever one is polled would cost more than the poll. So products are put into
-groups; a poll packs the lines of its own group again, and of those only the families whose lines have changed.
+Both formats require that all lines of a family are together, so the lines of one product are spread over all
+families. Products are divided into groups. A changed line costs the compression of one family of one group, and only
+when the next scrape reads it: several polls between two scrapes cost one compression.
 """
 
-import threading
 from collections.abc import Mapping
 
+from monitor.metrics.chunk import EMPTY, Chunk
 from monitor.metrics.families import PRODUCT_FAMILIES, Family
-from monitor.metrics.pieces import EMPTY, Part, Piece, Section, part, piece
 
-GROUP = 32
-"""Products in a group."""
+GROUP_PRODUCTS = 32
 
-_NOTHING: Mapping[Family, bytes] = dict.fromkeys(PRODUCT_FAMILIES, b"")
+Lines = Mapping[Family, bytes]
+"""The lines of one product in each of PRODUCT_FAMILIES."""
+
+_NO_LINES: Lines = dict.fromkeys(PRODUCT_FAMILIES, b"")
+
+
+class _Group:
+    """Up to GROUP_PRODUCTS products."""
+
+    def __init__(self) -> None:
+        self.lines: list[Lines] = []
+        self.chunks = dict.fromkeys(PRODUCT_FAMILIES, EMPTY)
+        self.changed: set[Family] = set()
+
+    def chunk(self, family: Family) -> Chunk:
+        if family in self.changed:
+            self.chunks[family] = Chunk.compress(b"".join([lines[family] for lines in self.lines]))
+            self.changed.remove(family)
+        return self.chunks[family]
 
 
 class ProductFamilies:
-    """The lines of all products, by family. Safe to use from many threads."""
+    """The lines of all products, by family. Not safe to use from several threads."""
 
     def __init__(self) -> None:
-        """Begin without products."""
-        self._lock = threading.Lock()
-        self._lines: list[Mapping[Family, bytes]] = []
-        self._places: dict[str, int] = {}
-        self._free: list[int] = []
-        self._packed: dict[Family, list[Piece]] = {family: [] for family in PRODUCT_FAMILIES}
-        self._sections: dict[bool, Section] = {}
+        """Start without products."""
+        self._groups: list[_Group] = []
+        self._places: dict[str, tuple[_Group, int]] = {}
+        self._free: list[tuple[_Group, int]] = []
+        self._chunks = dict.fromkeys(PRODUCT_FAMILIES, EMPTY)
+        self._changed: set[Family] = set()
 
-    def put(self, product_id: str, lines: Mapping[Family, bytes]) -> None:
-        """Show a product's lines in place of those that it had."""
-        with self._lock:
-            place = self._places.get(product_id)
-            if place is None:
-                place = self._places[product_id] = self._free.pop() if self._free else self._new_place()
-            self._write(place, lines)
+    def put(self, product_id: str, lines: Lines) -> None:
+        """Replace the lines of a product, or add it."""
+        if product_id not in self._places:
+            self._places[product_id] = self._free.pop() if self._free else self._new_place()
+        self._write(self._places[product_id], lines)
 
     def remove(self, product_id: str) -> None:
-        """Show a product no more."""
-        with self._lock:
-            place = self._places.pop(product_id, None)
-            if place is not None:
-                self._write(place, _NOTHING)
-                self._free.append(place)
+        """Remove a product; the next new product takes its place."""
+        place = self._places.pop(product_id, None)
+        if place is not None:
+            self._write(place, _NO_LINES)
+            self._free.append(place)
 
-    def section(self, *, openmetrics: bool) -> Section:
-        """Return all families, ready to be sent; the same object as long as nothing has changed."""
-        with self._lock:
-            section = self._sections.get(openmetrics)
-            if section is None:
-                section = self._sections[openmetrics] = Section(self._parts(openmetrics=openmetrics))
-            return section
+    def chunks(self) -> Mapping[Family, Chunk]:
+        """Return the lines of each family, without its header; the same object for a family without a change."""
+        for family in self._changed:
+            self._chunks[family] = Chunk.concatenate(group.chunk(family) for group in self._groups)
+        self._changed.clear()
+        return self._chunks
 
-    def _new_place(self) -> int:
-        place = len(self._lines)
-        self._lines.append(_NOTHING)
-        if place % GROUP == 0:
-            for packed in self._packed.values():
-                packed.append(EMPTY)
-        return place
+    def _new_place(self) -> tuple[_Group, int]:
+        if not self._groups or len(self._groups[-1].lines) == GROUP_PRODUCTS:
+            self._groups.append(_Group())
+        group = self._groups[-1]
+        group.lines.append(_NO_LINES)
+        return group, len(group.lines) - 1
 
-    def _write(self, place: int, lines: Mapping[Family, bytes]) -> None:
-        before, self._lines[place] = self._lines[place], lines
-        group = place // GROUP
-        members = self._lines[group * GROUP : (group + 1) * GROUP]
-        for family in PRODUCT_FAMILIES:
-            if lines[family] != before[family]:
-                self._packed[family][group] = piece(b"".join(one[family] for one in members))
-                self._sections = {}
-
-    def _parts(self, *, openmetrics: bool) -> list[Part]:
-        return [
-            part([piece(family.header(openmetrics=openmetrics)), *self._packed[family]]) for family in PRODUCT_FAMILIES
-        ]
+    def _write(self, place: tuple[_Group, int], lines: Lines) -> None:
+        group, index = place
+        changed = [family for family in PRODUCT_FAMILIES if lines[family] != group.lines[index][family]]
+        group.lines[index] = lines
+        group.changed.update(changed)
+        self._changed.update(changed)

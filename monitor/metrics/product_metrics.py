@@ -1,4 +1,4 @@
-"""What is counted and measured of one product, and its lines."""
+"""The numbers of one product that the polls update, and the sample lines rendered from them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -7,13 +7,14 @@ from itertools import permutations
 
 from monitor.metrics import families
 from monitor.metrics.families import Family
-from monitor.metrics.text import escape, number
-from monitor.model.diff import Transition
+from monitor.metrics.text_format import escape, number
 from monitor.model.errors import Reason, SkipReason
 from monitor.model.instances import KNOWN_STATUSES, Anomaly, Status
 from monitor.model.products import KNOWN_PRODUCT_STATUSES, ProductDetail, ProductStatus
+from monitor.poller.protocols import CompletedPoll, FailedPoll
 
 ABSENT = "ABSENT"
+"""The label value of an instance that does not exist before or after a transition."""
 
 
 def _zeros(labels: Iterable[str]) -> Counter[str]:
@@ -22,22 +23,23 @@ def _zeros(labels: Iterable[str]) -> Counter[str]:
 
 @dataclass(slots=True)
 class ProductMetrics:
-    """The numbers of one product. Every series that is known beforehand begins with 0."""
+    """The numbers of one product. Each series with known labels starts at 0, so that a rate of it is defined."""
 
     interval: float
     source: str
     up: bool = False
     last_success: float = 0.0
+    """Unix time of the last complete listing."""
     duration: float = 0.0
     pages: int = 0
     polls: int = 0
     dropped: int = 0
     counts: Mapping[Status, int] | None = None
-    """None where no snapshot is shown."""
+    """None if no snapshot is published."""
     detail: ProductDetail | None = None
-    """None where AWS has not said what it is."""
+    """None if AWS has not described the product."""
     failing: Reason | None = None
-    """Why the last poll failed; None where it did not."""
+    """The reason of the last poll if it failed."""
     failures: Counter[str] = field(default_factory=lambda: _zeros(Reason))
     skipped: Counter[str] = field(default_factory=lambda: _zeros(SkipReason))
     anomalies: Counter[str] = field(default_factory=lambda: _zeros(Anomaly))
@@ -45,46 +47,60 @@ class ProductMetrics:
         default_factory=lambda: Counter(dict.fromkeys(permutations((*KNOWN_STATUSES, ABSENT), 2), 0))
     )
 
-    def count(self, transitions: Iterable[Transition]) -> None:
-        """Count transitions by what they were from and to."""
-        for transition in transitions:
-            self.transitions[transition.previous_status or ABSENT, transition.status or ABSENT] += 1
+    def record_completed(self, poll: CompletedPoll) -> None:
+        """Count a completed poll; its transitions only if they were committed, so that none is counted twice."""
+        self.up, self.failing = True, None
+        self.detail = poll.description.detail if poll.description else None
+        self.polls += 1
+        self.duration = round(poll.seconds, 6)
+        self.pages = poll.listing.pages
+        self.last_success = poll.change.snapshot.observed_at.timestamp()
+        self.anomalies.update(poll.listing.anomalies)
+        if poll.committed:
+            for transition in poll.change.transitions:
+                self.transitions[transition.previous_status or ABSENT, transition.status or ABSENT] += 1
+
+    def record_failed(self, poll: FailedPoll) -> None:
+        """Count a failed poll."""
+        self.up, self.failing = False, poll.error.reason
+        if poll.error.reason is Reason.NOT_FOUND:
+            self.detail = None
+        elif poll.description:
+            self.detail = poll.description.detail
+        self.polls += 1
+        self.duration = round(poll.seconds, 6)
+        self.failures[poll.error.reason] += 1
 
     def lines(self, labels: str) -> Mapping[Family, bytes]:
-        """Return the sample lines of each family, for a product with these labels."""
+        """Return the sample lines of each of PRODUCT_FAMILIES for a product with these labels."""
 
-        def one(family: Family, value: float) -> tuple[Family, bytes]:
-            return family, f"{family.name}{{{labels}}} {number(value)}\n".encode()
+        def sample(family: Family, value: float) -> bytes:
+            return f"{family.name}{{{labels}}} {number(value)}\n".encode()
 
-        def many(family: Family, values: Mapping[Status, int] | Mapping[str, int]) -> tuple[Family, bytes]:
-            label = family.labels[-1]
-            return family, "".join(
-                f'{family.name}{{{labels},{label}="{escape(key)}"}} {value}\n' for key, value in values.items()
-            ).encode()
+        def samples(family: Family, values: Mapping[Status, int] | Mapping[str, int]) -> bytes:
+            start = f'{family.name}{{{labels},{family.labels[-1]}="'
+            return "".join([f'{start}{escape(value)}"}} {count}\n' for value, count in values.items()]).encode()
 
-        transitions = "".join(
-            f'{families.TRANSITIONS.name}{{{labels},from="{before}",to="{after}"}} {value}\n'
-            for (before, after), value in self.transitions.items()
-        )
-        return dict(
-            (
-                many(families.INSTANCES, self.counts or {}),
-                (families.TRANSITIONS, transitions.encode()),
-                many(families.PRODUCT_STATUS, self._statuses()),
-                (families.PRODUCT_INFO, self._info(labels)),
-                one(families.UP, self.up),
-                one(families.LAST_SUCCESS, self.last_success),
-                one(families.INTERVAL, self.interval),
-                one(families.DURATION, self.duration),
-                one(families.PAGES, self.pages),
-                one(families.POLLS, self.polls),
-                many(families.FAILURES, self.failures),
-                many(families.FAILING, {str(self.failing): 1} if self.failing else {}),
-                many(families.SKIPPED, self.skipped),
-                one(families.DROPPED, self.dropped),
-                many(families.ANOMALIES, self.anomalies),
-            )
-        )
+        transitions = f"{families.TRANSITIONS.name}{{{labels}"
+        return {
+            families.INSTANCES: samples(families.INSTANCES, self.counts or {}),
+            families.TRANSITIONS: "".join(
+                [f'{transitions},from="{f}",to="{t}"}} {count}\n' for (f, t), count in self.transitions.items()]
+            ).encode(),
+            families.PRODUCT_STATUS: samples(families.PRODUCT_STATUS, self._statuses()),
+            families.PRODUCT_INFO: self._info(labels),
+            families.UP: sample(families.UP, self.up),
+            families.LAST_SUCCESS: sample(families.LAST_SUCCESS, self.last_success),
+            families.INTERVAL: sample(families.INTERVAL, self.interval),
+            families.DURATION: sample(families.DURATION, self.duration),
+            families.PAGES: sample(families.PAGES, self.pages),
+            families.POLLS: sample(families.POLLS, self.polls),
+            families.FAILURES: samples(families.FAILURES, self.failures),
+            families.FAILING: samples(families.FAILING, {self.failing: 1} if self.failing else {}),
+            families.SKIPPED: samples(families.SKIPPED, self.skipped),
+            families.DROPPED: sample(families.DROPPED, self.dropped),
+            families.ANOMALIES: samples(families.ANOMALIES, self.anomalies),
+        }
 
     def _statuses(self) -> Mapping[str, int]:
         if self.detail is None:

@@ -1,80 +1,142 @@
-"""One product on the metrics: what was counted of it, and the lines of its instances."""
+"""One product: its numbers, its published snapshot, and the bytes rendered from both."""
 
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from monitor.config.settings import MonitoredProduct, SeriesOptions
-from monitor.metrics.blocks import Blocks, Writer, within_room
+from monitor.metrics.families import Family
+from monitor.metrics.instance_blocks import Blocks, InstanceRenderer
 from monitor.metrics.product_metrics import ProductMetrics
-from monitor.metrics.text import product_labels
+from monitor.metrics.text_format import product_labels
 from monitor.model.diff import Change
-from monitor.model.instances import InstanceKey, InstanceState, Snapshot
+from monitor.model.errors import Reason
+from monitor.model.instances import Snapshot
+from monitor.poller.protocols import CompletedPoll, FailedPoll, StoredProduct
+
+
+class SeriesBudget:
+    """Divides `metrics.max_instance_series` among the products, first come, first served. Thread-safe."""
+
+    def __init__(self, options: SeriesOptions) -> None:
+        """Start with all series unused."""
+        self.options = options
+        self._lock = threading.Lock()
+        self._used = 0
+
+    def reserve(self, wanted: int, *, held: int) -> int:
+        """Exchange `held` series for up to `wanted` ones, and return how many those are."""
+        with self._lock:
+            others = self._used - held
+            granted = min(wanted, max(0, self.options.max_instance_series - others))
+            self._used = others + granted
+            return granted
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedProduct:
+    """Everything that `/metrics` contains of one product."""
+
+    lines: Mapping[Family, bytes]
+    blocks: Blocks
 
 
 class ProductSeries:
-    """What the metrics keeps of one product."""
+    """One product. Each method that changes something returns what to publish; the caller holds `lock`."""
 
-    def __init__(self, monitored: MonitoredProduct, options: SeriesOptions) -> None:
-        """Show nothing of it yet."""
+    def __init__(self, monitored: MonitoredProduct, budget: SeriesBudget) -> None:
+        """Start with a product that was never polled."""
         self.lock = threading.Lock()
-        """Held while the entry is worked on. The metrics's own lock is only held for a moment, so that
-        no scrape waits until a large product is written."""
-        self.product = monitored.product
-        self.product_id = monitored.product.id
-        self.labels = product_labels(monitored.product)
-        self.writer = Writer(monitored.product, options)
-        self.tally = ProductMetrics(monitored.interval, monitored.source)
-        self.blocks: Blocks | None = None
-        self.states: Mapping[InstanceKey, InstanceState] | None = None
-        """What the blocks show; None where they do not show a whole snapshot."""
-        self.snapshot: Snapshot | None = None
-        """None where none is shown."""
-        self.series = 0
-        self.shown: Blocks | None = None
-        """What a scrape sees."""
+        """Held while the product is rendered, which takes seconds for 1,000,000 instances. No scrape waits for it."""
+        self.removed = False
+        self.monitored = monitored
+        self._budget = budget
+        self._metrics = ProductMetrics(monitored.interval, monitored.source)
+        self._snapshot: Snapshot | None = None
+        self._blocks: Blocks = ()
+        self._held = 0
+        """Series that the budget reserved for this product."""
+        self._prepare()
 
-    def follow(self, monitored: MonitoredProduct, options: SeriesOptions) -> None:
-        """Take another name, interval or source over. The lock is held."""
-        self.tally.interval, self.tally.source = monitored.interval, monitored.source
-        if monitored.product != self.product:
-            self.product = monitored.product
-            self.labels = product_labels(monitored.product)
-            states = self.states
-            self.write_anew(options)
-            if states is not None:
-                self.blocks, self.states = Blocks(self.writer, states), states
+    def restored(self, stored: StoredProduct) -> RenderedProduct:
+        """Publish a product from the state; without its snapshot if AWS no longer knows the product."""
+        if not stored.missing:
+            self._metrics.detail = stored.detail
+        if stored.snapshot is not None:
+            self._metrics.last_success = stored.snapshot.observed_at.timestamp()
+            if not stored.missing:
+                self._show(stored.snapshot, None)
+        return self.rendered()
 
-    def write_anew(self, options: SeriesOptions) -> None:
-        """Let the next snapshot be written as a whole. The lock is held."""
-        self.writer = Writer(self.product, options)
-        self.states = None
+    def completed(self, poll: CompletedPoll) -> RenderedProduct:
+        """Replace the snapshot by that of a completed poll."""
+        self._metrics.record_completed(poll)
+        self._show(poll.change.snapshot, poll.change)
+        return self.rendered()
 
-    def wanted(self, snapshot: Snapshot) -> int:
-        """Return how many series a snapshot has."""
-        return sum(self.writer.series_of(status) * count for status, count in snapshot.counts.items())
+    def failed(self, poll: FailedPoll) -> RenderedProduct:
+        """Count a failed poll. The last snapshot stays, unless AWS does not know the product."""
+        self._metrics.record_failed(poll)
+        if poll.error.reason is Reason.NOT_FOUND:
+            self._hide()
+        return self.rendered()
 
-    def show(self, snapshot: Snapshot, change: Change | None, room: int) -> None:
-        """Write what a snapshot shows, in so many series at most; only what changed, where that is known."""
-        self.tally.counts, self.snapshot = snapshot.counts, snapshot
-        if self.wanted(snapshot) > room:
-            kept, self.tally.dropped = within_room(self.writer, snapshot.states, room)
-            self.blocks, self.states = Blocks(self.writer, kept), None
+    def skipped(self, reason: str, count: int) -> RenderedProduct:
+        """Count polls that were due and did not take place."""
+        self._metrics.skipped[reason] += count
+        return self.rendered()
+
+    def withdrawn(self, before: float | None) -> RenderedProduct | None:
+        """Withdraw the snapshot; None if there is none, or if it is not older than the Unix time `before`."""
+        if self._snapshot is None or (before is not None and self._metrics.last_success >= before):
+            return None
+        self._hide()
+        return self.rendered()
+
+    def follow(self, monitored: MonitoredProduct, budget: SeriesBudget) -> None:
+        """Adopt another name, interval or source, and other options. The published snapshot is rendered again."""
+        renamed = monitored.product != self.monitored.product
+        self.monitored = monitored
+        self._metrics.interval, self._metrics.source = monitored.interval, monitored.source
+        if budget is not self._budget:
+            self._held = 0
+        elif not renamed:
             return
-        self.tally.dropped = 0
-        if self.blocks is not None and snapshot.states is self.states:
-            return
-        if (
-            self.blocks is not None
-            and change is not None
-            and change.previous is not None
-            and change.previous.states is self.states
-        ):
-            self.blocks = self.blocks.changed((t.key for t in change.transitions), snapshot.states)
-        else:
-            self.blocks = Blocks(self.writer, snapshot.states)
-        self.states = snapshot.states
+        self._budget = budget
+        self._prepare()
+        if self._snapshot is not None:
+            self._show(self._snapshot, None)
 
-    def hide(self) -> None:
-        """Show no snapshot."""
-        self.blocks = self.states = self.snapshot = self.tally.counts = None
-        self.series = self.tally.dropped = 0
+    def remove(self) -> None:
+        """Return the reserved series to the budget."""
+        self.removed = True
+        self._hide()
+
+    def rendered(self) -> RenderedProduct:
+        """Return what to publish."""
+        return RenderedProduct(self._metrics.lines(self._labels), self._blocks)
+
+    def _prepare(self) -> None:
+        self._labels = product_labels(self.monitored.product)
+        self._renderer = InstanceRenderer(self.monitored.product, self._budget.options)
+
+    def _show(self, snapshot: Snapshot, change: Change | None) -> None:
+        """Render a snapshot; only the changed instances if `change` starts from the snapshot that is published."""
+        previous, self._snapshot = self._snapshot, snapshot
+        complete = self._metrics.dropped == 0
+        wanted = sum(self._renderer.series_of(status) * count for status, count in snapshot.counts.items())
+        self._held = self._budget.reserve(wanted, held=self._held)
+        self._metrics.counts, self._metrics.dropped = snapshot.counts, 0
+        if self._held < wanted:
+            states, self._metrics.dropped = self._renderer.fitting(snapshot.states, self._held)
+            self._blocks = self._renderer.blocks(states)
+        elif not (change and complete and previous and change.previous and previous.states is change.previous.states):
+            self._blocks = self._renderer.blocks(snapshot.states)
+        elif snapshot.states is not previous.states:
+            changed = (transition.key for transition in change.transitions)
+            self._blocks = self._renderer.updated(self._blocks, changed, snapshot.states)
+
+    def _hide(self) -> None:
+        self._held = self._budget.reserve(0, held=self._held)
+        self._snapshot, self._blocks = None, ()
+        self._metrics.counts, self._metrics.dropped = None, 0

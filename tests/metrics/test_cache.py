@@ -254,6 +254,51 @@ def test_the_number_of_series_is_limited_over_all_products() -> None:
     }
 
 
+def test_a_removed_product_returns_its_series_to_the_others() -> None:
+    """The next poll of a truncated product publishes all of its instances."""
+    shown = metrics(SeriesOptions(max_instance_series=10))
+    shown.completed(completed(baseline(FLEET)))
+    other = completed(baseline({(ONE, EU): Status.CURRENT}, ODD))
+    shown.completed(other)
+    assert samples(shown, "servicecatalog_stack_instance_status", provisioned_product_id=ODD.id) == {}
+    shown.remove(BASELINE.id)
+    shown.completed(other)
+    assert len(samples(shown, "servicecatalog_stack_instance_status", provisioned_product_id=ODD.id)) == 3
+    assert samples(shown, "servicecatalog_instance_series_dropped") == {"": 0}
+
+
+def test_a_truncated_product_that_is_renamed_has_only_the_new_name() -> None:
+    """Its instances are rendered again, and as many of them are left out as before."""
+    shown = metrics(SeriesOptions(max_instance_series=7))
+    shown.completed(completed(baseline(FLEET)))
+    before = text(shown)
+    shown.update(monitored(Product(BASELINE.id, "renamed")))
+    assert text(shown) == before.replace(f'"{BASELINE.name}"', '"renamed"')
+    assert samples(shown, "servicecatalog_instance_series_dropped") == {"": 3}
+
+
+def test_a_truncated_product_is_complete_again_when_it_fits() -> None:
+    """The instances that were left out are published although their status did not change."""
+    shown = metrics(SeriesOptions(max_instance_series=7))
+    first = baseline(FLEET)
+    shown.completed(completed(first))
+    statuses = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT}
+    shown.completed(completed(diff(first.snapshot, listing(statuses), BASELINE, "poll-2", LATER)))
+    assert samples(shown, "servicecatalog_stack_instance_status", status="CURRENT") == {
+        f"{ONE},{EU}": 1,
+        f"{ONE},{US}": 1,
+    }
+
+
+def test_a_snapshot_that_is_newer_than_the_check_is_not_withdrawn() -> None:
+    """A poll that completes between the check of the age and the withdrawal keeps its series."""
+    shown = metrics()
+    shown.completed(completed(baseline(FLEET)))
+    assert not shown.withdraw(BASELINE.id, EPOCH.timestamp())
+    assert len(samples(shown, "servicecatalog_stack_instance_status")) == 9
+    assert shown.withdraw(BASELINE.id, EPOCH.timestamp() + 1)
+
+
 def test_a_scrape_keeps_what_it_began_with() -> None:
     """An exposition that is being sent does not change when a poll publishes."""
     shown = metrics()

@@ -1,77 +1,90 @@
-"""The families that have few series a product, packed in groups."""
+"""The families with few series for each product, compressed in groups."""
 
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.metrics.chunk import Chunk, Exposition
 from monitor.metrics.families import PRODUCT_FAMILIES, UP, Family
-from monitor.metrics.pieces import Exposition
-from monitor.metrics.product_families import GROUP, ProductFamilies
+from monitor.metrics.product_families import GROUP_PRODUCTS, ProductFamilies
 
 
 def lines(value: str) -> Mapping[Family, bytes]:
-    """Return one line a family."""
+    """Return one line for each family."""
     return {family: f"{family.name} {value}\n".encode() for family in PRODUCT_FAMILIES}
 
 
-def shown(summary: ProductFamilies) -> list[str]:
+def shown(families: ProductFamilies) -> list[str]:
     """Return the lines of one family."""
-    text = b"".join(Exposition([summary.section(openmetrics=False)]).text()).decode()
-    return [line.removeprefix(f"{UP.name} ") for line in text.splitlines() if line.startswith(f"{UP.name} ")]
+    text = b"".join(Exposition([families.chunks()[UP]]).text()).decode()
+    return [line.removeprefix(f"{UP.name} ") for line in text.splitlines()]
+
+
+def filled(products: int) -> ProductFamilies:
+    """Return families with this many products."""
+    families = ProductFamilies()
+    for number in range(products):
+        families.put(f"pp-{number}", lines(str(number)))
+    return families
 
 
 def test_a_product_keeps_its_place() -> None:
-    """Products come in the order in which they were first there, whichever changes."""
-    summary = ProductFamilies()
-    for number in range(3 * GROUP):
-        summary.put(f"pp-{number}", lines(str(number)))
-    summary.put("pp-40", lines("new"))
-    assert shown(summary) == [*map(str, range(40)), "new", *map(str, range(41, 3 * GROUP))]
+    """Products are in the order in which they were added, whichever of them changes."""
+    families = filled(3 * GROUP_PRODUCTS)
+    families.put("pp-40", lines("new"))
+    assert shown(families) == [*map(str, range(40)), "new", *map(str, range(41, 3 * GROUP_PRODUCTS))]
 
 
-def test_a_product_that_goes_makes_room() -> None:
-    """A product that was removed has no line any more, and the next new one takes its place."""
-    summary = ProductFamilies()
-    for name in "abc":
-        summary.put(name, lines(name))
-    summary.remove("b")
-    summary.remove("b")
-    assert shown(summary) == ["a", "c"]
-    summary.put("d", lines("d"))
-    assert shown(summary) == ["a", "d", "c"]
+def test_a_new_product_takes_the_place_of_a_removed_one() -> None:
+    """A removed product has no line, and removing it twice is harmless."""
+    families = filled(3)
+    families.remove("pp-1")
+    families.remove("pp-1")
+    assert shown(families) == ["0", "2"]
+    families.put("pp-d", lines("d"))
+    assert shown(families) == ["0", "d", "2"]
 
 
-def test_only_what_changed_is_packed_again() -> None:
-    """The pieces of other groups and of families without a change are the same objects as before."""
-    summary = ProductFamilies()
-    for number in range(4 * GROUP):
-        summary.put(f"pp-{number}", lines("1"))
-    before = summary.section(openmetrics=False).pieces
-    summary.put("pp-7", {**lines("1"), UP: b"up 2\n"})
-    after = summary.section(openmetrics=False).pieces
-    headers = len(PRODUCT_FAMILIES)  # which are made each time; they are small
-    assert sum(a is not b for a, b in zip(before, after, strict=True)) == headers + 1
+def test_only_what_changed_is_compressed_again_and_only_when_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two changes of one family of one product cost one compression, at the next scrape."""
+    families = filled(4 * GROUP_PRODUCTS)
+    before = dict(families.chunks())
+    compressed: list[bytes] = []
+    compress = Chunk.compress
+
+    def counted(text: bytes) -> Chunk:
+        compressed.append(text)
+        return compress(text)
+
+    monkeypatch.setattr(Chunk, "compress", counted)
+    families.put("pp-7", {**lines("7"), UP: b"up second\n"})
+    families.put("pp-7", {**lines("7"), UP: b"up third\n"})
+    assert compressed == []
+    after = families.chunks()
+    assert [family for family in PRODUCT_FAMILIES if after[family] is not before[family]] == [UP]
+    (group,) = compressed
+    assert (group.count(b"\n"), b"up second" in group, b"up third" in group) == (GROUP_PRODUCTS, False, True)
 
 
 def test_the_same_lines_again_change_nothing() -> None:
-    """A scrape finds the same object when nothing has changed."""
-    summary = ProductFamilies()
-    summary.put("pp-1", lines("1"))
-    before = summary.section(openmetrics=True)
-    summary.put("pp-1", lines("1"))
-    assert summary.section(openmetrics=True) is before
+    """Every chunk stays the same object."""
+    families = filled(1)
+    before = dict(families.chunks())
+    families.put("pp-0", lines("0"))
+    assert all(families.chunks()[family] is before[family] for family in PRODUCT_FAMILIES)
 
 
 @given(st.lists(st.tuples(st.integers(0, 80), st.none() | st.integers(0, 5)), max_size=60))
-def test_whatever_comes_and_goes_is_shown(steps: list[tuple[int, int | None]]) -> None:
-    """Every product has exactly the lines that it was given last."""
-    summary, expected = ProductFamilies(), dict[int, int]()
+def test_every_product_has_the_lines_that_were_put_last(steps: list[tuple[int, int | None]]) -> None:
+    """This holds for any sequence of added, changed and removed products."""
+    families, expected = ProductFamilies(), dict[int, int]()
     for product, value in steps:
         if value is None:
-            summary.remove(f"pp-{product}")
+            families.remove(f"pp-{product}")
             expected.pop(product, None)
         else:
-            summary.put(f"pp-{product}", lines(f"{product}/{value}"))
+            families.put(f"pp-{product}", lines(f"{product}/{value}"))
             expected[product] = value
-    assert sorted(shown(summary)) == sorted(f"{product}/{value}" for product, value in expected.items())
+    assert sorted(shown(families)) == sorted(f"{product}/{value}" for product, value in expected.items())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
-from monitor.metrics.pieces import Exposition, Section, part, piece
+from monitor.metrics.chunk import Chunk, Exposition
 from monitor.web.access import Access
 from monitor.web.app import Board, Health, application
 from monitor.web.limits import Limits
@@ -30,18 +30,18 @@ class FakeBoard:
     """Shows a text, the same in both formats but for the last line of OpenMetrics."""
 
     def __init__(self, text: bytes = TEXT) -> None:
-        """Pack the text in pieces of some hundred kilobytes, as the real board has them."""
+        """Compress the text in chunks of 200 kB."""
         self.show(text)
 
     def show(self, text: bytes) -> None:
         """Show another text from now on."""
         size = 200_000
         self.text = text
-        self._pieces = [piece(text[at : at + size]) for at in range(0, len(text), size)]
+        self._chunks = [Chunk.compress(text[at : at + size]) for at in range(0, len(text), size)]
 
     def exposition(self, *, openmetrics: bool) -> Exposition:
         """Return everything."""
-        return Exposition([Section([part([*self._pieces, piece(b"# EOF\n" if openmetrics else b"")])])])
+        return Exposition([*self._chunks, Chunk.compress(b"# EOF\n" if openmetrics else b"")])
 
 
 @dataclass

@@ -96,7 +96,7 @@ class ProductMetrics:
             families.PAGES: sample(families.PAGES, self.pages),
             families.POLLS: sample(families.POLLS, self.polls),
             families.FAILURES: samples(families.FAILURES, self.failures),
-            families.FAILING: samples(families.FAILING, {self.failing: 1} if self.failing else {}),
+            families.FAILING: samples(families.FAILING, {str(self.failing): 1} if self.failing else {}),
             families.SKIPPED: samples(families.SKIPPED, self.skipped),
             families.DROPPED: sample(families.DROPPED, self.dropped),
             families.ANOMALIES: samples(families.ANOMALIES, self.anomalies),

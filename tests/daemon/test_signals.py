@@ -62,7 +62,7 @@ def test_sighup_sets_reload(signals: Signals) -> None:
 def test_a_signal_while_the_event_is_locked_does_not_deadlock(signals: Signals, number: signal.Signals) -> None:
     """The main thread can be interrupted while it holds the lock of the event that the signal sets."""
     event = signals.reload if number is signal.SIGHUP else signals.stop
-    with event._cond:
+    with event._cond:  # type: ignore[attr-defined]
         signal.raise_signal(number)
     assert event.wait(WAIT)
 

@@ -1,4 +1,4 @@
-{{/* The configuration files: monitor.yaml as it is in values, and web.yml where values ask for TLS or users. */}}
+{{/* The configuration files: monitor.yaml from `config`, and web.yml if values enable TLS or users. */}}
 
 {{- define "stackset-monitor.hasWebConfig" -}}
 {{- if or .Values.web.tls.secretName .Values.web.basicAuthUsers -}}true{{- end -}}
@@ -8,7 +8,7 @@
 {{- $config := deepCopy .Values.config -}}
 {{- if include "stackset-monitor.hasWebConfig" . -}}
 {{- if dig "web" "config_file" "" $config -}}
-{{- fail "config.web.config_file is made of web.tls and web.basicAuthUsers: leave one of the two out" -}}
+{{- fail "config.web.config_file cannot be used with web.tls or web.basicAuthUsers, from which the chart makes that file" -}}
 {{- end -}}
 {{- $_ := set $config "web" (merge (dict "config_file" "web.yml") (default (dict) $config.web)) -}}
 {{- end -}}
@@ -32,7 +32,7 @@
 {{- toYaml $web -}}
 {{- end -}}
 
-{{- /* What only a restart takes over: a change of it rolls the pods, all the rest is read again while they run. */ -}}
+{{- /* Checksum of the keys that need a restart. The monitor applies all others while it runs. */ -}}
 {{- define "stackset-monitor.restartChecksum" -}}
 {{- $config := .Values.config -}}
 {{- $poll := pick (default (dict) $config.poll) "concurrency" -}}

@@ -1,10 +1,10 @@
-{{/* What ServiceMonitor and PodMonitor have in common: how a pod is scraped. */}}
+{{/* Parts of ServiceMonitor and PodMonitor. */}}
 
 {{- define "stackset-monitor.endpoint" -}}
 {{- $monitor := .monitor -}}
 port: metrics
 path: /metrics
-# account and region are the stack instance's: no label of the target takes their place.
+# Keep the labels account and region of the stack instance.
 honorLabels: true
 interval: {{ $monitor.interval }}
 scrapeTimeout: {{ $monitor.scrapeTimeout }}

@@ -1,10 +1,10 @@
-{{/* Names and labels that all manifests share. */}}
+{{/* Names and labels of all manifests. */}}
 
 {{- define "stackset-monitor.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{- /* 52 characters: a StatefulSet's pods carry a revision hash of up to 11 more in a label. */ -}}
+{{- /* 52 characters: a label of the pods contains this name and a revision hash of up to 11, and is limited to 63. */ -}}
 {{- define "stackset-monitor.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}

@@ -1,4 +1,4 @@
-{{/* The pod: one container that monitors, after one that checks the configuration. */}}
+{{/* The pod: an init container that checks the configuration, and the monitor. */}}
 
 {{- define "stackset-monitor.environment" -}}
 {{- if gt (int .Values.shards) 1 }}
@@ -14,7 +14,7 @@
 {{- end }}
 {{- end -}}
 
-{{- /* A probe: what it asks, given a path, and the timings of values. A kubelet has no client certificate. */ -}}
+{{- /* A probe with a path and timings. With client certificates it only opens a TCP connection, as a kubelet has none. */ -}}
 {{- define "stackset-monitor.probe" -}}
 {{- if .root.Values.web.tls.clientAuth }}
 tcpSocket:
@@ -70,7 +70,7 @@ imagePullSecrets:
 priorityClassName: {{ . }}
 {{- end }}
 initContainers:
-  # Says everything that is wrong with the configuration, each with its line, and stops there.
+  # Prints every problem of the configuration with its line.
   - name: check
     args: [check, --config, /etc/stackset-monitor/monitor.yaml]
     {{- include "stackset-monitor.container" . | nindent 4 }}
@@ -101,7 +101,7 @@ containers:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 volumes:
-  # One folder, swapped as a whole: the configuration, the web configuration, and the certificate that it names.
+  # One folder, so that configuration, web configuration and certificate are replaced together.
   - name: configuration
     projected:
       defaultMode: 0440
@@ -128,7 +128,7 @@ volumes:
 {{- end }}
 {{- end -}}
 
-{{- /* The port of config.web.listen. */ -}}
+{{- /* The port in config.web.listen. */ -}}
 {{- define "stackset-monitor.port" -}}
 {{- splitList ":" .Values.config.web.listen | last -}}
 {{- end -}}

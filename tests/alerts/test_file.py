@@ -97,8 +97,8 @@ def test_an_alert_reads_as_a_sentence(tmp_path: Path) -> None:
     product = Product(instances={("111122223333", "eu-west-1", "INOPERABLE"): {1: 1}})
     summary = "baseline is INOPERABLE in 111122223333 eu-west-1"
     description = (
-        "A delete of this stack instance has failed (first seen 1970-01-01 00:01:00 +0000 UTC). Every later update of"
-        " baseline (pp-aaaaaaaaaaaaa) leaves it out, and AWS tells nobody."
+        "A delete of this stack instance failed (first seen 1970-01-01 00:01:00 +0000 UTC). Every later update of"
+        " baseline (pp-aaaaaaaaaaaaa) skips it without an error."
     )
     texts((Monitor((product,)),), 10, one, "critical", summary, description, tmp_path)
 

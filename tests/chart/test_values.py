@@ -219,13 +219,13 @@ def test_extra_manifests_are_templates() -> None:
         ({"image": {"digest": "latest"}}, "does not match pattern"),
         ({"terminationGracePeriodSeconds": 5}, "minimum: got 5, want 11"),
         ({"podMonitor": {"enabled": True}, "serviceMonitor": {"enabled": True}}, "each pod would be scraped twice"),
-        ({"web": {"tls": {"clientAuth": True}}}, "there are no client certificates without TLS"),
+        ({"web": {"tls": {"clientAuth": True}}}, "because client certificates need TLS"),
         ({"web": {"basicAuthUsers": {"me": "$2y$12$x"}}}, "set configKind to Secret"),
         ({"web": {"basicAuthUsers": {"me": "password"}}}, "does not match pattern"),
         ({"config": {"sources": [{"name": "hub", "external_id": "hidden"}]}}, "hub has an external_id"),
         (
             {"config": {"web": {"config_file": "mine.yml"}}, "web": {"tls": {"secretName": "tls"}}},
-            "config.web.config_file is made of web.tls and web.basicAuthUsers",
+            "config.web.config_file cannot be used with web.tls or web.basicAuthUsers",
         ),
     ],
 )
@@ -241,10 +241,10 @@ def test_notes_say_what_comes_next() -> None:
     """Three commands; and that nothing is monitored or scraped, where it is so."""
     notes = rendered({})["NOTES.txt"]
     assert re.findall(r"^\d\. ", notes, re.MULTILINE) == ["1. ", "2. ", "3. "]
-    assert "watches NOTHING YET" in notes
-    assert "Nothing scrapes it yet" in notes
-    assert "watches 2 provisioned products." in rendered(values("everything"))["NOTES.txt"]
-    assert "watches what its sources discover." in rendered(values("discover"))["NOTES.txt"]
+    assert "monitors NO PRODUCTS YET" in notes
+    assert "Prometheus does not scrape it yet" in notes
+    assert "monitors 2 provisioned products." in rendered(values("everything"))["NOTES.txt"]
+    assert "monitors the products that its sources discover." in rendered(values("discover"))["NOTES.txt"]
 
 
 def test_the_schema_has_the_monitors_own_in_it() -> None:

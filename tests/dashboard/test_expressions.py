@@ -30,7 +30,7 @@ def test_every_alert_of_ours_counts_as_one() -> None:
     """Also one that is added; and none of another project."""
     rules = yaml.safe_load((Path(__file__).parents[2] / "helm" / "alerts.yaml").read_text())
     alerts = [rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule]
-    (names,) = re.findall(r'alertname=~"([^"]+)"', query("Alerts that fire").expression)
+    (names,) = re.findall(r'alertname=~"([^"]+)"', query("Firing alerts").expression)
     assert alerts
     assert [name for name in (*alerts, "KubePodCrashLooping") if not re.fullmatch(names, name)] == [
         "KubePodCrashLooping"

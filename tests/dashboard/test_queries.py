@@ -52,11 +52,11 @@ STATS = {
     "Monitors": 2,
     "Complete polls": 3 / 4,
     "Configuration": 1,
-    "Missing shares": 0,
+    "Missing shards": 0,
     "State file errors": 0,
-    "Series left out": 0,
+    "Dropped series": 0,
 }
-OF_EACH_MONITOR = {"Memory", "Processors", "Open file descriptors", "Monitors and their versions"}
+OF_EACH_MONITOR = {"Memory", "CPU", "Open file descriptors", "Monitors and versions"}
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_every_alert_of_ours_counts(lively: Prometheus) -> None:
     firing = 'count(ALERTS{alertstate="firing"})'
     assert eventually(lambda: (lively.value(firing) or 0) > 0)
     assert lively.value('count(ALERTS{alertstate="pending"})')
-    assert eventually(lambda: lively.value(query("Alerts that fire").filled()) == lively.value(firing))
+    assert eventually(lambda: lively.value(query("Firing alerts").filled()) == lively.value(firing))
 
 
 def test_a_choice_reaches_the_counts(lively: Prometheus) -> None:
@@ -193,7 +193,7 @@ def test_the_tables_have_a_row_for_each(lively: Prometheus) -> None:
     for row in lively.query(since):
         assert float(row["value"][1]) / 1000 == pytest.approx(time.time(), abs=120)
     assert eventually(lambda: rows(lively, "Products whose last poll failed") == [("gone", "not_found")])
-    worst = "Products, the worst first"
+    worst = "Products, worst first"
     counted = {
         row["metric"]["provisioned_product_name"]: row["value"][1] for row in lively.query(query(worst).filled())
     }
@@ -205,7 +205,7 @@ def test_the_tables_have_a_row_for_each(lively: Prometheus) -> None:
     ]
     assert rows(lively, worst, "F") == [("baseline", "hub"), ("found-it", "hub"), ("guardrails", "hub")]
     assert rows(lively, "Not CURRENT by Region") == [(EU,), (US,)]
-    assert len({row[0] for reference in "ABCD" for row in rows(lively, "Monitors and their versions", reference)}) == 2
+    assert len({row[0] for reference in "ABCD" for row in rows(lively, "Monitors and versions", reference)}) == 2
 
 
 def test_transitions_are_seen_by_kind_and_rollouts_by_product(lively: Prometheus) -> None:

@@ -32,11 +32,11 @@ def test_it_can_be_imported_anywhere() -> None:
 def test_the_rows_are_the_ones_that_people_look_for() -> None:
     """In the order in which one asks."""
     assert [row["title"] for row in ROWS] == [
-        "Fleet at a glance",
+        "Overview",
         "Worst products",
-        "What is not CURRENT",
+        "Not CURRENT",
         "Transitions",
-        "The monitor itself",
+        "Monitor",
     ]
 
 

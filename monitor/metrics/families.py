@@ -1,11 +1,11 @@
-"""Every metric family of the monitor: name, type, labels and help. The one list that code, docs and tests go by."""
+"""Every metric family of the monitor: name, type, labels and HELP. Tests compare docs/metrics.md with this list."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """The type of a family, as both formats write it."""
+    """The type of a family, as both formats spell it."""
 
     GAUGE = "gauge"
     COUNTER = "counter"
@@ -22,7 +22,7 @@ class Family:
     help: str
 
     def header(self, *, openmetrics: bool) -> bytes:
-        """Return the HELP and TYPE lines. OpenMetrics calls a counter by its name without `_total`."""
+        """Return the HELP and TYPE lines. In OpenMetrics, the name of a counter family has no `_total`."""
         name = self.name.removesuffix("_total") if openmetrics and self.kind is Kind.COUNTER else self.name
         return f"# HELP {name} {self.help}\n# TYPE {name} {self.kind}\n".encode()
 
@@ -30,169 +30,197 @@ class Family:
 PRODUCT = ("provisioned_product_id", "provisioned_product_name")
 INSTANCE = (*PRODUCT, "account", "region")
 
-_POLLED = (
-    "Polled from AWS, not scraped: as old as servicecatalog_poll_last_success_timestamp_seconds says,"
-    " usually at most one servicecatalog_poll_interval_seconds."
+_AGE = (
+    "The value is from the last complete poll of AWS,"
+    " see servicecatalog_poll_last_success_timestamp_seconds and servicecatalog_poll_interval_seconds."
 )
 
 INSTANCE_STATUS = Family(
     "servicecatalog_stack_instance_status",
     Kind.GAUGE,
     (*INSTANCE, "status"),
-    f"1 for the status that a stack instance has, 0 for the others. {_POLLED}",
+    f"Whether a stack instance has this status: 1 for its current status, 0 for the others. {_AGE}",
 )
 INSTANCE_SINCE = Family(
     "servicecatalog_stack_instance_status_since_timestamp_seconds",
     Kind.GAUGE,
     (*INSTANCE, "status"),
-    f"When the status of a stack instance that is not CURRENT was first seen. {_POLLED}",
+    f"Unix time since when a stack instance that is not CURRENT has its status, as the polls saw it. {_AGE}",
 )
 INSTANCES = Family(
     "servicecatalog_stack_instances",
     Kind.GAUGE,
     (*PRODUCT, "status"),
-    "How many stack instances of a provisioned product have a status.",
+    "Number of stack instances of a provisioned product that have this status.",
 )
 TRANSITIONS = Family(
     "servicecatalog_stack_instance_transitions_total",
     Kind.COUNTER,
     (*PRODUCT, "from", "to"),
-    "Stack instances that changed status, appeared (from ABSENT) or disappeared (to ABSENT) between two polls.",
+    "Number of times that a stack instance changed its status, appeared (from ABSENT) or disappeared (to ABSENT).",
 )
 PRODUCT_STATUS = Family(
     "servicecatalog_provisioned_product_status",
     Kind.GAUGE,
     (*PRODUCT, "status"),
-    "1 for the status that the provisioned product itself has, 0 for the others. UNDER_CHANGE: a rollout is under way.",
+    "Whether the provisioned product itself has this status: 1 for its current status, 0 for the others.",
 )
 PRODUCT_INFO = Family(
     "servicecatalog_provisioned_product_info",
     Kind.GAUGE,
     (*PRODUCT, "product_id", "provisioning_artifact_id", "source", "source_account", "source_region"),
-    "1; the labels say what the provisioned product was made of, and where it is read from.",
+    "Always 1. The labels are the product, the version and the source of a provisioned product.",
 )
 UP = Family(
     "servicecatalog_up",
     Kind.GAUGE,
     PRODUCT,
-    "1 where the last poll of the provisioned product ended in a complete listing, else 0.",
+    "Whether the last poll of the provisioned product returned a complete listing: 1 if it did, 0 if it failed.",
 )
 LAST_SUCCESS = Family(
     "servicecatalog_poll_last_success_timestamp_seconds",
     Kind.GAUGE,
     PRODUCT,
-    "When the last complete listing ended; 0 before the first.",
+    "Unix time of the last complete listing of the provisioned product, 0 before the first one.",
 )
 INTERVAL = Family(
-    "servicecatalog_poll_interval_seconds", Kind.GAUGE, PRODUCT, "How often the provisioned product is polled."
+    "servicecatalog_poll_interval_seconds",
+    Kind.GAUGE,
+    PRODUCT,
+    "Configured time between two polls of the provisioned product.",
 )
-DURATION = Family("servicecatalog_poll_duration_seconds", Kind.GAUGE, PRODUCT, "How long the last poll took.")
-PAGES = Family("servicecatalog_poll_pages", Kind.GAUGE, PRODUCT, "Pages that the last complete listing had.")
-POLLS = Family("servicecatalog_polls_total", Kind.COUNTER, PRODUCT, "Polls that ended, complete or failed.")
+DURATION = Family(
+    "servicecatalog_poll_duration_seconds", Kind.GAUGE, PRODUCT, "Duration of the last poll of the provisioned product."
+)
+PAGES = Family(
+    "servicecatalog_poll_pages",
+    Kind.GAUGE,
+    PRODUCT,
+    "Number of pages of the last complete listing of the provisioned product.",
+)
+POLLS = Family(
+    "servicecatalog_polls_total",
+    Kind.COUNTER,
+    PRODUCT,
+    "Number of polls of the provisioned product that returned, complete or failed.",
+)
 FAILURES = Family(
-    "servicecatalog_poll_failures_total", Kind.COUNTER, (*PRODUCT, "reason"), "Polls that failed, by reason."
+    "servicecatalog_poll_failures_total",
+    Kind.COUNTER,
+    (*PRODUCT, "reason"),
+    "Number of failed polls of the provisioned product by reason.",
 )
 FAILING = Family(
     "servicecatalog_poll_failing",
     Kind.GAUGE,
     (*PRODUCT, "reason"),
-    "1 with the reason for which the last poll failed; there only where it failed.",
+    "Always 1. The reason why the last poll of the provisioned product failed; no series if it did not fail.",
 )
 SKIPPED = Family(
     "servicecatalog_polls_skipped_total",
     Kind.COUNTER,
     (*PRODUCT, "reason"),
-    "Polls that were due and did not take place: the one before was not over (overrun), or nothing ran (misfire).",
+    "Number of due polls that were skipped: the previous poll was still running (overrun), or the process"
+    " did not run (misfire).",
 )
 DROPPED = Family(
     "servicecatalog_instance_series_dropped",
     Kind.GAUGE,
     PRODUCT,
-    "Series of stack instances that are left out because of metrics.max_instance_series.",
+    "Number of stack instance series that are not exposed because of metrics.max_instance_series.",
 )
 ANOMALIES = Family(
     "servicecatalog_listing_anomalies_total",
     Kind.COUNTER,
     (*PRODUCT, "kind"),
-    "What complete listings had that they should not have.",
+    "Number of irregularities in complete listings by kind, for example a stack instance that was listed twice.",
 )
 API_REQUESTS = Family(
     "servicecatalog_api_requests_total",
     Kind.COUNTER,
     ("source", "operation"),
-    "Requests that went out to AWS, every attempt.",
+    "Number of HTTP requests to AWS, including retries.",
 )
 API_ERRORS = Family(
     "servicecatalog_api_errors_total",
     Kind.COUNTER,
     ("source", "operation", "code"),
-    "Attempts that failed, by the error code of AWS or the name of the error below it.",
+    "Number of HTTP requests to AWS that failed, by the error code of AWS or the name of the network error.",
 )
 API_DURATION = Family(
     "servicecatalog_api_request_duration_seconds",
     Kind.HISTOGRAM,
     ("source", "operation"),
-    "How long an attempt took, from the request to the last byte of the answer.",
+    "Duration of an HTTP request to AWS, from the request to the last byte of the response.",
 )
 API_WAIT = Family(
     "servicecatalog_api_budget_wait_seconds_total",
     Kind.COUNTER,
     ("source",),
-    "Seconds that calls waited for their place in calls_per_second.",
+    "Seconds that requests waited because of the setting calls_per_second.",
 )
 DISCOVERY_SUCCESS = Family(
     "servicecatalog_discovery_last_success_timestamp_seconds",
     Kind.GAUGE,
     ("source",),
-    "When the products of a source were last looked for and found as a whole; 0 before the first time.",
+    "Unix time of the last complete search for the products of a source, 0 before the first one.",
 )
 DISCOVERY_INTERVAL = Family(
     "servicecatalog_discovery_interval_seconds",
     Kind.GAUGE,
     ("source",),
-    "How often the products of a source are looked for.",
+    "Configured time between two searches for the products of a source.",
 )
 DISCOVERED = Family(
     "servicecatalog_discovered_products",
     Kind.GAUGE,
     ("source",),
-    "How many products the last complete search of a source has found.",
+    "Number of products that the last complete search of a source found.",
 )
 DISCOVERY_FAILURES = Family(
-    "servicecatalog_discovery_failures_total", Kind.COUNTER, ("source", "reason"), "Searches that failed, by reason."
+    "servicecatalog_discovery_failures_total",
+    Kind.COUNTER,
+    ("source", "reason"),
+    "Number of failed searches for the products of a source by reason.",
 )
 BUILD_INFO = Family(
-    "stackset_monitor_build_info", Kind.GAUGE, ("version", "revision", "python_version"), "1; the labels say what runs."
+    "stackset_monitor_build_info",
+    Kind.GAUGE,
+    ("version", "revision", "python_version"),
+    "Always 1. The labels are the version, the source revision and the Python version of the monitor.",
 )
 RELOAD_OK = Family(
     "stackset_monitor_config_last_reload_successful",
     Kind.GAUGE,
     (),
-    "1 where the configuration was read without a problem the last time, else 0.",
+    "Whether the last reload of the configuration succeeded: 1 if it did, 0 if the previous configuration is kept.",
 )
 RELOAD_TIME = Family(
     "stackset_monitor_config_last_reload_success_timestamp_seconds",
     Kind.GAUGE,
     (),
-    "When a configuration was last taken over.",
+    "Unix time when a configuration was last loaded.",
 )
 STATE_COMMIT = Family(
     "stackset_monitor_state_last_commit_timestamp_seconds",
     Kind.GAUGE,
     (),
-    "When something was last written to the state file; 0 before the first time.",
+    "Unix time of the last commit to the state, 0 before the first one.",
 )
 STATE_ERRORS = Family(
-    "stackset_monitor_state_errors_total", Kind.COUNTER, (), "How often the state file could not be read or written."
+    "stackset_monitor_state_errors_total",
+    Kind.COUNTER,
+    (),
+    "Number of times that the state could not be read or written.",
 )
 
 SHARD = Family(
     "stackset_monitor_shard_ordinal",
     Kind.GAUGE,
     (),
-    "Which share of the products this monitor has, counted from 0.",
+    "Number of the shard that this process monitors, counted from 0.",
 )
-SHARDS = Family("stackset_monitor_shards", Kind.GAUGE, (), "How many shares there are.")
+SHARDS = Family("stackset_monitor_shards", Kind.GAUGE, (), "Number of shards that the products are divided into.")
 
 INSTANCE_FAMILIES = (INSTANCE_STATUS, INSTANCE_SINCE)
 PRODUCT_FAMILIES = (

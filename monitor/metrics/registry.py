@@ -1,4 +1,4 @@
-"""The small registry of the monitor itself, rendered for each scrape."""
+"""The metrics about the monitor itself: AWS requests, discovery, configuration, state, process."""
 
 import platform
 from collections.abc import Iterable, Sequence
@@ -26,10 +26,12 @@ _UNIT_SUFFIX = "_total"
 
 
 class MonitorMetrics:
-    """Counts what happens inside the monitor. Safe to use from many threads."""
+    """Counts what happens inside the monitor. Safe to use from several threads."""
 
     def __init__(self, *, version: str, revision: str, shard: Shard | None = None) -> None:
-        """Make a registry of its own; nothing global is touched but prometheus_client's `_created` switch."""
+        """Create a registry; `revision` is the Git commit of the build, or empty."""
+        # The `_created` series double the number of series, and Prometheus does not need them. There is only a switch
+        # for the whole process.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
         self._sources: dict[str, list[SourceMetrics]] = {}
@@ -55,7 +57,7 @@ class MonitorMetrics:
         GCCollector(registry=registry)
 
     def source(self, name: str, operations: Iterable[str]) -> "SourceMetrics":
-        """Return the observer of one source, its known series at 0."""
+        """Return the observer of one source; the series of its operations start at 0."""
         self._waits.labels(name)
         for operation in operations:
             self._requests.labels(name, operation)
@@ -65,16 +67,14 @@ class MonitorMetrics:
         return observer
 
     def remove_source(self, name: str) -> None:
-        """Show a source no more that is not there any more, also when its last calls end."""
+        """Remove the series of a source. Requests that are still running do not bring them back."""
         for observer in self._sources.pop(name, ()):
             observer.close()
         for metric in (self._requests, self._errors, self._durations, self._waits, *self._discovery_metrics()):
-            for labels in list(metric._metrics):  # noqa: SLF001 - prometheus_client has no other way to see them
-                if labels[0] == name:
-                    metric.remove(*labels)
+            metric.remove_by_labels({"source": name})
 
     def discovering(self, source: str, interval: float) -> None:
-        """Let the known series of a source's discovery, every `interval` seconds, begin at 0."""
+        """Start the series of a source that is searched every `interval` seconds at 0."""
         self._discovery_interval.labels(source).set(interval)
         self._discovery_success.labels(source)
         self._discovered.labels(source)
@@ -82,36 +82,36 @@ class MonitorMetrics:
             self._discovery_failures.labels(source, reason)
 
     def discovered(self, source: str, products: int) -> None:
-        """A search was complete."""
+        """Record a complete search that found this number of products."""
         self._discovery_success.labels(source).set_to_current_time()
         self._discovered.labels(source).set(products)
 
     def discovery_failed(self, source: str, reason: Reason) -> None:
-        """A search failed."""
+        """Count a failed search."""
         self._discovery_failures.labels(source, reason).inc()
 
     def _discovery_metrics(self) -> Sequence[Gauge | Counter]:
         return (self._discovery_success, self._discovery_interval, self._discovered, self._discovery_failures)
 
     def config_loaded(self) -> None:
-        """A configuration was taken over."""
+        """Record that a configuration was loaded."""
         self._reload_ok.set(1)
         self._reload_time.set_to_current_time()
 
     def config_refused(self) -> None:
-        """A configuration was wrong, and the one before is kept."""
+        """Record that a configuration was invalid, and the previous one is kept."""
         self._reload_ok.set(0)
 
     def state_committed(self) -> None:
-        """Something was written to the state file."""
+        """Record a commit to the state."""
         self._state_commit.set_to_current_time()
 
     def state_failed(self) -> None:
-        """The state file could not be read or written."""
+        """Count a failed read or write of the state."""
         self._state_errors.inc()
 
     def render(self, openmetrics: bool) -> bytes:  # noqa: FBT001 - called through `Callable[[bool], bytes]`
-        """Return the text of the registry; OpenMetrics with its end mark, so it comes last."""
+        """Return the text of the registry. In OpenMetrics it ends with `# EOF`, so it must come last in a response."""
         rendered: bytes = (generate_openmetrics if openmetrics else generate_latest)(self._registry)
         return rendered
 
@@ -120,7 +120,7 @@ class SourceMetrics:
     """The `ApiObserver` of one source."""
 
     def __init__(self, name: str, requests: Counter, errors: Counter, durations: Histogram, waits: Counter) -> None:
-        """Write to these metrics, with `name` as the source."""
+        """Update these metrics with the label source=`name`."""
         self._name = name
         self._closed = False
         self._requests = requests
@@ -129,24 +129,24 @@ class SourceMetrics:
         self._waits = waits
 
     def close(self) -> None:
-        """Count nothing from now on."""
+        """Ignore everything from now on."""
         self._closed = True
 
     def attempted(self, operation: str, seconds: float) -> None:
-        """One request went out and took this long."""
+        """Record an HTTP request that took this many seconds."""
         if self._closed:
             return
         self._requests.labels(self._name, operation).inc()
         self._durations.labels(self._name, operation).observe(seconds)
 
     def failed(self, operation: str, code: str) -> None:
-        """One attempt failed."""
+        """Count a failed HTTP request by its error code."""
         if self._closed:
             return
         self._errors.labels(self._name, operation, code).inc()
 
     def waited(self, seconds: float) -> None:
-        """A call waited for its place in the budget."""
+        """Add the seconds that a request waited because of calls_per_second."""
         if self._closed:
             return
         self._waits.labels(self._name).inc(seconds)

@@ -1,4 +1,4 @@
-"""The whole exposition: against files, by Prometheus' own parsers, and through the life of a product."""
+"""The whole exposition: compared with files, parsed by prometheus_client, and through the life of a product."""
 
 import gzip
 import platform
@@ -29,12 +29,12 @@ FLEET: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status
 
 
 def nothing(openmetrics: bool) -> bytes:
-    """Stand in for the monitor's own registry."""
+    """Render an empty registry."""
     return b"# EOF\n" if openmetrics else b""
 
 
 def metrics(options: SeriesOptions | None = None) -> MetricsCache:
-    """Return an empty metrics without own metrics."""
+    """Return a cache without products and without a registry."""
     return MetricsCache(options or SeriesOptions(), nothing)
 
 
@@ -58,7 +58,7 @@ def text(shown: MetricsCache, *, openmetrics: bool = False) -> str:
 
 
 def samples(shown: MetricsCache, name: str, **labels: str) -> dict[str, float]:
-    """Return the samples of a name that have these labels, by the values of their other labels."""
+    """Return the samples with this name and these labels, by the values of their other labels."""
     return {
         ",".join(
             v for k, v in sample.labels.items() if k not in labels and not k.startswith("provisioned")
@@ -70,7 +70,7 @@ def samples(shown: MetricsCache, name: str, **labels: str) -> dict[str, float]:
 
 
 def filled(own: MonitorMetrics) -> MetricsCache:
-    """Return a metrics with a product of every kind of trouble."""
+    """Return a cache in which each family has a sample."""
     shown = MetricsCache(SeriesOptions(), own.render)
     first = baseline(FLEET)
     shown.completed(completed(first))
@@ -101,14 +101,14 @@ def without_runtime(exposition: str) -> str:
 
 @pytest.mark.parametrize(("openmetrics", "name"), [(False, "metrics.txt"), (True, "openmetrics.txt")])
 def test_the_whole_exposition_is_the_one_in_the_file(openmetrics: bool, name: str) -> None:
-    """Every family, every label, every order: a change to any of them changes a file in this folder."""
+    """A change of any family, label or order changes a file in this folder."""
     shown = filled(MonitorMetrics(version="1.2.3", revision="abc"))
     assert without_runtime(text(shown, openmetrics=openmetrics)) == (DATA / name).read_text()
 
 
 @pytest.mark.parametrize("openmetrics", [False, True])
-def test_both_formats_are_read_by_prometheus_own_parsers(openmetrics: bool) -> None:
-    """The strict OpenMetrics parser and the text parser both find every family, with its type and labels."""
+def test_both_formats_are_parsed_by_prometheus_client(openmetrics: bool) -> None:
+    """The strict OpenMetrics parser and the text parser find every family with its type and labels."""
     parse = parse_openmetrics if openmetrics else parse_text
     found = {
         family.name: family
@@ -124,8 +124,8 @@ def test_both_formats_are_read_by_prometheus_own_parsers(openmetrics: bool) -> N
 
 
 @pytest.mark.needs("promtool")
-def test_promtool_has_nothing_to_say() -> None:
-    """`promtool check metrics` finds no name, help or type that it would have otherwise."""
+def test_promtool_reports_no_problem() -> None:
+    """`promtool check metrics` accepts each name, HELP and type."""
     shown = filled(MonitorMetrics(version="1.2.3", revision="abc"))
     check = subprocess.run(
         ["promtool", "check", "metrics"], input=text(shown).encode(), capture_output=True, check=False
@@ -134,18 +134,18 @@ def test_promtool_has_nothing_to_say() -> None:
 
 
 def test_text_and_gzip_are_the_same() -> None:
-    """The packed bytes hold the text."""
+    """The gzip response decompresses to the text response."""
     shown = filled(MonitorMetrics(version="1", revision="")).exposition(openmetrics=True)
     assert gzip.decompress(b"".join(shown.gzip())) == b"".join(shown.text())
 
 
-def test_an_empty_board_has_all_headers() -> None:
-    """Before anything was polled, the families are there without samples."""
+def test_without_products_there_are_headers_only() -> None:
+    """Before the first poll, the families have no samples."""
     assert [line for line in text(metrics()).splitlines() if not line.startswith("#")] == []
 
 
 def test_a_failed_poll_keeps_the_snapshot() -> None:
-    """The instances stay as they were, `up` is 0 and the reason is counted."""
+    """The instances do not change, `servicecatalog_up` is 0 and the reason is counted."""
     shown = metrics()
     shown.completed(completed(baseline(FLEET)))
     before = samples(shown, "servicecatalog_stack_instance_status")
@@ -158,7 +158,7 @@ def test_a_failed_poll_keeps_the_snapshot() -> None:
 
 
 def test_a_missing_product_loses_its_series_and_gets_them_back() -> None:
-    """What AWS does not know is not shown; the next complete listing shows it again, as a whole."""
+    """A product that AWS does not know has no instance series until the next complete listing."""
     shown = metrics()
     first = baseline(FLEET)
     shown.completed(completed(first))
@@ -172,7 +172,7 @@ def test_a_missing_product_loses_its_series_and_gets_them_back() -> None:
 
 
 def test_a_stale_product_is_withdrawn_once() -> None:
-    """Withdrawing says whether there was something to withdraw."""
+    """`withdraw` returns whether there was a snapshot to withdraw."""
     shown = metrics()
     shown.completed(completed(baseline(FLEET)))
     assert [shown.withdraw(BASELINE.id), shown.withdraw(BASELINE.id), shown.withdraw("pp-other")] == [
@@ -183,8 +183,8 @@ def test_a_stale_product_is_withdrawn_once() -> None:
     assert samples(shown, "servicecatalog_stack_instance_status") == {}
 
 
-def test_a_restored_product_is_shown_before_its_first_poll() -> None:
-    """After a restart the instances are there with their times; nothing was polled yet."""
+def test_a_restored_product_is_published_before_its_first_poll() -> None:
+    """After a restart the instances have their timestamps, and no poll is counted."""
     shown = metrics()
     shown.restored(monitored(), StoredProduct(snapshot(FLEET), missing=False))
     assert samples(shown, "servicecatalog_stack_instances") == {"CURRENT": 2, "OUTDATED": 1, "INOPERABLE": 0}
@@ -197,7 +197,7 @@ def test_a_restored_product_is_shown_before_its_first_poll() -> None:
 
 
 def test_the_reason_of_a_failed_poll_is_there_until_a_poll_is_complete() -> None:
-    """Not before the first poll, one reason at a time, and none any more when it is over."""
+    """There is no series before the first poll and after a complete one, and never more than one."""
     shown = metrics()
     shown.restored(monitored(), StoredProduct(snapshot(FLEET), missing=False))
     assert samples(shown, "servicecatalog_poll_failing") == {}
@@ -208,15 +208,15 @@ def test_the_reason_of_a_failed_poll_is_there_until_a_poll_is_complete() -> None
     assert samples(shown, "servicecatalog_poll_failing") == {}
 
 
-def test_a_product_that_was_missing_stays_away_after_a_restart() -> None:
-    """A snapshot of a product that AWS does not know is not shown."""
+def test_a_missing_product_has_no_instances_after_a_restart() -> None:
+    """The stored snapshot of a product that AWS does not know is not published."""
     shown = metrics()
     shown.restored(monitored(), StoredProduct(snapshot(FLEET), missing=True))
     assert samples(shown, "servicecatalog_stack_instance_status") == {}
 
 
-def test_a_snapshot_that_could_not_be_written_down_is_shown_all_the_same() -> None:
-    """The next poll's transitions are from the snapshot before, and the series are right nevertheless."""
+def test_a_snapshot_that_could_not_be_committed_is_published() -> None:
+    """The transitions of the next poll start from the committed snapshot, and the series are correct all the same."""
     shown = metrics()
     first = baseline(FLEET)
     shown.completed(completed(first))
@@ -237,8 +237,8 @@ def test_a_snapshot_that_could_not_be_written_down_is_shown_all_the_same() -> No
     }
 
 
-def test_the_number_of_series_is_limited_over_all_products() -> None:
-    """What does not fit any more is left out, CURRENT ones first, and is counted with its product."""
+def test_all_products_share_the_limit_of_series() -> None:
+    """CURRENT instances are left out first, and the dropped series are counted for their product."""
     shown = metrics(SeriesOptions(max_instance_series=13))
     shown.completed(completed(baseline(FLEET)))  # 3 instances with 3 series, one of them with a time: 10
     shown.completed(completed(baseline({(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT}, ODD)))
@@ -300,7 +300,7 @@ def test_a_snapshot_that_is_newer_than_the_check_is_not_withdrawn() -> None:
 
 
 def test_a_scrape_keeps_what_it_began_with() -> None:
-    """An exposition that is being sent does not change when a poll publishes."""
+    """A response that is being sent does not change when a poll publishes."""
     shown = metrics()
     first = baseline(FLEET)
     shown.completed(completed(first))
@@ -312,7 +312,7 @@ def test_a_scrape_keeps_what_it_began_with() -> None:
 
 
 def test_scrapes_during_publishes_find_the_old_or_the_new_snapshot() -> None:
-    """While a poll thread swaps two fleets without end, every scrape shows exactly one of them, in all families."""
+    """While a thread publishes two snapshots in turn, each scrape contains exactly one of them, in all families."""
     shown = metrics()
     one = baseline({(f"{n:012}", EU): Status.CURRENT for n in range(700)})
     there = diff(one.snapshot, listing({(f"{n:012}", EU): Status.OUTDATED for n in range(900)}), BASELINE, "p", LATER)
@@ -333,7 +333,7 @@ def test_scrapes_during_publishes_find_the_old_or_the_new_snapshot() -> None:
     seen: set[tuple[int, ...]] = set()
     try:
         for number in range(5000):
-            if number >= 60 and len(seen) > 1:  # on a busy machine the publisher may not have had its turn yet
+            if number >= 60 and len(seen) > 1:  # on a busy machine the publishing thread may not have run yet
                 break
             exposition = b"".join(shown.exposition(openmetrics=False).text())
             seen.add(
@@ -352,7 +352,7 @@ def test_scrapes_during_publishes_find_the_old_or_the_new_snapshot() -> None:
 
 
 def test_a_product_under_another_name_keeps_what_was_counted() -> None:
-    """Every series has the new name, the instance series at once; none has the old one."""
+    """Every series has the new name at once, and none has the old one."""
     shown = metrics()
     shown.completed(completed(baseline(FLEET)))
     renamed = Product(BASELINE.id, "renamed")
@@ -364,7 +364,7 @@ def test_a_product_under_another_name_keeps_what_was_counted() -> None:
 
 
 def test_a_product_that_is_removed_does_not_come_back_with_its_last_poll() -> None:
-    """It loses every series, and gets them again only when it is monitored again."""
+    """It has no series until it is monitored again."""
     shown = metrics()
     empty = text(shown)
     first = baseline(FLEET)
@@ -379,8 +379,8 @@ def test_a_product_that_is_removed_does_not_come_back_with_its_last_poll() -> No
     assert samples(shown, "servicecatalog_polls_total") == {"": 0}
 
 
-def test_other_options_are_taken_over_at_once() -> None:
-    """The series of every product are those that the options ask for, and again the others when they are back."""
+def test_other_options_apply_at_once() -> None:
+    """The series of every product change with the options, and change back with them."""
     shown = metrics()
     shown.completed(completed(baseline(FLEET)))
     shown.completed(completed(baseline({(ONE, EU): Status.CURRENT}, ODD)))
@@ -393,7 +393,7 @@ def test_other_options_are_taken_over_at_once() -> None:
 
 
 def test_a_product_status_of_the_future_has_a_series_while_it_holds() -> None:
-    """UNKNOWN is there beside the documented ones, which are 0."""
+    """UNKNOWN is 1 beside the documented statuses, which are 0."""
     shown = metrics()
     described = Description(detail(ProductStatus.UNKNOWN), None)
     shown.completed(replace(completed(baseline(FLEET)), description=described))
@@ -405,8 +405,8 @@ def test_a_product_status_of_the_future_has_a_series_while_it_holds() -> None:
     assert samples(shown, "servicecatalog_provisioned_product_info") == {}
 
 
-def test_nothing_is_kept_of_what_is_not_shown_any_more() -> None:
-    """A format that was asked for once does not hold the instance series of then for as long as the monitor runs."""
+def test_old_responses_are_released() -> None:
+    """A format that was scraped once does not keep the instance series of that time in memory."""
     shown = metrics()
     shown.completed(completed(baseline(FLEET)))
     before = weakref.ref(shown.exposition(openmetrics=True))

@@ -1,4 +1,4 @@
-"""The monitor's own registry."""
+"""The metrics about the monitor itself."""
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -19,7 +19,7 @@ def samples(monitor_metrics: MonitorMetrics) -> dict[tuple[str, ...], float]:
 
 
 def test_known_series_start_at_zero() -> None:
-    """A rate of what has not happened yet is 0, and not nothing."""
+    """The rate of an event that has not happened yet is 0 instead of undefined."""
     monitor_metrics = MonitorMetrics(version="1.2.3", revision="abc")
     monitor_metrics.source("hub", [OPERATION])
     found = samples(monitor_metrics)
@@ -31,7 +31,7 @@ def test_known_series_start_at_zero() -> None:
 
 
 def test_attempts_failures_and_waits_are_counted_by_source() -> None:
-    """One source does not count for another."""
+    """The numbers of one source do not change those of another."""
     monitor_metrics = MonitorMetrics(version="1.2.3", revision="abc")
     hub, other = monitor_metrics.source("hub", [OPERATION]), monitor_metrics.source("other", [OPERATION])
     hub.attempted(OPERATION, 0.2)
@@ -48,8 +48,8 @@ def test_attempts_failures_and_waits_are_counted_by_source() -> None:
     assert found["servicecatalog_api_budget_wait_seconds_total", "hub"] == 1.5
 
 
-def test_a_configuration_that_was_refused_shows() -> None:
-    """The gauge falls to 0, the time of the last good one stays."""
+def test_a_refused_configuration_is_visible() -> None:
+    """The gauge is 0, and the time of the last valid configuration stays."""
     monitor_metrics = MonitorMetrics(version="1.2.3", revision="abc")
     monitor_metrics.config_loaded()
     before = samples(monitor_metrics)
@@ -60,22 +60,22 @@ def test_a_configuration_that_was_refused_shows() -> None:
     assert (after["stackset_monitor_config_last_reload_successful",], after[time]) == (0, before[time])
 
 
-def test_the_process_and_python_are_there() -> None:
-    """What every exporter has."""
+def test_process_and_python_metrics_are_included() -> None:
+    """The names are the standard ones of client libraries."""
     names = {name for name, *_ in samples(MonitorMetrics(version="1.2.3", revision="abc"))}
     assert {"process_resident_memory_bytes", "process_open_fds", "python_info"} <= names
 
 
 @pytest.mark.parametrize("openmetrics", [False, True])
 def test_nothing_has_a_created_series(openmetrics: bool) -> None:
-    """The `_created` series of prometheus_client would be one more for each counter, and for nothing."""
+    """The `_created` series of prometheus_client would double the number of series."""
     monitor_metrics = MonitorMetrics(version="1.2.3", revision="abc")
     monitor_metrics.source("hub", [OPERATION])
     assert b"_created" not in monitor_metrics.render(openmetrics)
 
 
 def test_a_source_that_is_removed_loses_its_series_for_good() -> None:
-    """Also when a call of it ends afterwards; the other sources, and one of the same name later, have theirs."""
+    """A request that ends later does not bring them back; other sources, and a new one of that name, have series."""
     monitor_metrics = MonitorMetrics(version="1", revision="")
     removed, other = monitor_metrics.source("removed", ["List"]), monitor_metrics.source("other", ["List"])
     monitor_metrics.discovering("removed", 900.0)

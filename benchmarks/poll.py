@@ -22,7 +22,7 @@ from monitor.model.deadline import Deadlines
 from monitor.model.instances import Product
 from monitor.poller.poller import Poller
 from monitor.poller.protocols import Catalog
-from monitor.state.opening import open_state
+from monitor.state.sqlite import SqliteStore
 
 INSTANCES = 20_000
 PRODUCT = Product("pp-0000000000001", "baseline")
@@ -30,7 +30,7 @@ PRODUCT = Product("pp-0000000000001", "baseline")
 
 def one_poll(folder: Path, catalog: Catalog, monitor_metrics: MonitorMetrics) -> tuple[Callable[[], Any], MetricsCache]:
     """Return what polls a product once, from the listing to the served bytes and the log; and the metrics."""
-    state = open_state(folder / "monitor.db")
+    state = SqliteStore(folder / "monitor.db")
     writer = LineWriter(os.open(os.devnull, os.O_WRONLY))
     log = Log(writer, LogLevel.INFO, LogFormat.JSON)
     metrics = MetricsCache(SeriesOptions(), monitor_metrics.render)

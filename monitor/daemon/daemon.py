@@ -31,7 +31,7 @@ from monitor.poller.poller import Poller
 from monitor.poller.protocols import StateError
 from monitor.schedule.scheduler import PollScheduler
 from monitor.schedule.workers import Workers
-from monitor.state.opening import open_state
+from monitor.state.sqlite import SqliteStore
 from monitor.web.access import Access
 from monitor.web.app import application
 from monitor.web.server import Server
@@ -89,7 +89,9 @@ class Daemon:
         access = Access(settings.web_config, self._web_config_changed)
         revision = os.environ.get("STACKSET_MONITOR_REVISION", "")
         self._monitor_metrics = MonitorMetrics(version=__version__, revision=revision, shard=shard)
-        self._state = open_state(settings.state_path, self._monitor_metrics.state_committed, self._state_failed)
+        self._state = SqliteStore(
+            settings.state_path, self._monitor_metrics.state_committed, self._state_failed, self._state_recovered
+        )
         self._deadlines = Deadlines()
         self._metrics = MetricsCache(settings.series, self._monitor_metrics.render)
         self._outbox = Outbox(self._state, log.writer, partial(transition_line, log), self._state_failed)
@@ -117,7 +119,7 @@ class Daemon:
         over_http = self._reloader.reload if self._reloader and reloading and reloading.over_http else None
         app = application(self._metrics, self, version=__version__, reload=over_http)
         self._server = Server(app, bound, access)
-        self._next_prune = time.monotonic()
+        self._next_prune = time.monotonic() + PRUNE_SECONDS  # a clock that is wrong at boot has time to be set
 
     @property
     def address(self) -> str:
@@ -174,6 +176,7 @@ class Daemon:
                 self._tell_stale(product_id, age)
         if self._reloader:
             self._reloader.look()
+        self._state.check_file()
         if time.monotonic() >= self._next_prune:
             self._next_prune = time.monotonic() + PRUNE_SECONDS
             self._prune()
@@ -258,6 +261,9 @@ class Daemon:
     def _state_failed(self, error: StateError) -> None:
         self._monitor_metrics.state_failed()
         self._log.event(LogLevel.ERROR, EventName.STATE_FAILED, message=str(error))
+
+    def _state_recovered(self, message: str) -> None:
+        self._log.event(LogLevel.ERROR, EventName.STATE_RECOVERED, message=message)
 
     def _web_config_changed(self, error: ConfigurationError | None) -> None:
         if error is None:

@@ -17,6 +17,7 @@ class EventName(StrEnum):
     POLL_COMPLETED = "poll.completed"
     POLL_FAILED = "poll.failed"
     STATE_FAILED = "state.failed"
+    STATE_RECOVERED = "state.recovered"
     WEB_CONFIG_RELOADED = "web_config.reloaded"
     WEB_CONFIG_REFUSED = "web_config.reload_failed"
     DISCOVERY_COMPLETED = "discovery.completed"

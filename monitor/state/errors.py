@@ -1,4 +1,4 @@
-"""The ways in which a state file fails, told apart where that decides what happens next."""
+"""The errors of the state, told apart by what has to happen next."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,26 +8,35 @@ from pathlib import Path
 from monitor.poller.protocols import StateError
 
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_WRONG_CONTENT = ("no such ", "Could not decode ")
+"""How the messages begin that sqlite3 has no code of its own for: a wrong schema, a text that is not UTF-8."""
 
 
 class RefusedStateError(StateError):
-    """A person has to decide: another daemon has the file, or the path is a directory."""
+    """Only a person can solve it: another daemon uses the file, or the path is a directory."""
 
 
 class BrokenStateError(StateError):
-    """The content of the file is damaged: it is no SQLite database, or not a whole one."""
+    """The content of the file is damaged: it is not a SQLite database, or not a complete one."""
 
 
 @contextmanager
-def explained(path: Path | None) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into `StateError`, with the path."""
-    what = f"the state file {path}" if path else "the state in memory"
+def translated_errors(path: Path | None) -> Iterator[None]:
+    """Raise the errors of SQLite and of the file system as `StateError`, with the path.
+
+    Raises `BrokenStateError` for damaged content. A table or column that does not exist is damage too: the
+    statements are constants, and the migrations made what they name.
+    """
+    subject = f"the state file {path}" if path else "the state in memory"
     try:
         yield
     except sqlite3.Error as error:
-        # The upper bits of the code say in more detail what the lower ones say.
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
-            raise BrokenStateError(f"{what} is broken: {error}") from error
-        raise StateError(f"{what}: {error}") from error
+        # The low byte is the primary result code: https://www.sqlite.org/rescode.html#pve
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _BROKEN or str(error).startswith(_WRONG_CONTENT):
+            raise BrokenStateError(f"{subject} is broken: {error}") from error
+        raise StateError(f"{subject}: {error}") from error
+    except UnicodeDecodeError as error:  # a damaged name in an error message of SQLite
+        raise BrokenStateError(f"{subject} is broken: a name in it is not UTF-8") from error
     except OSError as error:
-        raise StateError(f"{what}: {error.strerror or error}") from error
+        raise StateError(f"{subject}: {error.strerror or error}") from error

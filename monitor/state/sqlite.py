@@ -1,257 +1,280 @@
-"""The state file: the last snapshot of each product, and the transitions, told or not yet."""
+"""The state in a SQLite file: the last snapshot of each product, and the transitions, published or not yet."""
 
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from monitor.model.diff import Change, Transition
-from monitor.model.instances import Product, Snapshot, count_statuses
+from monitor.model.instances import Product
 from monitor.model.products import Description, ProductTransition
 from monitor.poller.protocols import StateError, StoredProduct
-from monitor.state import sqlite_rows as rows
-from monitor.state.errors import BrokenStateError, RefusedStateError, explained
-from monitor.state.lock import StateLock
-from monitor.state.quarantine import set_aside
-from monitor.state.sqlite_schema import MIGRATIONS, VERSION
+from monitor.state import sqlite_queries as queries
+from monitor.state.errors import BrokenStateError, RefusedStateError, translated_errors
+from monitor.state.sqlite_copy import copy_state
+from monitor.state.sqlite_file import StateFile, connect_memory, connect_read_only
+from monitor.state.sqlite_prune import PRUNE_BATCHES, prune_batch, prune_horizon, prune_products
 
-BUSY_MILLISECONDS = 5000
+RETRY_SECONDS = 60.0
+"""Between two attempts to use a file again that could not be opened or written."""
+
+_T = TypeVar("_T")
+Operation = Callable[[sqlite3.Connection], _T]
 
 
 class SqliteStore:
-    """One SQLite file with one writer, which is this object. Safe to use from many threads."""
+    """One SQLite file with one writer, which is this object. Safe to use from many threads.
+
+    If the file cannot be used, the state is kept in memory, begun with what can be read of the file, and written
+    to the file as soon as that works again. A broken file is quarantined. Nothing that was stored is overwritten.
+    """
 
     def __init__(
         self,
         path: Path | None,
         on_commit: Callable[[], None] = lambda: None,
-        on_problem: Callable[[StateError], None] = lambda _: None,
+        on_error: Callable[[StateError], None] = lambda _: None,
+        on_recovery: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Open or make the file, or keep everything in memory where `path` is None.
+        """Open or create the file; without a path, everything is kept in memory.
 
-        `on_commit` is called after each commit to a file. Raises `StateError` where the file cannot be
-        opened, `BrokenStateError` where it is damaged, `RefusedStateError` where another daemon has it.
+        `on_commit` is called after each commit to a file, `on_error` with what was worked around, and `on_recovery`
+        with a sentence when the file is used again. Raises `RefusedStateError` if another daemon has the file or the
+        path is a directory: only a person can solve that.
         """
         self._path = path
-        self._on_commit = on_commit if path else lambda: None
-        self._on_problem = on_problem
-        self._lock = threading.Lock()
-        self._file_lock = StateLock(path) if path else None
-        with explained(path):
-            if path and self._file_lock:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                if path.is_dir():
-                    raise RefusedStateError(f"the state file {path} is a directory")
-                self._file_lock.acquire()
-            try:
-                self._open()
-            except BaseException:
-                self._release()
-                raise
+        self._on_commit = on_commit
+        self._on_error = on_error
+        self._on_recovery = on_recovery
+        self._clock = clock
+        # Reentrant, and held while a damaged or displaced file is replaced: of two threads that find the same
+        # damage, the second gets the lock after the new file is there, so no good file is quarantined.
+        self._lock = threading.RLock()
+        self._file: StateFile | None = None
+        self._next_attempt = 0.0
+        if path is None:
+            self._connection = connect_memory()
+            return
+        try:
+            self._use(StateFile(path))
+        except RefusedStateError:
+            raise
+        except StateError as error:
+            self._connection = self._seeded_from_file(path)
+            self._keep_in_memory(error)
 
     def load(self, product_id: str) -> StoredProduct:
-        """Return the last snapshot of a product, and whether AWS had said that it does not exist."""
-        with self._lock, explained(self._path):
-            known = self._connection.execute(
-                f"SELECT observed_at, missing, {rows.DETAIL_COLUMNS} FROM product WHERE id = ?",  # noqa: S608
-                (product_id,),
-            ).fetchone()
-            if known is None:
-                return StoredProduct(None, missing=False)
-            detail = rows.detail(product_id, known[2:])
-            if known[0] is None:
-                return StoredProduct(None, missing=bool(known[1]), detail=detail)
-            states = rows.states(
-                self._connection.execute(
-                    "SELECT account, region, status, since FROM instance WHERE product_id = ?", (product_id,)
-                )
-            )
-        observed_at = rows.from_milliseconds(known[0])
-        snapshot = Snapshot(product_id, observed_at, states, count_statuses(states.values()))
-        return StoredProduct(snapshot, missing=bool(known[1]), detail=detail)
+        """Return the last snapshot of a product, and whether AWS had said that it does not exist.
+
+        Raises `StateError`.
+        """
+        stored, unreadable = self._read(lambda connection: queries.load_product(connection, product_id))
+        self._set_aside("instance", unreadable)
+        return stored
 
     def commit(self, change: Change, description: Description | None = None) -> None:
         """Write a snapshot, a description and their transitions in one transaction; only what changed is written.
 
-        A file that breaks meanwhile is set aside, and a new one begun. Raises `StateError`.
+        Raises `StateError`.
         """
-        try:
-            self._commit(change, description)
-        except BrokenStateError as error:
-            self._begin_anew(error)
-            self._commit(change, description)
+        self._write(lambda connection: queries.write_change(connection, change, description))
 
     def save_description(self, product_id: str, description: Description) -> None:
         """Write a description and its transition. Raises `StateError`."""
-        with self._transaction() as connection:
-            connection.execute("INSERT INTO product (id) VALUES (?) ON CONFLICT (id) DO NOTHING", (product_id,))
-            _describe(connection, product_id, description)
-
-    def _commit(self, change: Change, description: Description | None) -> None:
-        product_id, snapshot = change.product.id, change.snapshot
-        with self._transaction() as connection:
-            whole = not self._holds(change.previous)
-            connection.execute(
-                "INSERT INTO product (id, observed_at, missing) VALUES (?, ?, 0)"
-                " ON CONFLICT (id) DO UPDATE SET observed_at = excluded.observed_at, missing = 0",
-                (product_id, rows.to_milliseconds(snapshot.observed_at)),
-            )
-            if whole:
-                connection.execute("DELETE FROM instance WHERE product_id = ?", (product_id,))
-                written = snapshot.states.items()
-            else:
-                connection.executemany(
-                    "DELETE FROM instance WHERE product_id = ? AND account = ? AND region = ?",
-                    ((product_id, *t.key) for t in change.transitions if t.status is None),
-                )
-                written = {t.key: snapshot.states[t.key] for t in change.transitions if t.status}.items()
-            connection.executemany(_INSERT_INSTANCE, (rows.instance_row(product_id, *item) for item in written))
-            if description is not None:
-                _describe(connection, product_id, description)
-            connection.executemany(_INSERT_TRANSITION, map(rows.transition_row, change.transitions))
-
-    def _holds(self, previous: Snapshot | None) -> bool:
-        """Say whether the file has the snapshot that a change begins with; a file that was begun anew has not."""
-        if previous is None:
-            return False
-        stored = self._connection.execute(
-            "SELECT observed_at FROM product WHERE id = ?", (previous.product_id,)
-        ).fetchone()
-        return bool(stored == (rows.to_milliseconds(previous.observed_at),))
+        self._write(lambda connection: queries.write_description(connection, product_id, description))
 
     def mark_missing(self, product_id: str) -> None:
-        """Write down that AWS does not know the product. Its last snapshot is kept, should it come back."""
-        with self._transaction() as connection:
-            connection.execute(
-                "INSERT INTO product (id, missing) VALUES (?, 1) ON CONFLICT (id) DO UPDATE SET missing = 1",
-                (product_id,),
-            )
+        """Record that AWS does not know the product; its last snapshot is kept. Raises `StateError`."""
+        self._write(lambda connection: queries.mark_missing(connection, product_id))
 
     def discovered_products(self, source: str) -> Sequence[Product]:
-        """Return the products that were found in a source last. Raises `StateError`."""
-        with self._lock, explained(self._path):
-            rows_found = self._connection.execute(
-                "SELECT product_id, name FROM discovered WHERE source = ? ORDER BY product_id", (source,)
-            ).fetchall()
-        return [Product(*row) for row in rows_found]
+        """Return the products that the last search of a source found. Raises `StateError`."""
+        products, unreadable = self._read(lambda connection: queries.discovered_products(connection, source))
+        self._set_aside("discovered", unreadable)
+        return products
 
     def save_discovered_products(self, source: str, products: Sequence[Product]) -> None:
-        """Write down which products were found in a source. Raises `StateError`."""
-        with self._transaction() as connection:
-            connection.execute("DELETE FROM discovered WHERE source = ?", (source,))
-            connection.executemany(
-                "INSERT INTO discovered (source, product_id, name) VALUES (?, ?, ?)",
-                ((source, product.id, product.name) for product in products),
-            )
+        """Replace the products that the last search of a source found. Raises `StateError`."""
+        self._write(lambda connection: queries.write_discovered_products(connection, source, products))
 
     def delete_products(self, which: Callable[[str], bool]) -> None:
-        """Forget the snapshots of some products: should they come back, they begin anew. Raises `StateError`."""
-        with self._transaction() as connection:
-            known = [row[0] for row in connection.execute("SELECT id FROM product")]
-            gone = [(product_id,) for product_id in known if which(product_id)]
-            connection.executemany("DELETE FROM instance WHERE product_id = ?", gone)
-            connection.executemany("DELETE FROM product WHERE id = ?", gone)
+        """Delete the snapshots of some products: if they come back, they start with a baseline. Raises `StateError`."""
+        self._write(lambda connection: queries.delete_products(connection, which))
 
     def unpublished(self, limit: int) -> Sequence[tuple[int, Transition | ProductTransition]]:
-        """Return the oldest transitions that were not told yet, each with its place in the order."""
-        with self._lock, explained(self._path):
-            found = self._connection.execute(
-                f"SELECT sequence, {rows.TRANSITION_COLUMNS} FROM transition"  # noqa: S608 - a constant
-                " WHERE told = 0 ORDER BY sequence LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [(row[0], rows.any_transition(row[1:])) for row in found]
+        """Return the oldest transitions that were not published yet, each with its position.
+
+        Raises `StateError`. A transition that cannot be read is set aside and reported.
+        """
+        while True:
+            found, unreadable = self._read(lambda connection: queries.unpublished(connection, limit))
+            if not unreadable:
+                return found
+            self._set_aside("transition", unreadable, required=not found)
+            if found:
+                return found
 
     def mark_published(self, through: int) -> None:
-        """Write down that every transition up to and with this place was told."""
-        with self._transaction() as connection:
-            connection.execute("UPDATE transition SET told = 1 WHERE told = 0 AND sequence <= ?", (through,))
+        """Record that every transition up to and including this position was published. Raises `StateError`."""
+        self._write(lambda connection: queries.mark_published(connection, through))
 
     def prune(self, before: datetime, monitored: Collection[str] = ()) -> int:
-        """Forget what was observed before a moment: transitions, and products that are not monitored any more.
+        """Delete published transitions and products that are not monitored, if older than a moment.
 
-        Return how many transitions. Raises `StateError`.
+        Return how many transitions. The lock is released between batches. A wrong clock deletes little: nothing if
+        all that is stored is older, and per call at most the oldest day. Raises `StateError`.
         """
-        moment = (rows.to_milliseconds(before),)
-        with self._transaction() as connection:
-            old = connection.execute("SELECT id FROM product WHERE observed_at < ?", moment).fetchall()
-            gone = [(product_id,) for (product_id,) in old if product_id not in monitored]
-            connection.executemany("DELETE FROM instance WHERE product_id = ?", gone)
-            connection.executemany("DELETE FROM product WHERE id = ?", gone)
-            return connection.execute("DELETE FROM transition WHERE observed_at < ?", moment).rowcount
+        horizon = self._read(lambda connection: prune_horizon(connection, before))
+        if horizon is None:
+            return 0
+        self._write(lambda connection: prune_products(connection, before, monitored))
+        deleted = 0
+        for _ in range(PRUNE_BATCHES):
+            count = self._write(lambda connection: prune_batch(connection, horizon))
+            deleted += count
+            if not count:
+                break
+            with self._lock, translated_errors(self._path):
+                # Not `execute`: it steps once, and each step frees one page.
+                self._connection.executescript("PRAGMA incremental_vacuum")
+        return deleted
+
+    def check_file(self) -> None:
+        """Notice a file that was deleted, replaced or moved, and try again a file that could not be used.
+
+        Done before each write, too. Never raises; what it finds is reported.
+        """
+        with self._lock:
+            if self._path is None:
+                return
+            if self._file is not None:
+                try:
+                    reason = self._file.displaced()
+                except StateError:
+                    return  # the folder cannot be read now; the next write shows what that means
+                if reason is None:
+                    return
+                self._leave(self._file, f"the state file {self._path} {reason} while it was in use")
+            if self._clock() >= self._next_attempt:
+                self._next_attempt = self._clock() + RETRY_SECONDS
+                self._return_to_file(self._path)
 
     def close(self) -> None:
         """Close the file, after a commit that may be under way."""
         with self._lock:
-            self._connection.close()
-            self._release()
+            if self._file is not None:
+                self._file.close()
+            else:
+                self._connection.close()
 
-    def _begin_anew(self, error: BrokenStateError) -> None:
-        if self._path is None:
-            raise error
-        with self._lock, explained(self._path):
-            self._connection.close()
-            kept = set_aside(self._path)
-            self._open()
-        self._on_problem(StateError(f"{error}; it is kept as {kept.name}, and a new one was begun"))
+    def _read(self, operation: "Operation[_T]") -> _T:
+        with self._lock:
+            return self._run(lambda: queries.tolerant(self._connection, operation))
 
-    def _release(self) -> None:
-        if self._file_lock:
-            self._file_lock.release()
+    def _write(self, operation: "Operation[_T]") -> _T:
+        with self._lock:
+            self.check_file()
+            result = self._run(lambda: queries.transaction(self._connection, operation))
+            if self._file is not None:
+                self._on_commit()
+            return result
 
-    def _open(self) -> None:
-        self._connection = sqlite3.connect(self._path or ":memory:", isolation_level=None, check_same_thread=False)
+    def _run(self, run: Callable[[], _T]) -> _T:
         try:
-            self._prepare()
-        except BaseException:
-            self._connection.close()
-            raise
-
-    def _prepare(self) -> None:
-        run = self._connection.execute
-        run(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-        (version,) = run("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise StateError(
-                f"the state file {self._path} is of version {version}, made by a later stackset-monitor;"
-                f" this one knows version {VERSION}"
-            )
-        (found,) = run("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise BrokenStateError(f"the state file {self._path} is broken: {' '.join(found.split())}")
-        run("PRAGMA journal_mode = WAL")
-        # FULL: a transition that was told must still be there after a power failure.
-        run("PRAGMA synchronous = FULL")
-        for step, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            self._connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {step}; COMMIT;")
-        run("BEGIN IMMEDIATE")  # a file that can only be read is found out now, not at the first change
-        run("ROLLBACK")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, explained(self._path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # on some failures SQLite has rolled back by itself
-                    self._connection.execute("ROLLBACK")
+            with translated_errors(self._path):
+                return run()
+        except BrokenStateError as error:
+            if self._file is None:
                 raise
-        self._on_commit()
+            self._replace_broken(self._file, error)
+            with translated_errors(self._path):
+                return run()
 
+    def _use(self, file: StateFile) -> None:
+        self._file, self._connection = file, file.connection
+        if file.quarantined is not None:
+            self._on_error(file.quarantined)
 
-def _describe(connection: sqlite3.Connection, product_id: str, description: Description) -> None:
-    columns = " = ?, ".join(rows.DETAIL_COLUMNS.split(", "))
-    connection.execute(
-        f"UPDATE product SET {columns} = ? WHERE id = ?",  # noqa: S608 - constants
-        (*rows.detail_row(description.detail), product_id),
-    )
-    if description.transition is not None:
-        connection.execute(_INSERT_TRANSITION, rows.transition_row(description.transition))
+    def _replace_broken(self, file: StateFile, error: BrokenStateError) -> None:
+        try:
+            file.replace_broken(error)
+        except StateError as again:
+            file.close()
+            self._file, self._connection = None, connect_memory()
+            self._keep_in_memory(again)
+        else:
+            self._use(file)
 
+    def _leave(self, file: StateFile, reason: str) -> None:
+        """Go on in memory with the content of a file that is open but is not at its path any more."""
+        memory = connect_memory()
+        try:
+            with translated_errors(self._path):
+                copy_state(file.connection, memory, published=False)
+        except StateError as error:
+            reason = f"{reason} and its content is lost ({error})"
+        file.close()
+        with suppress(OSError):
+            file.discard_log()
+        self._file, self._connection = None, memory
+        self._on_error(StateError(reason))
+        self._next_attempt = self._clock()
 
-_INSERT_INSTANCE = "INSERT OR REPLACE INTO instance (product_id, account, region, status, since) VALUES (?, ?, ?, ?, ?)"
-_INSERT_TRANSITION = f"INSERT INTO transition ({rows.TRANSITION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+    def _return_to_file(self, path: Path) -> None:
+        try:
+            file = StateFile(path)
+        except RefusedStateError as error:
+            self._on_error(error)
+            return
+        except StateError:
+            return  # it was said when it began
+        try:
+            with translated_errors(path):
+                copy_state(self._connection, file.connection, published=True)
+        except StateError:
+            file.close()
+            return
+        self._connection.close()
+        self._use(file)
+        self._on_recovery(f"The state file {path} is used again, and contains what was kept in memory.")
+
+    def _seeded_from_file(self, path: Path) -> sqlite3.Connection:
+        """Return a memory that begins with the snapshots and unpublished transitions of a file, if it can be read."""
+        memory = connect_memory()
+        with suppress(StateError), translated_errors(path):
+            if path.is_file():
+                file = connect_read_only(path)
+                try:
+                    copy_state(file, memory, published=False)
+                finally:
+                    file.close()
+        return memory
+
+    def _keep_in_memory(self, error: StateError) -> None:
+        self._next_attempt = self._clock() + RETRY_SECONDS
+        self._on_error(
+            StateError(
+                f"{error}; the state is kept in memory and does not survive a restart until the file can be used"
+            )
+        )
+
+    def _set_aside(self, table: str, keys: Sequence[tuple[object, ...]], *, required: bool = False) -> None:
+        """Move rows that cannot be read out of the way and report them. Raises `StateError` only if `required`."""
+        if not keys:
+            return
+        self._on_error(
+            StateError(
+                f"{len(keys)} rows of the table {table} in the state file {self._path} cannot be read;"
+                f" they are set aside in its table unreadable"
+            )
+        )
+        try:
+            self._write(lambda connection: queries.set_aside(connection, table, keys))
+        except StateError:
+            if required:
+                raise

@@ -1,6 +1,8 @@
 """The tables of the state file, by version. Times are whole milliseconds since 1970, in UTC."""
 
-VERSION = 2
+import sqlite3
+
+VERSION = 3
 """What `PRAGMA user_version` of a file must be. Each step of MIGRATIONS raises it by one."""
 
 MIGRATIONS: tuple[str, ...] = (
@@ -35,8 +37,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX transition_by_time ON transition (observed_at);
     CREATE INDEX transition_untold ON transition (sequence) WHERE told = 0;
     """,
-    # What AWS says of a product itself. Its transitions are in the same table as those of its instances, with
-    # neither account nor Region: they are told in one order.
+    # Transitions of a provisioned product are in the same table as those of its instances, with an empty account
+    # and Region: both are published in one order.
     """
     ALTER TABLE product ADD COLUMN name TEXT;
     ALTER TABLE product ADD COLUMN type TEXT;
@@ -52,4 +54,43 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (source, product_id)
     ) WITHOUT ROWID;
     """,
+    # `unreadable` keeps the rows that could not be turned into values, as SQL literals.
+    """
+    DROP INDEX transition_untold;
+    ALTER TABLE transition RENAME COLUMN told TO published;
+    CREATE INDEX transition_unpublished ON transition (sequence) WHERE published = 0;
+    ALTER TABLE transition ADD COLUMN provisioned_product_status TEXT;
+    CREATE TABLE unreadable (
+        table_name TEXT NOT NULL,
+        content TEXT NOT NULL,
+        set_aside_at INTEGER NOT NULL
+    );
+    """,
 )
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "product": (
+        "id", "observed_at", "missing",
+        "name", "type", "status", "catalog_product_id", "provisioning_artifact_id", "account", "region",
+    ),
+    "instance": ("product_id", "account", "region", "status", "since"),
+    "discovered": ("source", "product_id", "name"),
+    "transition": (
+        "event_id", "poll_id", "product_id", "product_name", "account", "region", "provisioned_product_status",
+        "previous_status", "status", "previous_since", "observed_at", "published",
+    ),
+    "unreadable": ("table_name", "content", "set_aside_at"),
+}  # fmt: skip
+"""The columns of each table, without the key `transition.sequence`, which each file numbers itself."""
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the tables from `version` to VERSION, each step in one transaction."""
+    for step, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {step}; COMMIT;")
+
+
+def check_columns(connection: sqlite3.Connection) -> None:
+    """Raise `sqlite3.Error` unless every table has its columns: damage may hit a name in the stored schema."""
+    for table, columns in COLUMNS.items():
+        connection.execute(f"SELECT {', '.join(columns)} FROM {table} LIMIT 0")  # noqa: S608 - constants

@@ -127,7 +127,7 @@ def judge(aws: Aws, state: Path, start: dict[Key, str], told: list[dict[str, Any
     """Compare the told transitions with the state and with what the simulated AWS did."""
     with closing(sqlite3.connect(state)) as connection:
         stored = [row[0] for row in connection.execute("SELECT event_id FROM transition ORDER BY sequence")]
-        unpublished = connection.execute("SELECT count(*) FROM transition WHERE told = 0").fetchone()[0]
+        unpublished = connection.execute("SELECT count(*) FROM transition WHERE published = 0").fetchone()[0]
     by_id: dict[str, dict[str, Any]] = {}
     for entry in told:
         same = {key: value for key, value in entry.items() if key != "timestamp"}

@@ -1,4 +1,4 @@
-"""The state file: what is written comes back, in one piece, also after the process is gone."""
+"""What is written to the state file is read back complete, also after a restart."""
 
 import sqlite3
 import subprocess
@@ -21,7 +21,7 @@ from monitor.state.sqlite_history import read_transitions
 from monitor.state.sqlite_schema import VERSION
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, THREE, TWO, US, baseline, detail, listing, snapshot
 
-FLEET: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
+STATUSES: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
 CHANGED: dict[InstanceKey, Status] = {
     (ONE, EU): Status.UNKNOWN,
     (ONE, US): Status.CURRENT,
@@ -31,35 +31,35 @@ CHANGED: dict[InstanceKey, Status] = {
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return where the state is, in a folder that is not there yet."""
+    """Return the path of a state file in a folder that does not exist yet."""
     return tmp_path / "state" / "monitor.db"
 
 
 @pytest.fixture
 def state(path: Path) -> Iterator[SqliteStore]:
-    """Open a new state."""
+    """Open a new state file."""
     opened = SqliteStore(path)
     yield opened
     opened.close()
 
 
-def test_a_product_that_was_never_seen_has_nothing(state: SqliteStore) -> None:
-    """There is no snapshot, and nothing is missing."""
+def test_an_unknown_product_has_no_snapshot(state: SqliteStore) -> None:
+    """A product that was never polled has no snapshot and is not missing."""
     assert state.load(BASELINE.id) == StoredProduct(None, missing=False)
 
 
-def test_a_baseline_comes_back(state: SqliteStore, path: Path) -> None:
-    """A snapshot has its statuses, times and counts again when the file is opened anew."""
-    state.commit(baseline(FLEET))
+def test_a_baseline_is_loaded_after_a_restart(state: SqliteStore, path: Path) -> None:
+    """Statuses, times and counts of a snapshot are the same after the file is opened again."""
+    state.commit(baseline(STATUSES))
     state.close()
     again = SqliteStore(path)
-    assert again.load(BASELINE.id) == StoredProduct(baseline(FLEET).snapshot, missing=False)
+    assert again.load(BASELINE.id) == StoredProduct(baseline(STATUSES).snapshot, missing=False)
     again.close()
 
 
-def test_a_change_comes_back_with_its_transitions(state: SqliteStore) -> None:
-    """Changed, new and gone instances are there as the diff says, and each transition in its order."""
-    first = baseline(FLEET)
+def test_a_change_is_loaded_with_its_transitions(state: SqliteStore) -> None:
+    """Changed, new and removed instances are stored as the diff says, and the transitions in order."""
+    first = baseline(STATUSES)
     change = diff(first.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
     state.commit(first)
     state.commit(change)
@@ -67,80 +67,56 @@ def test_a_change_comes_back_with_its_transitions(state: SqliteStore) -> None:
     assert [transition for _, transition in state.unpublished(10)] == list(change.transitions)
 
 
-def test_products_do_not_touch_each_other(state: SqliteStore) -> None:
+def test_products_are_stored_separately(state: SqliteStore) -> None:
     """The same account and Region in two products are two instances."""
     other = Product("pp-other", "other")
-    state.commit(baseline(FLEET))
+    state.commit(baseline(STATUSES))
     state.commit(baseline({(ONE, EU): Status.INOPERABLE}, other))
-    assert state.load(BASELINE.id).snapshot == baseline(FLEET).snapshot
+    assert state.load(BASELINE.id).snapshot == baseline(STATUSES).snapshot
     assert state.load("pp-other").snapshot == baseline({(ONE, EU): Status.INOPERABLE}, other).snapshot
 
 
-def test_what_was_told_is_not_told_again(state: SqliteStore) -> None:
-    """Marking tells up to a place; what comes later still waits."""
-    first = baseline(FLEET)
+def test_published_transitions_are_not_returned_again(state: SqliteStore) -> None:
+    """Marking covers all transitions up to a position; later ones stay unpublished."""
+    first = baseline(STATUSES)
     change = diff(first.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
     state.commit(first)
     state.commit(change)
-    (place, transition), *_ = state.unpublished(1)
-    state.mark_published(place)
+    (position, transition), *_ = state.unpublished(1)
+    state.mark_published(position)
     assert transition == change.transitions[0]
     assert [t for _, t in state.unpublished(10)] == list(change.transitions[1:])
 
 
 def test_a_missing_product_keeps_its_snapshot(state: SqliteStore) -> None:
-    """What AWS does not know is marked, and the mark goes with the next complete listing."""
-    first = baseline(FLEET)
+    """A product is marked as missing until its next complete listing."""
+    first = baseline(STATUSES)
     state.commit(first)
     state.mark_missing(BASELINE.id)
     assert state.load(BASELINE.id) == StoredProduct(first.snapshot, missing=True)
-    state.commit(diff(first.snapshot, listing(FLEET), BASELINE, "poll-2", LATER))
+    state.commit(diff(first.snapshot, listing(STATUSES), BASELINE, "poll-2", LATER))
     assert state.load(BASELINE.id).missing is False
 
 
-def test_a_product_that_never_was_there_can_be_missing(state: SqliteStore) -> None:
-    """A product that AWS never knew has no snapshot."""
+def test_a_product_without_a_snapshot_can_be_missing(state: SqliteStore) -> None:
+    """A product that AWS never knew is missing and has no snapshot."""
     state.mark_missing(BASELINE.id)
     assert state.load(BASELINE.id) == StoredProduct(None, missing=True)
 
 
-def test_old_transitions_are_forgotten(state: SqliteStore) -> None:
-    """Pruning takes what was observed before a moment, told or not, and nothing else."""
-    first = baseline(FLEET)
-    change = diff(first.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
-    state.commit(first)
-    state.commit(change)
-    assert state.prune(LATER) == 0
-    assert state.prune(LATER + timedelta(milliseconds=1)) == 3
-    assert state.unpublished(10) == []
-
-
-def test_a_product_that_nobody_watches_is_forgotten_with_its_history(state: SqliteStore) -> None:
-    """Discovery may find and lose many in a year; one that is monitored stays, however long its polls have failed."""
-    state.commit(baseline(FLEET))
-    later = LATER + timedelta(milliseconds=1)
-    state.prune(later, {BASELINE.id})
-    assert state.load(BASELINE.id).snapshot is not None
-    state.prune(EPOCH, ())
-    assert state.load(BASELINE.id).snapshot is not None
-    state.prune(later, {"pp-another"})
-    assert state.load(BASELINE.id).snapshot is None
-    assert state._connection.execute("SELECT count(*) FROM instance").fetchone() == (0,)
-
-
-def test_each_commit_is_told(path: Path) -> None:
-    """The time of the last commit is a metric."""
+def test_each_commit_calls_on_commit(path: Path) -> None:
+    """Each commit to a file is reported, because the time of the last commit is a metric."""
     commits: list[str] = []
     state = SqliteStore(path, lambda: commits.append("commit"))
-    state.commit(baseline(FLEET))
+    state.commit(baseline(STATUSES))
     state.mark_missing(BASELINE.id)
     state.close()
     assert commits == ["commit", "commit"]
 
 
 def test_a_commit_that_fails_leaves_everything_as_it_was(state: SqliteStore) -> None:
-    """Snapshot and transitions are written together or not at all, and the next commit goes well."""
-    first = baseline(FLEET)
+    """A snapshot and its transitions are written together or not at all, and the next commit succeeds."""
+    first = baseline(STATUSES)
     change = diff(first.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
     state.commit(first)
     state._connection.execute("CREATE TRIGGER refuse BEFORE INSERT ON transition BEGIN SELECT RAISE(ABORT, 'no'); END")
@@ -152,42 +128,42 @@ def test_a_commit_that_fails_leaves_everything_as_it_was(state: SqliteStore) -> 
     assert state.load(BASELINE.id).snapshot == change.snapshot
 
 
-fleets = st.dictionaries(
+listings = st.dictionaries(
     st.tuples(st.sampled_from([ONE, TWO, THREE]), st.sampled_from([EU, US])), st.sampled_from(list(Status))
 )
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(fleets, min_size=1, max_size=5))
-def test_whatever_happens_to_a_fleet_the_state_has_it(
-    tmp_path_factory: pytest.TempPathFactory, story: list[dict[InstanceKey, Status]]
+@given(st.lists(listings, min_size=1, max_size=5))
+def test_any_sequence_of_changes_is_stored(
+    tmp_path_factory: pytest.TempPathFactory, sequence: list[dict[InstanceKey, Status]]
 ) -> None:
-    """After any row of changes the file holds the last snapshot and every transition once."""
-    path = tmp_path_factory.mktemp("story") / "monitor.db"
+    """After any sequence of changes the file has the last snapshot and every transition once."""
+    path = tmp_path_factory.mktemp("sequence") / "monitor.db"
     state = SqliteStore(path)
     snapshot: Snapshot | None = None
-    told: list[Transition] = []
-    for number, fleet in enumerate(story):
+    expected: list[Transition] = []
+    for number, statuses in enumerate(sequence):
         at = EPOCH + timedelta(minutes=number)
-        change = diff(snapshot, listing(fleet), BASELINE, f"poll-{number}", at)
+        change = diff(snapshot, listing(statuses), BASELINE, f"poll-{number}", at)
         state.commit(change)
         snapshot = change.snapshot
-        told.extend(change.transitions)
+        expected.extend(change.transitions)
     state.close()
     again = SqliteStore(path)
     assert again.load(BASELINE.id).snapshot == snapshot
-    assert [transition for _, transition in again.unpublished(1000)] == told
+    assert [transition for _, transition in again.unpublished(1000)] == expected
     again.close()
 
 
 def test_a_second_daemon_is_refused(state: SqliteStore, path: Path) -> None:
-    """Another process cannot open the state; it says which process has it."""
+    """A second process cannot open the state file and says which process has it."""
     code = (
         "import os, sys, pathlib; from monitor.state.sqlite import SqliteStore\n"
         "try: SqliteStore(pathlib.Path(sys.argv[1]))\n"
         "except Exception as error: print(f'{type(error).__name__}: {error}')\n"
     )
-    state.commit(baseline(FLEET))
+    state.commit(baseline(STATUSES))
     other = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     lock = path.with_name("monitor.db.lock")
     assert other.stdout.startswith("RefusedStateError: another stackset-monitor (process ")
@@ -195,30 +171,14 @@ def test_a_second_daemon_is_refused(state: SqliteStore, path: Path) -> None:
 
 
 def test_a_closed_state_can_be_opened_again(state: SqliteStore, path: Path) -> None:
-    """Closing lets the lock go."""
+    """Closing releases the lock."""
     state.close()
     SqliteStore(path).close()
 
 
-def test_a_directory_is_refused(tmp_path: Path) -> None:
-    """A path that is a folder is one sentence."""
-    with pytest.raises(StateError, match=rf"^the state file {tmp_path} is a directory$"):
-        SqliteStore(tmp_path)
-
-
-def test_a_file_from_the_future_is_refused_and_left_alone(state: SqliteStore, path: Path) -> None:
-    """What a later version wrote is not touched."""
-    state._connection.execute(f"PRAGMA user_version = {VERSION + 1}")
-    state.close()
-    before = path.read_bytes()
-    with pytest.raises(StateError, match=rf"is of version {VERSION + 1}, made by a later stackset-monitor"):
-        SqliteStore(path)
-    assert path.read_bytes() == before
-
-
-def test_the_history_is_read_while_a_daemon_writes(state: SqliteStore, path: Path) -> None:
-    """Transitions are found by time, product and account, oldest first."""
-    first = baseline(FLEET)
+def test_the_history_is_read_beside_a_daemon(state: SqliteStore, path: Path) -> None:
+    """Transitions are filtered by time, product and account, oldest first."""
+    first = baseline(STATUSES)
     change = diff(first.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
     state.commit(first)
     state.commit(change)
@@ -234,7 +194,7 @@ def test_the_history_is_read_while_a_daemon_writes(state: SqliteStore, path: Pat
 
 
 def test_there_is_no_history_without_a_file(tmp_path: Path) -> None:
-    """Reading does not make a file."""
+    """Reading the history of a missing file is an error and does not create the file."""
     path = tmp_path / "none.db"
     with pytest.raises(StateError, match=r"^there is no state file .*none\.db$"):
         list(read_transitions(path, EPOCH))
@@ -242,13 +202,13 @@ def test_there_is_no_history_without_a_file(tmp_path: Path) -> None:
 
 
 def test_the_file_is_durable(state: SqliteStore) -> None:
-    """Write-ahead log, and every commit synced: a transition that was told survives a power failure."""
+    """Every commit is synced to a write-ahead log, so a published transition survives a power failure."""
     modes = [state._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     assert modes == ["wal", 2]
 
 
 def test_the_file_has_the_version_of_the_code(state: SqliteStore, path: Path) -> None:
-    """A file that was made new went through every migration."""
+    """A new file has gone through every migration."""
     state.close()
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
@@ -256,12 +216,12 @@ def test_the_file_has_the_version_of_the_code(state: SqliteStore, path: Path) ->
 
 
 def described(status: ProductStatus, before: ProductStatus | None = None, poll: str = "poll-2") -> Description:
-    """Return what a poll finds out of a product."""
+    """Return the description of a product that a poll made."""
     return describe(detail(before) if before else None, detail(status), BASELINE, poll, LATER)
 
 
-def test_what_a_product_is_survives(path: Path) -> None:
-    """With the snapshot of the same poll, or alone where the listing failed."""
+def test_the_description_of_a_product_is_stored(path: Path) -> None:
+    """A description is stored with the snapshot of its poll, or alone if the listing failed."""
     with closing(SqliteStore(path)) as state:
         state.save_description(BASELINE.id, described(ProductStatus.TAINTED))
         assert state.load(BASELINE.id) == StoredProduct(None, missing=False, detail=detail(ProductStatus.TAINTED))
@@ -272,8 +232,8 @@ def test_what_a_product_is_survives(path: Path) -> None:
         assert stored.snapshot == snapshot({(ONE, EU): Status.CURRENT})
 
 
-def test_transitions_of_products_wait_in_one_order_with_those_of_instances(path: Path) -> None:
-    """They are told as they were written, and are no part of the history of instances."""
+def test_transitions_of_products_and_instances_have_one_order(path: Path) -> None:
+    """They are published in the order of writing; the history has those of instances only."""
     first = baseline({(ONE, EU): Status.CURRENT})
     change = diff(first.snapshot, listing({(ONE, EU): Status.OUTDATED}), BASELINE, "poll-2", LATER)
     product = described(ProductStatus.UNDER_CHANGE, ProductStatus.AVAILABLE)

@@ -1,0 +1,161 @@
+"""Open a state file: lock, damage, version, and whether it can be written."""
+
+import sqlite3
+from pathlib import Path
+
+from monitor.poller.protocols import StateError
+from monitor.state.errors import BrokenStateError, RefusedStateError, translated_errors
+from monitor.state.lock import FileIdentity, StateLock
+from monitor.state.quarantine import quarantine
+from monitor.state.sqlite_copy import copy_unpublished
+from monitor.state.sqlite_schema import VERSION, check_columns, migrate
+
+BUSY_MILLISECONDS = 5000
+
+
+class StateFile:
+    """A state file that is open for writing, locked against a second daemon."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file; a broken one is quarantined, and a new one is created.
+
+        Raises `RefusedStateError` if another daemon has it, `StateError` if it cannot be opened and written.
+        """
+        self.path = path
+        self.quarantined: BrokenStateError | None = None
+        """Says what was wrong and how the broken file is named now."""
+        self._lock = StateLock(path)
+        with translated_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise RefusedStateError(f"the state file {path} is a directory")
+            self._lock.acquire()
+            try:
+                self.connection = self._open_or_replace()
+            except BaseException:
+                self._lock.release()
+                raise
+
+    def displaced(self) -> str | None:
+        """Return what happened if the path no longer points to the open file; None if all is well."""
+        with translated_errors(self.path):
+            identity = FileIdentity.of(self.path)
+            if identity is None:
+                return "was deleted or moved"
+            if identity != self._identity:
+                return "was replaced by another file"
+            return "lost its lock file" if self._lock.lost() else None
+
+    def replace_broken(self, error: BrokenStateError) -> None:
+        """Close and quarantine the open file and create a new one. Raises `StateError`; the file is closed then."""
+        self.connection.close()
+        with translated_errors(self.path):
+            self.connection = self._replace(error)
+
+    def close(self) -> None:
+        """Close the file and release the lock."""
+        self.connection.close()
+        self._lock.release()
+
+    def discard_log(self) -> None:
+        """Delete the write-ahead log that a deleted or replaced file left behind.
+
+        Call it after `close`. SQLite does not tie a log to its file: it would write the old pages into the new file.
+        """
+        for suffix, identity in self._beside.items():
+            beside = self.path.with_name(self.path.name + suffix)
+            if identity is not None and FileIdentity.of(beside) == identity:
+                beside.unlink(missing_ok=True)
+
+    def _open_or_replace(self) -> sqlite3.Connection:
+        try:
+            with translated_errors(self.path):
+                return self._connect()
+        except BrokenStateError as error:
+            return self._replace(error)
+
+    def _replace(self, error: BrokenStateError) -> sqlite3.Connection:
+        kept = quarantine(self.path)
+        connection = self._connect()
+        copied = 0
+        try:  # what was not published must not be lost; whatever the damage allows to be read is copied
+            broken = sqlite3.connect(f"{kept.absolute().as_uri()}?mode=ro", uri=True)
+        except sqlite3.Error:
+            pass
+        else:
+            copied = copy_unpublished(broken, connection)
+            broken.close()
+        self.quarantined = BrokenStateError(
+            f"{error}; it was renamed to {kept.name} and a new file was created,"
+            f" with the {copied} unpublished transitions that could be read"
+        )
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(connection)
+            self._identity = FileIdentity.of(self.path)
+            self._beside = {
+                suffix: FileIdentity.of(self.path.with_name(self.path.name + suffix)) for suffix in ("-wal", "-shm")
+            }
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        run = connection.execute
+        run(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        (version,) = run("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise StateError(
+                f"the state file {self.path} is of version {version}, made by a later stackset-monitor;"
+                f" this one knows version {VERSION}"
+            )
+        (found,) = run("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise BrokenStateError(f"the state file {self.path} is broken: {' '.join(found.split())}")
+        if version == 0:
+            run("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table; lets the file shrink after a prune
+        run("PRAGMA journal_mode = WAL")
+        # FULL: a transition that was published must still be stored after a power failure.
+        run("PRAGMA synchronous = FULL")
+        try:
+            migrate(connection, version)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # a table exists already: the version is damaged
+                raise BrokenStateError(f"the state file {self.path} is broken: {error}") from error
+            raise
+        check_columns(connection)
+        # BEGIN IMMEDIATE alone succeeds on a full disk in WAL mode: only a write shows that writing is possible.
+        run("BEGIN IMMEDIATE")
+        run(f"PRAGMA user_version = {VERSION}")
+        run("COMMIT")
+
+
+def connect_memory() -> sqlite3.Connection:
+    """Return an empty state in memory."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    migrate(connection, 0)
+    return connection
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Open a file that another process may be writing, or that cannot be written. Raises `sqlite3.Error`.
+
+    In a folder that cannot be written, SQLite opens a file in WAL mode only as immutable. That ignores the
+    write-ahead log, so it is done only if there is none.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.Error:
+        connection.close()
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        return sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
+    return connection

@@ -45,6 +45,7 @@ def one_poll(folder: Path, catalog: Catalog, monitor_metrics: MonitorMetrics) ->
         on_state_error=lambda _: None,
     )
     monitored = MonitoredProduct(PRODUCT, "default", 300.0, 3000.0)
+    poller.restore(monitored)
     return lambda: poller.poll(monitored), metrics
 
 

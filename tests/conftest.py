@@ -5,10 +5,15 @@ import shutil
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
+import hypothesis
 import pytest
 
 from monitor.simulation.aws import ENVIRONMENT, SimulatedAws, reset, stack_sets
 from monitor.simulation.stack_sets import StackSets
+
+# A machine that is busy for a moment must not fail a property: pytest-timeout bounds each test.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 CANARIES = {
     "AWS_ACCESS_KEY_ID": "AKIACANARYCANARY0000",

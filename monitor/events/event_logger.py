@@ -41,7 +41,7 @@ class EventLogger:
             "pages": poll.listing.pages,
             "instances": len(change.snapshot.states),
             **counts,
-            "transitions": len(change.transitions) if poll.committed else 0,
+            "transitions": len(change.instance_transitions) if poll.committed else 0,
             "provisioned_product_status": description.detail.status if description else None,
             "duration_seconds": round(poll.seconds, 3),
         }
@@ -49,7 +49,7 @@ class EventLogger:
             after["anomalies"] = {str(kind): count for kind, count in poll.listing.anomalies.items()}
         if poll.listing.unknown_statuses:
             after["unknown_statuses"] = sorted(poll.listing.unknown_statuses)
-        if poll.committed and (change.transitions or (description and description.transition)):
+        if poll.committed and (change.transitions or change.earlier or (description and description.transition)):
             self._outbox.wake(lambda: self._log.event(LogLevel.INFO, EventName.POLL_COMPLETED, **after))
         else:
             self._log.event(LogLevel.INFO, EventName.POLL_COMPLETED, **after)

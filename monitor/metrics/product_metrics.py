@@ -57,7 +57,7 @@ class ProductMetrics:
         self.last_success = poll.change.snapshot.observed_at.timestamp()
         self.anomalies.update(poll.listing.anomalies)
         if poll.committed:
-            for transition in poll.change.transitions:
+            for transition in poll.change.instance_transitions:
                 self.transitions[transition.previous_status or ABSENT, transition.status or ABSENT] += 1
 
     def record_failed(self, poll: FailedPoll) -> None:

@@ -14,7 +14,7 @@ from monitor.model.instances import (
     Status,
     count_statuses,
 )
-from monitor.model.products import ProductStatus
+from monitor.model.products import ProductStatus, ProductTransition
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,16 @@ class Change:
     previous: Snapshot | None
     snapshot: Snapshot
     transitions: tuple[Transition, ...]
+    earlier: tuple[Transition | ProductTransition, ...] = ()
+    """Transitions of earlier polls that are not stored yet, oldest first: stored and published before the others.
+
+    If there are any, `previous` was never stored.
+    """
+
+    @property
+    def instance_transitions(self) -> tuple[Transition, ...]:
+        """All transitions of stack instances that this change commits, oldest first."""
+        return (*(one for one in self.earlier if isinstance(one, Transition)), *self.transitions)
 
     @property
     def baseline(self) -> bool:
@@ -90,6 +100,17 @@ def diff(
     states = apply(old, transitions)
     snapshot = Snapshot(product.id, observed_at, states, count_statuses(states.values()))
     return Change(poll_id, product, previous, snapshot, transitions)
+
+
+def net_change(base: Snapshot | None, change: Change) -> Change:
+    """Return the change from `base` straight to the snapshot of `change`, without what happened in between.
+
+    Without a base it is a baseline.
+    """
+    statuses = {key: state.status for key, state in change.snapshot.states.items()}
+    status = change.transitions[0].provisioned_product_status if change.transitions else None
+    net = diff(base, Listing(statuses, 0, {}), change.product, change.poll_id, change.snapshot.observed_at, status)
+    return replace(net, snapshot=change.snapshot)
 
 
 def apply(

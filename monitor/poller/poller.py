@@ -1,8 +1,12 @@
-"""One poll of one product, from the listing to the events. This is the way through the house."""
+"""Poll one product: describe, list, compare with the last snapshot, commit, publish.
+
+This module is the whole pipeline; read it first.
+"""
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -11,9 +15,10 @@ from monitor.config.settings import MonitoredProduct
 from monitor.model.deadline import Deadline, Deadlines
 from monitor.model.diff import diff
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
-from monitor.model.instances import Listing, Product, Snapshot
+from monitor.model.instances import Listing, Product
 from monitor.model.products import STACK_SET, Description, ProductDetail, describe
 from monitor.poller.confirmation import list_confirmed
+from monitor.poller.product_state import ProductState
 from monitor.poller.protocols import (
     Catalog,
     CompletedPoll,
@@ -26,25 +31,13 @@ from monitor.poller.protocols import (
 
 
 def utc_now() -> datetime:
-    """Return the time, in UTC and whole milliseconds: what events and the state can both hold."""
+    """Return the time in UTC, in whole milliseconds: the precision that both the events and the state hold."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-@dataclass(slots=True)
-class _Memory:
-    """What the poller keeps of a product between two polls. One worker at a time polls it."""
-
-    snapshot: Snapshot | None = None
-    missing: bool = False
-    detail: ProductDetail | None = None
-    undescribed: bool = False
-    complete_at: float | None = None
-    """When the last complete poll ended, by the clock that only goes forward."""
-
-
 class Poller:
-    """Polls products. Safe for many threads, as long as each product is polled by one at a time."""
+    """Polls products. Safe to use from many threads, as long as each product is polled by one at a time."""
 
     def __init__(
         self,
@@ -73,31 +66,57 @@ class Poller:
         self._now = now
         self._clock = clock
         self._lock = threading.Lock()
-        self._memories: dict[str, _Memory] = {}
+        self._states: dict[str, ProductState] = {}
 
     def restore(self, monitored: MonitoredProduct) -> bool:
-        """Take a product's last snapshot out of the state and show it; return whether there was one."""
-        stored = self._store.load(monitored.product.id)
-        memory = _Memory(stored.snapshot, stored.missing, stored.detail)
-        if stored.snapshot is not None:
-            age = (self._now() - stored.snapshot.observed_at).total_seconds()
-            memory.complete_at = self._clock() - max(0.0, age)
+        """Begin to monitor a product: load and publish its last snapshot. Return whether there was one.
+
+        Raises:
+            StateError: the store could not be read. The product can be polled all the same; its first poll
+                tries to load again.
+        """
+        state = ProductState()
         with self._lock:
-            self._memories[monitored.product.id] = memory
-        self._publisher.restored(_named(monitored, stored.detail), stored)
-        return stored.snapshot is not None
+            self._states[monitored.product.id] = state
+        return self._load(monitored, state)
+
+    def forget(self, product_id: str) -> None:
+        """Stop monitoring a product. Nothing of it is committed or published after this returns.
+
+        Waits for a commit of the product that is under way. A poll under way ends without a trace.
+        """
+        with self._lock:
+            state = self._states.pop(product_id, None)
+        if state is not None:
+            with state.lock:
+                state.forgotten = True
+
+    def named(self, monitored: MonitoredProduct) -> MonitoredProduct:
+        """Return the product under the name that AWS gives it, if the configuration has none and AWS's is known."""
+        state = self._state(monitored.product.id)
+        return _named(monitored, state.detail if state else None)
+
+    def snapshot_age(self, product_id: str) -> float | None:
+        """Return the seconds since the last complete listing of a product, None if there was none."""
+        state = self._state(product_id)
+        if state is None or state.completed_at is None:
+            return None
+        return max(0.0, self._clock() - state.completed_at)
 
     def poll(self, monitored: MonitoredProduct) -> None:
-        """Poll a product once. Whatever AWS does, this ends in a complete or in a failed poll.
+        """Poll a product once. Whatever AWS does, the poll completes or fails, and says which.
 
-        Raises `PollCancelledError` when the monitor stops; then nothing has happened. Raises what nobody
-        expected, after it was counted as a failed poll.
+        Raises:
+            PollCancelledError: the monitor stops, or the product is not monitored any more. Nothing was committed
+                or published.
+            Exception: a defect of the monitor, after it was published as a failed poll.
         """
-        memory = self._memory(monitored)
-        catalog = self._catalogs.get(monitored.source)
-        if catalog is None:  # it was taken out of the configuration a moment ago
+        state, catalog = self._state(monitored.product.id), self._catalogs.get(monitored.source)
+        if state is None or catalog is None:  # it was removed between becoming due and now
             raise PollCancelledError
-        poll = _Poll(_named(monitored, memory.detail), catalog, memory, str(uuid4()), self._clock())
+        if not state.loaded:
+            self._try_store(lambda: self._load(monitored, state))
+        poll = _Poll(_named(monitored, state.detail), catalog, state, str(uuid4()), self._clock())
         try:
             with self._deadlines.running(monitored.timeout) as deadline:
                 self._describe(poll, deadline)
@@ -109,123 +128,135 @@ class Poller:
             raise
         except Exception as error:
             defect = PollFailedError(Reason.OTHER, type(error).__name__, "a defect of the monitor ended the poll")
-            self._fail(poll, defect)
+            with suppress(PollCancelledError):
+                self._fail(poll, defect)
             raise
 
-    def named(self, monitored: MonitoredProduct) -> MonitoredProduct:
-        """Return a product with the name that AWS knows it by, where it was given none and that is known."""
-        with self._lock:
-            memory = self._memories.get(monitored.product.id)
-        return _named(monitored, memory.detail if memory else None)
-
-    def forget(self, product_id: str) -> None:
-        """Forget a product that is not monitored any more."""
-        with self._lock:
-            self._memories.pop(product_id, None)
-
-    def snapshot_age(self, product_id: str) -> float | None:
-        """Return the seconds since the last complete listing of a product, None where there was none."""
-        with self._lock:
-            memory = self._memories.get(product_id)
-        if memory is None or memory.complete_at is None:
-            return None
-        return max(0.0, self._clock() - memory.complete_at)
-
-    def _memory(self, monitored: MonitoredProduct) -> _Memory:
-        with self._lock:
-            return self._memories.setdefault(monitored.product.id, _Memory())
-
-    def _list(self, poll: "_Poll", deadline: Deadline) -> Listing:
-        product_id, last = poll.monitored.product.id, poll.memory.snapshot
-        known = last.states if last else {}
-        return list_confirmed(
-            lambda: poll.catalog.list_stack_instances(product_id, deadline), known, self.confirm_shrink
-        )
-
     def _describe(self, poll: "_Poll", deadline: Deadline) -> None:
-        """Find out what AWS says of the product itself. Without the permission for it, the poll goes on."""
-        monitored, memory = poll.monitored, poll.memory
+        """Find out what AWS says about the product itself. Without that permission the poll goes on."""
         try:
-            detail = poll.catalog.describe(monitored.product.id, deadline)
+            detail = poll.catalog.describe(poll.monitored.product.id, deadline)
         except PollFailedError as error:
             if error.reason is not Reason.ACCESS_DENIED:
                 raise
             poll.undescribed = error
             return
-        poll.monitored = _named(monitored, detail)
-        poll.description = describe(memory.detail, detail, poll.monitored.product, poll.poll_id, self._now())
+        poll.monitored = _named(poll.monitored, detail)
+        poll.description = describe(poll.state.detail, detail, poll.monitored.product, poll.poll_id, self._now())
         if detail.type != STACK_SET:
             message = f"{detail.id} is of type {detail.type}, and only those of type {STACK_SET} have stack instances"
             raise PollFailedError(Reason.OTHER, "NotAStackSet", message)
 
-    def _complete(self, poll: "_Poll", listing: Listing) -> None:
-        memory = poll.memory
-        product_status = poll.description.detail.status if poll.description else None
-        change = diff(memory.snapshot, listing, poll.monitored.product, poll.poll_id, self._now(), product_status)
-        committed = self._written(lambda: self._store.commit(change, poll.description))
-        newly_undescribed = None if memory.undescribed else poll.undescribed
-        memory.complete_at = self._clock()
-        memory.undescribed = poll.undescribed is not None
-        if committed:
-            memory.snapshot, memory.missing = change.snapshot, False
-            if poll.description:
-                memory.detail = poll.description.detail
-        # Else the next poll is compared with what was last written down: the transitions are found again.
-        completed = CompletedPoll(
-            monitored=poll.monitored,
-            change=change,
-            listing=listing,
-            seconds=self._clock() - poll.begun,
-            committed=committed,
-            description=poll.description,
-            newly_undescribed=newly_undescribed,
-        )
-        self._publisher.completed(completed)
-        self._event_sink.completed(completed)
+    def _list(self, poll: "_Poll", deadline: Deadline) -> Listing:
+        snapshot = poll.state.snapshot
 
-    def _written(self, write: Callable[[], None]) -> bool:
+        def on_page(_pages: int, _instances: int) -> None:
+            if poll.state.forgotten:  # do not spend the source's calls on a product that was removed
+                raise PollCancelledError
+
+        return list_confirmed(
+            lambda: poll.catalog.list_stack_instances(poll.monitored.product.id, deadline, on_page),
+            snapshot.states if snapshot else {},
+            self.confirm_shrink,
+        )
+
+    def _complete(self, poll: "_Poll", listing: Listing) -> None:
+        state, description = poll.state, poll.description
+        status = description.detail.status if description else None
+        with self._unless_forgotten(state):
+            change = state.changed(
+                diff(state.snapshot, listing, poll.monitored.product, poll.poll_id, self._now(), status), description
+            )
+            committed = self._try_store(lambda: self._store.commit(change, description))
+            if committed:
+                state.commit()
+            newly_undescribed = None if state.undescribed else poll.undescribed
+            state.undescribed = poll.undescribed is not None
+            state.completed_at = self._clock()
+            completed = CompletedPoll(
+                monitored=poll.monitored,
+                change=change,
+                listing=listing,
+                seconds=self._clock() - poll.started_at,
+                committed=committed,
+                description=description,
+                newly_undescribed=newly_undescribed,
+            )
+            self._publisher.completed(completed)
+            self._event_sink.completed(completed)
+
+    def _fail(self, poll: "_Poll", error: PollFailedError) -> None:
+        monitored, state, description = poll.monitored, poll.state, poll.description
+        with self._unless_forgotten(state):
+            committed = False
+            newly_missing = error.reason is Reason.NOT_FOUND and not state.missing
+            if newly_missing:
+                state.missing = True
+                self._try_store(lambda: self._store.mark_missing(monitored.product.id))
+            elif description is not None and description.detail != state.detail:
+                # Transitions that wait for a commit come first: this one then waits as well, to keep the order.
+                committed = not state.uncommitted and self._try_store(
+                    lambda: self._store.save_description(monitored.product.id, description)
+                )
+                state.described(description, committed=committed)
+            failed = FailedPoll(
+                monitored=monitored,
+                poll_id=poll.poll_id,
+                error=error,
+                seconds=self._clock() - poll.started_at,
+                observed_at=self._now(),
+                snapshot_age=self.snapshot_age(monitored.product.id),
+                newly_missing=newly_missing,
+                description=description,
+                committed=committed,
+            )
+            self._publisher.failed(failed)
+            self._event_sink.failed(failed)
+
+    def _state(self, product_id: str) -> ProductState | None:
+        with self._lock:
+            return self._states.get(product_id)
+
+    def _load(self, monitored: MonitoredProduct, state: ProductState) -> bool:
+        stored = self._store.load(monitored.product.id)
+        state.load(stored)
+        if stored.snapshot is not None:
+            # The wall clock may have been set back since: a snapshot from the future is as old as one from now.
+            age = max(0.0, (self._now() - stored.snapshot.observed_at).total_seconds())
+            state.completed_at = self._clock() - age
+        self._publisher.restored(_named(monitored, stored.detail), stored)
+        return stored.snapshot is not None
+
+    def _try_store(self, call: Callable[[], object]) -> bool:
         try:
-            write()
+            call()
         except StateError as error:
             self._on_state_error(error)
             return False
         return True
 
-    def _fail(self, poll: "_Poll", error: PollFailedError) -> None:
-        monitored, memory = poll.monitored, poll.memory
-        newly_missing = error.reason is Reason.NOT_FOUND and not memory.missing
-        committed = False
-        if newly_missing:
-            memory.missing = True
-            self._written(lambda: self._store.mark_missing(monitored.product.id))
-        elif (description := poll.description) is not None and description.detail != memory.detail:
-            committed = self._written(lambda: self._store.save_description(monitored.product.id, description))
-            if committed:
-                memory.detail = description.detail
-        failed = FailedPoll(
-            monitored=monitored,
-            poll_id=poll.poll_id,
-            error=error,
-            seconds=self._clock() - poll.begun,
-            observed_at=self._now(),
-            snapshot_age=self.snapshot_age(monitored.product.id),
-            newly_missing=newly_missing,
-            description=poll.description,
-            committed=committed,
-        )
-        self._publisher.failed(failed)
-        self._event_sink.failed(failed)
+    @contextmanager
+    def _unless_forgotten(self, state: ProductState) -> Iterator[None]:
+        """Keep `forget` out while a result is committed and published; raise `PollCancelledError` if it came first.
+
+        A product that left and returned has another state: its old poll must not commit what the new one will find,
+        or the same transition is logged twice under two ids.
+        """
+        with state.lock:
+            if state.forgotten:
+                raise PollCancelledError
+            yield
 
 
 @dataclass(slots=True)
 class _Poll:
-    """A poll under way, and what it has found out so far."""
+    """A poll under way, and what it has found so far."""
 
     monitored: MonitoredProduct
     catalog: Catalog
-    memory: _Memory
+    state: ProductState
     poll_id: str
-    begun: float
+    started_at: float
     description: Description | None = None
     undescribed: PollFailedError | None = None
 

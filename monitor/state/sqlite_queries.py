@@ -98,6 +98,7 @@ def write_change(connection: sqlite3.Connection, change: Change, description: De
         connection.execute("DELETE FROM instance WHERE product_id = ?", (product_id,))
         every = snapshot.states.items()
         connection.executemany(_INSERT_INSTANCE, (rows.instance_row(product_id, *item) for item in every))
+    connection.executemany(_INSERT_TRANSITION, map(rows.transition_row, change.earlier))
     if description is not None:
         _update_description(connection, product_id, description)
     connection.executemany(_INSERT_TRANSITION, map(rows.transition_row, change.transitions))

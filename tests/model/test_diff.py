@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.aws.listing import Pages
-from monitor.model.diff import Transition, apply, diff
+from monitor.model.diff import Transition, apply, diff, net_change
 from monitor.model.instances import InstanceKey, InstanceState, Status
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, THREE, TWO, US, listing, snapshot
 
@@ -120,6 +120,18 @@ def test_the_way_does_not_matter(first: Statuses, second: Statuses, third: Statu
     middle = diff(start, listing(second), BASELINE, "poll-2", LATER).snapshot
     end = diff(middle, listing(third), BASELINE, "poll-3", LATER).snapshot
     assert held(end.states) == held(diff(start, listing(third), BASELINE, "poll-4", LATER).snapshot.states)
+
+
+@given(fleets, fleets, fleets)
+def test_net_change_is_the_difference_between_its_ends(first: Statuses, second: Statuses, third: Statuses) -> None:
+    """What changed and changed back is left out; the snapshot keeps the times that the polls saw."""
+    start = snapshot(first)
+    middle = diff(start, listing(second), BASELINE, "poll-2", LATER).snapshot
+    last = diff(middle, listing(third), BASELINE, "poll-3", LATER)
+    net = net_change(start, last)
+    assert net.snapshot is last.snapshot
+    assert net.transitions == diff(start, listing(third), BASELINE, "poll-3", LATER).transitions
+    assert net_change(None, last).transitions == ()
 
 
 @given(fleets, fleets, st.randoms(use_true_random=False))

@@ -1,5 +1,6 @@
 """One poll from the listing to the events, with fakes that are typed against what the poller declares."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -8,10 +9,10 @@ import pytest
 
 from monitor.config.settings import MonitoredProduct
 from monitor.model.deadline import Deadline, Deadlines
-from monitor.model.diff import Change
+from monitor.model.diff import Change, Transition
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 from monitor.model.instances import Anomaly, InstanceKey, Listing, Product, Status
-from monitor.model.products import Description, ProductDetail, ProductStatus
+from monitor.model.products import Description, ProductDetail, ProductStatus, ProductTransition
 from monitor.poller.poller import Poller
 from monitor.poller.protocols import (
     Catalog,
@@ -24,6 +25,7 @@ from monitor.poller.protocols import (
     StoredProduct,
 )
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, TWO, US, detail, listing, monitored, snapshot
+from tests.support import until
 
 FLEET: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
 NOTHING = StoredProduct(None, missing=False)
@@ -35,12 +37,15 @@ THROTTLED = PollFailedError(Reason.THROTTLED, "ThrottlingException", "slow down"
 class World:
     """Everything around a poller, and what happened in it, in order."""
 
-    answers: list[Listing | Exception] = field(default_factory=list)
+    answers: list[Listing | Exception | Callable[[], Listing]] = field(default_factory=list)
     description: ProductDetail | Exception = field(default_factory=detail)
     stored: StoredProduct = NOTHING
     disk_full: bool = False
+    disk_unreadable: bool = False
     happened: list[object] = field(default_factory=list)
     described: list[Description | None] = field(default_factory=list)
+    transitions: list[Transition | ProductTransition] = field(default_factory=list)
+    """Those that are stored, in the order in which they are published."""
     monotonic: float = 1000.0
     wall: datetime = EPOCH
 
@@ -53,7 +58,10 @@ class World:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        found = answer() if callable(answer) else answer
+        if on_page:
+            on_page(found.pages, len(found.statuses))
+        return found
 
     def describe(self, product_id: str, deadline: Deadline) -> ProductDetail:
         """Say what the product is."""
@@ -63,6 +71,8 @@ class World:
 
     def load(self, product_id: str) -> StoredProduct:
         """Return what is stored."""
+        if self.disk_unreadable:
+            raise StateError("cannot read")
         return self.stored
 
     def commit(self, change: Change, description: Description | None) -> None:
@@ -70,13 +80,20 @@ class World:
         if self.disk_full:
             raise StateError("disk full")
         self.happened.append(("commit", change))
-        self.described.append(description)
+        self.transitions += change.earlier
+        self._save(description)
+        self.transitions += change.transitions
 
     def save_description(self, product_id: str, description: Description) -> None:
         """Write down."""
         if self.disk_full:
             raise StateError("disk full")
+        self._save(description)
+
+    def _save(self, description: Description | None) -> None:
         self.described.append(description)
+        if description and description.transition:
+            self.transitions.append(description.transition)
 
     def mark_missing(self, product_id: str) -> None:
         """Write down."""
@@ -118,7 +135,7 @@ def poller(world: World) -> Poller:
     store: Store = world
     publisher: Publisher = Witness("publish", world)
     event_sink: EventSink = Witness("tell", world)
-    return Poller(
+    made = Poller(
         {"default": catalog},
         store,
         publisher,
@@ -129,6 +146,9 @@ def poller(world: World) -> Poller:
         now=lambda: world.wall,
         clock=lambda: world.monotonic,
     )
+    made.restore(monitored())
+    world.happened.clear()
+    return made
 
 
 def completed(world: World) -> list[CompletedPoll]:
@@ -252,20 +272,188 @@ def test_a_failure_while_confirming_is_a_failed_poll(world: World, poller: Polle
     assert len(completed(world)) == len(failed(world)) == 1
 
 
-def test_what_cannot_be_written_down_is_shown_and_found_again(world: World, poller: Poller) -> None:
-    """While the disk is full the gauges are right; the transitions come when it takes them."""
-    now = {**FLEET, (ONE, EU): Status.INOPERABLE}
-    world.answers = [listing(FLEET), listing(now), listing(now)]
+def changes(world: World) -> list[tuple[str | None, str | None]]:
+    """Return what the stored transitions are from and to, in order."""
+    return [(transition.previous_status, transition.status) for transition in world.transitions]
+
+
+def test_transitions_that_cannot_be_committed_are_committed_later_in_order(world: World, poller: Poller) -> None:
+    """While the disk is full the metrics are right; what changed and changed back is not lost."""
+    broken = {**FLEET, (ONE, EU): Status.INOPERABLE}
+    world.answers = [listing(now) for now in (FLEET, broken, FLEET, FLEET, {**FLEET, (TWO, EU): Status.CURRENT})]
     poller.poll(monitored())
+    world.disk_full = True
+    for status in (ProductStatus.UNDER_CHANGE, ProductStatus.AVAILABLE, ProductStatus.AVAILABLE):
+        world.description = detail(status)
+        poller.poll(monitored())
+    assert changes(world) == []
+    world.disk_full = False
+    poller.poll(monitored())
+    assert changes(world) == [
+        ("AVAILABLE", "UNDER_CHANGE"),
+        ("CURRENT", "INOPERABLE"),
+        ("UNDER_CHANGE", "AVAILABLE"),
+        ("INOPERABLE", "CURRENT"),
+        ("OUTDATED", "CURRENT"),
+    ]
+    polls = completed(world)
+    assert [poll.committed for poll in polls] == [True, False, False, False, True]
+    assert polls[1].change.snapshot.states[ONE, EU].status is Status.INOPERABLE
+    assert len({transition.event_id for transition in world.transitions}) == 5
+    assert polls[4].change.instance_transitions[-1:] == polls[4].change.transitions
+    assert world.happened.count(("state error", "disk full")) == 3
+
+
+def test_baseline_that_cannot_be_committed_has_no_transitions(world: World, poller: Poller) -> None:
+    """What changes after it is a transition, and is committed together with it."""
+    world.answers = [listing(FLEET), listing({**FLEET, (ONE, EU): Status.INOPERABLE})]
     world.disk_full = True
     poller.poll(monitored())
     world.disk_full = False
     poller.poll(monitored())
-    _, lost, found = completed(world)
-    assert (lost.committed, found.committed) == (False, True)
-    assert lost.change.snapshot.states[ONE, EU].status is Status.INOPERABLE
-    assert [t.key for t in found.change.transitions] == [(ONE, EU)]
-    assert ("state error", "disk full") in world.happened
+    assert [poll.change.baseline for poll in completed(world)] == [True, False]
+    assert changes(world) == [("CURRENT", "INOPERABLE")]
+
+
+def test_too_many_uncommitted_transitions_become_their_net_change(
+    world: World, poller: Poller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full for days does not fill the memory; the difference to the last commit is not lost."""
+    monkeypatch.setattr("monitor.poller.product_state.MAX_UNCOMMITTED", 2)
+    first, second = {**FLEET, (ONE, EU): Status.INOPERABLE}, {**FLEET, (TWO, EU): Status.INOPERABLE}
+    world.answers = [listing(now) for now in (FLEET, first, second, second)]
+    poller.poll(monitored())
+    world.disk_full = True
+    world.description = detail(ProductStatus.ERROR)
+    poller.poll(monitored())
+    poller.poll(monitored())
+    world.disk_full = False
+    poller.poll(monitored())
+    assert changes(world) == [("AVAILABLE", "ERROR"), ("OUTDATED", "INOPERABLE")]
+
+
+def test_status_of_a_failed_poll_waits_behind_earlier_transitions(world: World, poller: Poller) -> None:
+    """The order of the log is that of the polls, also if the disk has room again."""
+    world.answers = [listing(FLEET), listing({**FLEET, (ONE, EU): Status.INOPERABLE}), THROTTLED, listing(FLEET)]
+    poller.poll(monitored())
+    world.disk_full = True
+    poller.poll(monitored())
+    world.disk_full, world.description = False, detail(ProductStatus.ERROR)
+    poller.poll(monitored())
+    assert changes(world) == []
+    poller.poll(monitored())
+    assert changes(world) == [("CURRENT", "INOPERABLE"), ("AVAILABLE", "ERROR"), ("INOPERABLE", "CURRENT")]
+
+
+@pytest.mark.parametrize("answer", [listing({**FLEET, (ONE, EU): Status.INOPERABLE}), THROTTLED], ids=str)
+@pytest.mark.parametrize("returns", [True, False])
+def test_poll_of_a_product_that_was_removed_leaves_no_trace(
+    answer: Listing | PollFailedError, returns: bool, world: World, poller: Poller
+) -> None:
+    """Neither if it returned meanwhile: its next poll finds the transition, once and under one id."""
+    world.stored = StoredProduct(snapshot(FLEET), missing=False)
+
+    def remove() -> Listing:
+        poller.forget(BASELINE.id)
+        if returns:
+            poller.restore(monitored())
+        world.happened.clear()
+        if isinstance(answer, PollFailedError):
+            raise answer
+        return answer
+
+    poller.restore(monitored())
+    world.answers = [remove]
+    with pytest.raises(PollCancelledError):
+        poller.poll(monitored())
+    assert world.happened == []
+    if returns:
+        world.answers = [listing({**FLEET, (ONE, EU): Status.INOPERABLE})]
+        poller.poll(monitored())
+        assert changes(world) == [("CURRENT", "INOPERABLE")]
+
+
+def test_forget_waits_for_a_commit(world: World, poller: Poller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it returns, nothing of the product can follow."""
+    committing, forgotten, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def commit(change: Change, description: Description | None) -> None:
+        committing.set()
+        assert go_on.wait(5)
+        assert not forgotten.is_set()
+
+    monkeypatch.setattr(world, "commit", commit)
+    world.answers = [listing(FLEET)]
+    poll = threading.Thread(target=poller.poll, args=[monitored()])
+    poll.start()
+    assert committing.wait(5)
+
+    def forget() -> None:
+        poller.forget(BASELINE.id)
+        forgotten.set()
+
+    forgetting = threading.Thread(target=forget)
+    forgetting.start()
+    until(lambda: poller.snapshot_age(BASELINE.id) is None and not poller._states)
+    go_on.set()
+    poll.join(5)
+    forgetting.join(5)
+    assert forgotten.is_set()
+    assert len(completed(world)) == 1
+
+
+def test_product_that_is_not_monitored_is_not_polled(world: World, poller: Poller) -> None:
+    """It was removed, or its source was, between becoming due and the poll."""
+    poller.forget(BASELINE.id)
+    with pytest.raises(PollCancelledError):
+        poller.poll(monitored())
+    poller.restore(monitored())
+    world.happened.clear()
+    with pytest.raises(PollCancelledError):
+        poller.poll(replace(monitored(), source="gone"))
+    assert world.happened == []
+
+
+def test_state_that_could_not_be_read_is_read_again_by_the_next_poll(world: World, poller: Poller) -> None:
+    """Else a baseline would replace the stored snapshot, and what changed meanwhile would never be logged."""
+    world.stored, world.disk_unreadable = StoredProduct(snapshot(FLEET), missing=False), True
+    with pytest.raises(StateError):
+        poller.restore(monitored())
+    world.disk_unreadable = False
+    world.answers = [listing({**FLEET, (ONE, EU): Status.INOPERABLE})]
+    poller.poll(monitored())
+    assert changes(world) == [("CURRENT", "INOPERABLE")]
+
+
+def test_product_is_polled_although_the_state_cannot_be_read(world: World, poller: Poller) -> None:
+    """Monitoring goes on without it, and each poll says so."""
+    world.disk_unreadable = True
+    with pytest.raises(StateError):
+        poller.restore(monitored())
+    world.answers = [listing(FLEET)]
+    poller.poll(monitored())
+    assert completed(world)[0].change.baseline
+    assert ("state error", "cannot read") in world.happened
+
+
+def test_defect_is_published_as_a_failed_poll_and_raised(world: World, poller: Poller) -> None:
+    """The worker logs its traceback."""
+    world.answers = [ZeroDivisionError("division by zero")]
+    with pytest.raises(ZeroDivisionError):
+        poller.poll(monitored())
+    assert [(poll.error.reason, poll.error.error_code) for poll in failed(world)] == [
+        (Reason.OTHER, "ZeroDivisionError")
+    ]
+
+
+def test_restored_snapshot_is_as_old_as_its_listing(world: World, poller: Poller) -> None:
+    """The age goes on with the monotonic clock, whatever the wall clock does."""
+    world.stored, world.wall = StoredProduct(snapshot(FLEET), missing=False), EPOCH + timedelta(minutes=10)
+    poller.restore(monitored())
+    assert poller.snapshot_age(BASELINE.id) == 600.0
+    world.monotonic += 60
+    world.wall -= timedelta(days=1)
+    assert poller.snapshot_age(BASELINE.id) == 660.0
 
 
 def test_a_missing_product_is_told_although_the_disk_is_full(world: World, poller: Poller) -> None:
@@ -320,18 +508,6 @@ def test_a_status_is_known_although_the_listing_fails(poller: Poller, world: Wor
     failed = [e[1] for e in world.happened if isinstance(e, tuple) and isinstance(e[1], FailedPoll)]
     assert {poll.description.detail.status for poll in failed if poll.description} == {"TAINTED"}
     assert [poll.committed for poll in failed[::2]] == [True, False]
-
-
-def test_a_status_that_could_not_be_written_down_is_told_later(poller: Poller, world: World) -> None:
-    """It is found again by the next poll, as a change of an instance is."""
-    world.answers = [listing(FLEET)] * 3
-    poller.poll(monitored())
-    world.description, world.disk_full = detail(ProductStatus.ERROR), True
-    poller.poll(monitored())
-    assert statuses(world) == []
-    world.disk_full = False
-    poller.poll(monitored())
-    assert statuses(world) == [("AVAILABLE", "ERROR")]
 
 
 def test_without_the_permission_to_describe_the_instances_are_polled(poller: Poller, world: World) -> None:

@@ -93,6 +93,8 @@ class World:
             confirm_shrink=0.5,
             on_state_error=lambda _: None,
         )
+        for product in ALL:
+            self.poller.restore(product)
 
     @property
     def listings(self) -> Sequence[Seen]:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,6 +66,17 @@ def test_a_change_is_loaded_with_its_transitions(state: SqliteStore) -> None:
     state.commit(change)
     assert state.load(BASELINE.id).snapshot == change.snapshot
     assert [transition for _, transition in state.unpublished(10)] == list(change.transitions)
+
+
+def test_transitions_of_earlier_polls_are_stored_first(state: SqliteStore) -> None:
+    """They could not be committed when they were found; an instance may have come and gone meanwhile."""
+    first = baseline(STATUSES)
+    there = diff(first.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
+    back = diff(there.snapshot, listing(STATUSES), BASELINE, "poll-3", LATER + timedelta(minutes=5))
+    state.commit(first)
+    state.commit(replace(back, earlier=there.transitions))
+    assert state.load(BASELINE.id).snapshot == back.snapshot
+    assert [transition for _, transition in state.unpublished(10)] == [*there.transitions, *back.transitions]
 
 
 def test_products_are_stored_separately(state: SqliteStore) -> None:

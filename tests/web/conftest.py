@@ -1,4 +1,4 @@
-"""Fixtures of the web tests."""
+"""What several tests of the web room have."""
 
 from pathlib import Path
 

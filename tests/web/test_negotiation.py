@@ -1,4 +1,4 @@
-"""The format and the encoding of a scrape."""
+"""Which format and which encoding a client gets for what it says it takes."""
 
 import pytest
 
@@ -49,7 +49,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,imag
     ],
 )
 def test_the_format(accept: str, openmetrics: bool) -> None:
-    """A client gets OpenMetrics if it prefers it to text or has no preference between them, and text otherwise."""
+    """OpenMetrics is for who likes it at least as much as text; everybody else gets text."""
     assert wants_openmetrics(accept) is openmetrics
 
 
@@ -72,5 +72,5 @@ def test_the_format(accept: str, openmetrics: bool) -> None:
     ],
 )
 def test_the_encoding(accept_encoding: str, gzip: bool) -> None:
-    """A client that accepts gzip gets gzip."""
+    """Packed is what is sent to who takes gzip."""
     assert wants_gzip(accept_encoding) is gzip

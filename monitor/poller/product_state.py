@@ -1,0 +1,72 @@
+"""What the poller remembers of a product between two polls."""
+
+import threading
+from dataclasses import dataclass, field, replace
+
+from monitor.model.diff import Change, Transition, net_change
+from monitor.model.instances import Snapshot
+from monitor.model.products import Description, ProductDetail, ProductTransition
+from monitor.poller.protocols import StoredProduct
+
+MAX_UNCOMMITTED = 10_000
+"""Transitions of a product that wait for a store that cannot be written: about 5 MB. Above it only the net change
+since the last commit is kept."""
+
+
+@dataclass(slots=True, eq=False)
+class ProductState:
+    """One product from `restore` to `forget`. One worker at a time polls it.
+
+    While the store cannot be written, snapshots go on and their transitions wait here. So an instance that changes
+    and changes back before the store recovers is logged with both transitions, in order.
+    """
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the result of a poll is committed and published, and to set `forgotten`."""
+    forgotten: bool = False
+    loaded: bool = False
+    snapshot: Snapshot | None = None
+    """The last accepted listing, committed or not: the next one is compared with it."""
+    committed_snapshot: Snapshot | None = None
+    uncommitted: tuple[Transition | ProductTransition, ...] = ()
+    """Transitions that no commit has stored yet, oldest first."""
+    detail: ProductDetail | None = None
+    missing: bool = False
+    """AWS does not know the product, and that was logged."""
+    undescribed: bool = False
+    """The last complete poll had no permission to describe the product."""
+    completed_at: float | None = None
+    """When the last complete poll ended, by the monotonic clock."""
+
+    def load(self, stored: StoredProduct) -> None:
+        """Take over what the store knows."""
+        self.loaded = True
+        self.snapshot = self.committed_snapshot = stored.snapshot
+        self.detail, self.missing = stored.detail, stored.missing
+
+    def described(self, description: Description, *, committed: bool) -> None:
+        """Take over a description; if it is not committed, its transition waits for the next commit."""
+        self.detail = description.detail
+        if description.transition and not committed:
+            self.uncommitted += (description.transition,)
+
+    def changed(self, change: Change, description: Description | None) -> Change:
+        """Take over the change of a complete poll; return it with the transitions that wait before it.
+
+        Its own transitions and that of `description` wait from now on, until `commit`.
+        """
+        if self.uncommitted and len(self.uncommitted) + len(change.transitions) > MAX_UNCOMMITTED:
+            product_transitions = tuple(one for one in self.uncommitted if isinstance(one, ProductTransition))
+            change = replace(net_change(self.committed_snapshot, change), earlier=product_transitions)
+        else:
+            change = replace(change, earlier=self.uncommitted)
+        self.snapshot, self.missing = change.snapshot, False
+        self.uncommitted = change.earlier
+        if description is not None:
+            self.described(description, committed=False)
+        self.uncommitted += change.transitions
+        return change
+
+    def commit(self) -> None:
+        """Note that everything is stored."""
+        self.committed_snapshot, self.uncommitted = self.snapshot, ()

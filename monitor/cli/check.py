@@ -33,11 +33,11 @@ def check(config: Path, aws: bool) -> int:
       2  wrong usage or configuration
     """  # noqa: D301 - click's mark for lines that stay as they are
     from monitor.config.errors import ConfigurationError
-    from monitor.web.access import Access
+    from monitor.web.web_config import WebConfigReloader
 
     settings = settings_of(config)
     try:
-        Access(settings.web_config)
+        WebConfigReloader(settings.web_config)
     except ConfigurationError as error:
         raise wrong_file(error, "the web configuration") from error
     products, sources = len(settings.products), len(settings.sources)

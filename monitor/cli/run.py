@@ -70,7 +70,7 @@ def run_daemon(
     from monitor.events.setup import Log
     from monitor.events.writer import LineWriter
     from monitor.poller.protocols import StateError
-    from monitor.web.server import ListenError, listen
+    from monitor.web.listen import ListenError, listen
 
     if stop.is_set():
         return

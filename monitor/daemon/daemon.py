@@ -32,9 +32,9 @@ from monitor.poller.protocols import StateError
 from monitor.schedule.scheduler import PollScheduler
 from monitor.schedule.workers import Workers
 from monitor.state.sqlite import SqliteStore
-from monitor.web.access import Access
 from monitor.web.app import application
 from monitor.web.server import Server
+from monitor.web.web_config import WebConfigReloader
 
 TICK_SECONDS = 0.5
 """How often the supervisor looks: a deadline ends a poll at most this late."""
@@ -86,7 +86,7 @@ class Daemon:
         shard = shard or Shard()
         self._settings = settings
         self._log = log
-        access = Access(settings.web_config, self._web_config_changed)
+        web_config = WebConfigReloader(settings.web_config, self._web_config_changed)
         revision = os.environ.get("STACKSET_MONITOR_REVISION", "")
         self._monitor_metrics = MonitorMetrics(version=__version__, revision=revision, shard=shard)
         self._state = SqliteStore(
@@ -118,7 +118,7 @@ class Daemon:
         )
         over_http = self._reloader.reload if self._reloader and reloading and reloading.over_http else None
         app = application(self._metrics, self, version=__version__, reload=over_http)
-        self._server = Server(app, bound, access)
+        self._server = Server(app, bound, web_config)
         self._next_prune = time.monotonic() + PRUNE_SECONDS  # a clock that is wrong at boot has time to be set
 
     @property

@@ -1,242 +1,196 @@
-"""One connection: uvicorn's HTTP/1.1 with a deadline for everything that depends on the client.
+"""Client connections: deadlines around uvicorn's HTTP/1.1 protocol, and a cap.
 
-uvicorn knows one deadline, between two requests. A client that sends a byte a second, or does not read its
-response, would be served for ever. Here exactly one timer runs at any time, and at its end the connection is
-cut off.
+uvicorn has one timeout, for the time between two requests. A client that sends a byte a second, or that does not read
+its response, would hold its connection for ever. `Connection` passes all events on to uvicorn and runs exactly one
+timer, which aborts the connection.
 """
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum, auto
+from typing import Any
 
 import h11
-from starlette.types import Receive, Scope, Send
-from uvicorn import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
-from uvicorn.server import ServerState
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.web.app import METRICS
-from monitor.web.aside import Crew
-from monitor.web.connections import Connections, Phase
-from monitor.web.delivery import DELIVERY, deliver
+from monitor.web.access_policy import AccessPolicy
 from monitor.web.limits import Limits
-from monitor.web.repeat import LONGEST, Repeat, StoredProduct
-from monitor.web.tls import Certificate
 
 
-class _Counted:
-    """Stands for bytes that do not go through h11, which has to count them all the same."""
+class State(Enum):
+    """What a connection is doing, named as `http.ConnState` of Go."""
 
-    def __init__(self, length: int) -> None:
-        self._length = length
+    NEW = auto()
+    """No whole request head has arrived: in the TLS handshake, before the first request, or amid a later one."""
+    ACTIVE = auto()
+    """A request is being answered."""
+    IDLE = auto()
+    """The last request was answered."""
+    CLOSING = auto()
+    """The server has closed the connection, and the client has not received everything yet."""
 
-    def __len__(self) -> int:
-        return self._length
+
+class Connections(dict["Connection", State]):
+    """The open connections, those first that have been in their state the longest, with a cap.
+
+    A server that refuses new connections at its cap is blocked by a few hundred clients that connect and send nothing.
+    So a new connection replaces one that waits. A connection whose request is being answered is never dropped.
+    """
+
+    def __init__(self, maximum: int) -> None:
+        """Allow at most `maximum` connections."""
+        super().__init__()
+        self._maximum = maximum
+
+    def admit(self, connection: "Connection") -> bool:
+        """Add a new connection, at the cap in place of another one. Return False if none can be dropped."""
+        if len(self) >= self._maximum and not self.drop_one():
+            return False
+        self[connection] = State.NEW
+        return True
+
+    def drop_one(self) -> bool:
+        """Abort the connection that is missed least. Return False if all are active."""
+        for droppable in (State.CLOSING, State.NEW, State.IDLE):
+            for connection, state in self.items():
+                if state is droppable:
+                    del self[connection]
+                    connection.abort()
+                    return True
+        return False
+
+    def set_state(self, connection: "Connection", state: State) -> None:
+        """Note a change of state. A connection that was dropped may still change; that is ignored."""
+        if self.pop(connection, None):
+            self[connection] = state
 
 
-class Connection(H11Protocol):
-    """A client from its first packet to its last."""
+class Connection(asyncio.Protocol):
+    """A client connection from its accept to its end."""
 
     def __init__(
         self,
-        config: Config,
-        state: ServerState,
-        sock: socket.socket,
+        accepted: socket.socket,
         limits: Limits,
-        register: Connections,
-        welcome: Callable[[Certificate], bool],
-        crew: Crew,
+        connections: Connections,
+        policy: Callable[[], AccessPolicy],
+        http: Callable[["Connection"], asyncio.Protocol],
     ) -> None:
-        """Serve on a socket that was just accepted; `welcome` judges the certificate of a client that has one.
-
-        `crew` sends large bodies.
-        """
-        super().__init__(config, state, {}, asyncio.get_running_loop())
-        self._socket = sock
+        """Wrap the protocol that `http` makes for this connection; `policy` returns the access policy in force."""
+        self._socket = accepted
         self._limits = limits
-        self._register = register
-        self._welcome = welcome
-        self._crew = crew
-        self._wire: asyncio.Transport | None = None
-        self._phase = Phase.WAITING
+        self._connections = connections
+        self._policy = policy
+        self._client_trust = policy().client_trust
+        self._transport: asyncio.Transport | None = None
+        self._state = State.NEW
         self._deadline: asyncio.TimerHandle | None = None
-        self._gone = False
-        self._last = False
-        """The client asks for nothing more."""
-        self._delivering = False
-        self._repeating = False
-        self._remembered: StoredProduct | None = None
-        self._site = self.app
-        self.app = self._offer
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._requests = 0
+        self._half_closed = False
+        self._http = http(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        """Begin to wait for a request, now that TLS is agreed on."""
-        super().connection_made(transport)
-        self._wire = transport
-        # A response counts as sent when the last of it has been handed to the kernel, not to a buffer.
-        # asyncio's TLS pauses from `high` on, its TCP above it; one byte left in a buffer must not be overtaken.
-        transport.set_write_buffer_limits(high=1 if transport.get_extra_info("ssl_object") else 0, low=0)
-        self._enter(Phase.WAITING)
-        certificate = transport.get_extra_info("peercert")
-        if certificate and not self._welcome(certificate):
-            transport.abort()
+        """Wait for a request; with TLS, this is called after the handshake."""
+        self._transport = transport
+        self._http.connection_made(transport)
+        # A response counts as sent once the kernel has all of it, so the buffer of a client that does not read holds
+        # one message at most. asyncio's TLS transport would pause at `high=0` even while its buffer is empty.
+        transport.set_write_buffer_limits(high=1, low=0)
+        self._enter(State.NEW)
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sent."""
-        if self.transport.is_closing():
+        """Pass on what the client sent."""
+        if self._closing():
             return
-        fresh = self._between_requests()
-        if fresh and self._remembered is not None and data == self._remembered.data:
-            self._repeat(self._remembered)
-            return
-        super().data_received(data)
-        if self.transport.is_closing():
-            self._enter(Phase.CLOSING)
-        elif self._answering():
-            if self._phase is not Phase.ANSWERED:
-                self._enter(Phase.ANSWERED)
-            if fresh:
-                self._remember(data)
-        elif self._phase is Phase.RESTING:
-            self._enter(Phase.WAITING)
-
-    def eof_received(self) -> bool | None:  # type: ignore[override] # asyncio takes either, uvicorn gives nothing
-        """Answer a client to the end that has said all it wanted; TLS knows no connection that is open one way."""
-        if self.transport.get_extra_info("ssl_object") is not None or not self._answering():
-            return None
-        self._last = True
-        if self.cycle is not None:
-            self.cycle.keep_alive = False
-        return True
-
-    def send_400_response(self, msg: str) -> None:
-        """Say that this is no HTTP; amid a response nothing can be said any more, but uvicorn would."""
-        if self.conn.our_state is h11.IDLE:
-            super().send_400_response(msg)
-        else:
+        if self._state is State.IDLE:
+            self._enter(State.NEW)
+        try:
+            self._http.data_received(data)
+        except h11.LocalProtocolError:  # uvicorn answers a broken request body with 400, even amid a response
             self.abort()
+        if self._closing():
+            self._enter(State.CLOSING)
 
-    def on_response_complete(self) -> None:
-        """Wait for the next request, or go on with one that is there already."""
-        super().on_response_complete()
-        if self.transport.is_closing():
-            self._enter(Phase.CLOSING)
-        elif self._answering():
-            self._enter(Phase.ANSWERED)
-        else:
-            self._enter(Phase.WAITING if self.conn.trailing_data[0] else Phase.RESTING)
+    def eof_received(self) -> bool:
+        """Keep a half-closed connection open until its request is answered (RFC 9112, section 9.6)."""
+        self._half_closed = self._requests > 0 and not self._info("ssl_object")  # asyncio cannot do it under TLS
+        return self._half_closed
+
+    def pause_writing(self) -> None:
+        """Let the application wait for the client."""
+        self._writable.clear()
+        self._http.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Let the application continue."""
+        self._writable.set()
+        self._http.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget everything."""
-        super().connection_lost(exc)
-        self.left()
-
-    def left(self) -> None:
-        """Note that nobody is there any more; also where TLS was never agreed on."""
+        """Stop the timer and release what waits."""
         if self._deadline:
             self._deadline.cancel()
-        self._interrupt()
-        self._gone = True
-        self._register.leave(self)
+        self._connections.pop(self, None)
+        self._transport = None
+        self._writable.set()
+        self._http.connection_lost(exc)
 
     def abort(self) -> None:
-        """Cut off, whatever is under way."""
-        if self._wire is not None:
-            self._interrupt()
-            self._wire.abort()
-            return
-        with suppress(OSError):  # amid the handshake: asyncio finds that the other end has gone
-            self._socket.shutdown(socket.SHUT_RDWR)
-
-    @property
-    def made(self) -> bool:
-        """Whether there is somebody to talk to: not before the TLS handshake."""
-        return self._wire is not None
-
-    def _between_requests(self) -> bool:
-        """Say whether the next byte begins a request, and nothing is being answered."""
-        idle = self.conn.our_state is h11.IDLE and self.conn.their_state is h11.IDLE
-        return idle and not self._repeating and not self.conn.trailing_data[0]
-
-    def _remember(self, data: bytes) -> None:
-        """Keep a scrape that came as a whole and with nothing behind it, and after which there may be another."""
-        whole = self.conn.their_state is h11.DONE and not self.conn.trailing_data[0] and len(data) <= LONGEST
-        if whole and self.scope["method"] == "GET" and self.scope["path"] == METRICS:
-            self._remembered = StoredProduct(data, {**self.scope})
-
-    def _repeat(self, request: StoredProduct) -> None:
-        """Answer a request that is the same as one before."""
-        self._repeating = True
-        self._unset_keepalive_if_required()
-        self.flow.pause_reading()  # the next one waits in the kernel
-        self._enter(Phase.ANSWERED)
-        plain = self.transport.get_extra_info("ssl_object") is None
-        headers = self.server_state.default_headers
-        answer = Repeat(self.transport, self.flow, self._push if plain else None, headers)
-        task = self.loop.create_task(answer.run(self._site, request.scope, self._repeated))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
-
-    def _repeated(self) -> None:
-        self._repeating = False
-        if self._last:
-            self.transport.close()
-        self.on_response_complete()
-
-    async def deliver(self, pieces: Iterator[bytes], length: int) -> None:
-        """Send pieces of so many bytes as the body of the response that was started. Not under TLS."""
-        if self.transport.is_closing():
-            return
-        self.conn.send_with_data_passthrough(h11.Data(data=_Counted(length)))  # type: ignore[arg-type] # as h11 says
-        await self._push(pieces)
-
-    async def _push(self, pieces: Iterator[bytes]) -> None:
-        """Send pieces past the event loop."""
-        if self.flow.write_paused:
-            await self.flow.drain()
-        if self.transport.is_closing():
-            return
-        self._delivering = True
-        try:
-            await deliver(self._socket, pieces, self._limits.response, self._crew)
-        except OSError:  # the client has gone, or takes nothing
-            self.abort()
-        finally:
-            self._delivering = False
-
-    async def _offer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, and offer the application to deliver a large body."""
-        if self.transport.get_extra_info("ssl_object") is None:
-            scope["extensions"] = {DELIVERY: self.deliver}
-        await self._site(scope, receive, send)
-
-    def _interrupt(self) -> None:
-        """End a delivery, whose thread may be waiting for the client."""
-        if self._delivering:
-            with suppress(OSError):  # it has gone already
+        """Close at once, without sending what remains."""
+        if self._transport:
+            self._transport.abort()
+        else:
+            with suppress(OSError):  # the TLS handshake fails when its socket ends
                 self._socket.shutdown(socket.SHUT_RDWR)
 
-    def _answering(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle  # uvicorn's types do not say that there may be none
-        return self._repeating or (cycle is not None and not cycle.response_complete)
+    async def serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run an ASGI application for a request of this connection."""
+        if self._closing() or not self._trusted():
+            self.abort()
+            # uvicorn logs an application that returns without a response, unless the client has disconnected.
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        self._requests += 1
+        self._enter(State.ACTIVE)
+        try:
+            await app(scope, receive, send)
+            await self._writable.wait()
+        finally:
+            self._requests -= 1
+            if not self._requests:
+                if self._half_closed and self._transport:
+                    self._transport.close()
+                self._enter(State.CLOSING if self._closing() else State.IDLE)
 
-    def _enter(self, phase: Phase) -> None:
-        """Begin a phase, and its deadline."""
-        if self._gone:  # an answer that was cut off ends afterwards
+    def _closing(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
+
+    def _info(self, name: str) -> Any:
+        return self._transport.get_extra_info(name) if self._transport else None
+
+    def _trusted(self) -> bool:
+        """Say whether the access policy in force would accept this connection, too."""
+        policy = self._policy()
+        return policy.client_trust == self._client_trust and policy.allows(self._info("peercert"))
+
+    def _enter(self, state: State) -> None:
+        """Change the state and start its deadline."""
+        if self._transport is None:  # an application may end after its connection
             return
         limits = self._limits
-        match phase:
-            case Phase.WAITING:
-                seconds = limits.head
-            case Phase.ANSWERED:
-                seconds = limits.response
-            case Phase.RESTING:
-                seconds = limits.keep_alive + limits.closing  # uvicorn closes after keep_alive
-            case Phase.CLOSING:
-                seconds = limits.closing
+        seconds = {
+            State.NEW: limits.request_head,
+            State.ACTIVE: limits.response,
+            State.IDLE: limits.keep_alive + limits.close,  # uvicorn closes it after `keep_alive`
+            State.CLOSING: limits.close,
+        }[state]
         if self._deadline:
             self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, self.abort)
-        self._phase = phase
-        self._register.move(self, phase)
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self.abort)
+        self._state = state
+        self._connections.set_state(self, state)

@@ -1,37 +1,39 @@
-"""What a client may take of the server: how many at once, and how long for what. Times are seconds."""
+"""Limits on what clients may use. Times are in seconds."""
 
 import resource
 from dataclasses import dataclass
 
-HEAD_BYTES = 16 * 1024
-"""Of a request line and its headers together."""
-TARGET_BYTES = 8 * 1024
-"""Of a path and query."""
+HEADER_BYTES = 16 * 1024
+"""Maximum size of a request line and its headers together."""
+URL_BYTES = 8 * 1024
+"""Maximum size of a path and query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The defaults are generous to Prometheus and to people."""
+    """Timeouts and caps of the server. The defaults leave a wide margin for Prometheus and browsers."""
 
     connections: int = 512
-    """Open connections. One more takes the place of the one that has waited longest without a request."""
+    """Open connections. At the cap, a new connection replaces one that waits for a request."""
     scrapes: int = 8
-    """Scrapes that are sent at the same time; one more gets a 503. Prometheus comes alone or in pairs."""
-    handshake: float = 5.0
-    """For a whole TLS handshake."""
-    head: float = 10.0
-    """For a whole request head: from the connection on, and for a later one from its first byte on."""
+    """Scrapes that are sent at the same time; another one is answered with 503. Prometheus servers come in pairs."""
+    tls_handshake: float = 5.0
+    """A whole TLS handshake."""
+    request_head: float = 10.0
+    """A whole request head: from the start of the connection, or from the first byte of a later request."""
     response: float = 60.0
-    """For a response, until the client has taken all of it. No scrape_timeout is longer in practice."""
+    """A whole response, until the client has received it. Prometheus' scrape_timeout is shorter in practice."""
     keep_alive: float = 75.0
-    """Between two requests: longer than the usual scrape interval, so that Prometheus keeps its connection."""
-    closing: float = 5.0
-    """For a client to take what is left once the server has closed."""
-    renewal: float = 1.0
-    """Between two looks at the web configuration and its certificates."""
+    """Idle time between two requests. Longer than the usual scrape interval, so that connections are reused."""
+    close: float = 5.0
+    """Delivery of the remaining bytes after the server has closed a connection."""
+    web_config_interval: float = 1.0
+    """Time between two checks of the web configuration and its certificates for changes."""
 
     @property
-    def most_connections(self) -> int:
-        """`connections`, but never more than half of the descriptors that the process may have."""
-        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return self.connections if most == resource.RLIM_INFINITY else max(1, min(self.connections, most // 2))
+    def max_connections(self) -> int:
+        """Return `connections`, but at most half of the file descriptors that the process may open."""
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if descriptors == resource.RLIM_INFINITY:
+            return self.connections
+        return max(1, min(self.connections, descriptors // 2))

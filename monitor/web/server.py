@@ -1,140 +1,172 @@
-"""The server: an event loop on a thread of its own, with uvicorn's HTTP, on a socket that was bound before."""
+"""The HTTP server: uvicorn on an event loop in a thread of its own, with an accept loop that protects it.
+
+asyncio's own server uses one TLS context for ever and accepts connections until no file descriptor is left. During a
+TLS handshake, for which it grants a minute, the application can neither count nor drop a connection.
+"""
 
 import asyncio
+import errno
 import logging
-import os
 import socket
 import threading
-from email.utils import formatdate
+from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
-from starlette.types import ASGIApp
-from uvicorn.server import ServerState
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.web.access import Access
-from monitor.web.aside import Crew, aside
-from monitor.web.connection import Connection
-from monitor.web.connections import Connections
-from monitor.web.guard import Guard
-from monitor.web.limits import HEAD_BYTES, Limits
-from monitor.web.listener import Listener
+from monitor.web.access_policy import AccessPolicy
+from monitor.web.connection import Connection, Connections
+from monitor.web.limits import HEADER_BYTES, Limits
+from monitor.web.request_guard import RequestGuard
+from monitor.web.web_config import WebConfigReloader
 
-BACKLOG = 512
 TICK_SECONDS = 0.1
-"""How soon a stop is noticed."""
-LAST_ANSWERS_SECONDS = 0.5
-"""For the answers that are under way when the server stops."""
+"""How often the event loop looks for a stop; uvicorn does the same."""
+GRACE_SECONDS = 0.5
+"""Time for responses under way to complete when the server stops."""
+CONNECTION = "connection"
+"""Key of a request's connection in its ASGI `scope["state"]`."""
 
+RETRY_SECONDS, RETRY_AFTER_DROP_SECONDS = 0.1, 0.001
+"""Pause after an accept that failed; shorter if a connection was dropped, so that the next accept can succeed."""
+OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
-class ListenError(Exception):
-    """The address cannot be listened on; one sentence that says why."""
-
-
-def listen(address: str) -> socket.socket:
-    """Bind and return a socket for `HOST:PORT`, `[IPv6]:PORT` or `:PORT`; port 0 takes a free one.
-
-    Raises `ListenError`.
-    """
-    host, colon, port = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the last port there is
-        message = f"cannot listen on {address!r}: it is not HOST:PORT"
-        raise ListenError(message)
-    try:
-        found = socket.getaddrinfo(host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, where = found[0]
-        bound = socket.create_server(where[:2], family=family, backlog=BACKLOG)
-    except OSError as error:
-        # create_server adds the address once more; a name that is not found has a number of its own, below 0.
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        message = f"cannot listen on {address}: {reason or error}"
-        raise ListenError(message) from error
-    return bound
+_logger = logging.getLogger(__name__)
 
 
 class Server:
-    """Serves an application until it is stopped."""
+    """Serves an ASGI application until it is stopped."""
 
     def __init__(
-        self, app: ASGIApp, bound: socket.socket, access: Access | None = None, limits: Limits | None = None
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        web_config: WebConfigReloader | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        """Serve on a bound socket, whose address is `address`, those whom `access` lets in; by default everybody."""
-        host, port = bound.getsockname()[:2]
+        """Serve on a listening socket, to the clients that the web configuration allows; by default to every client."""
+        host, port = listening.getsockname()[:2]
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self._socket = bound
-        self._access = access or Access()
+        self._listening = listening
+        self._web_config = web_config or WebConfigReloader()
         self._limits = limits or Limits()
-        self._config = uvicorn.Config(
-            Guard(app, self._access),
-            http="h11",
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            proxy_headers=False,
-            log_config=None,
-            access_log=False,
-            timeout_keep_alive=self._limits.keep_alive,  # type: ignore[arg-type] # which is any number of seconds
-            h11_max_incomplete_event_size=HEAD_BYTES,
+        self._connections = Connections(self._limits.max_connections)
+        self._guarded = RequestGuard(app, self._policy)
+        self._uvicorn = uvicorn.Server(
+            uvicorn.Config(
+                self._answer,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                proxy_headers=False,
+                server_header=False,
+                log_config=None,
+                access_log=False,
+                timeout_keep_alive=self._limits.keep_alive,  # type: ignore[arg-type] # any number of seconds works
+                h11_max_incomplete_event_size=HEADER_BYTES,
+            )
         )
-        self._register = Connections(self._limits.most_connections)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="web", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
     def start(self) -> None:
         """Begin to serve."""
         self._thread.start()
+        if self._web_config.path is not None:
+            threading.Thread(target=self._reload_web_config, name="web-config", daemon=True).start()
 
     def alive(self) -> bool:
-        """Say whether it still serves."""
+        """Say whether the server serves: it was started, and has neither stopped nor failed."""
         return self._thread.is_alive()
 
     def stop(self, timeout: float) -> None:
-        """Stop serving; what is under way has a second to end."""
+        """Stop serving, and wait up to `timeout` seconds for the responses under way and the end of the thread."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(timeout)
 
-    async def _serve(self) -> None:
-        state = ServerState()
-        self._config.load()
-        # A line for each stranger who sends no HTTP would help nobody but him.
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-        crew = Crew(self._limits.scrapes, "web-delivery")
-        listener = Listener(
-            self._socket,
-            self._access,
-            self._limits,
-            self._register,
-            lambda accepted, welcome: Connection(
-                self._config, state, accepted, self._limits, self._register, welcome, crew
-            ),
-        )
-        tasks = [asyncio.create_task(listener.run()), asyncio.create_task(self._renew())]
+    def _run(self) -> None:
         try:
-            while not self._stopping.is_set():
-                state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
-                await asyncio.wait(tasks, timeout=TICK_SECONDS)
-                for task in tasks:
-                    if task.done():  # which none of them should be
-                        task.result()
+            asyncio.run(self._serve())
+        except Exception:  # the owner learns it from `alive`
+            _logger.exception("the web server failed")
         finally:
-            for task in tasks:
-                task.cancel()
-            self._socket.close()
-            await self._end(state)
+            self._listening.close()
 
-    async def _renew(self) -> None:
+    async def _serve(self) -> None:
+        self._uvicorn.config.load()
+        # uvicorn warns of each malformed request: a line for each port scan.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        async with asyncio.TaskGroup() as tasks:  # the first task that fails ends the server
+            accepting = tasks.create_task(self._accept())
+            serving = tasks.create_task(self._uvicorn.serve(sockets=[]))
+            while not self._stopping.is_set():  # noqa: ASYNC110 - another thread sets it
+                await asyncio.sleep(TICK_SECONDS)
+            accepting.cancel()
+            self._listening.close()
+            self._uvicorn.should_exit = True
+            await asyncio.wait([serving], timeout=GRACE_SECONDS)
+            for connection in list(self._connections):
+                connection.abort()
+            await asyncio.wait([serving], timeout=2 * TICK_SECONDS)
+            self._uvicorn.force_exit = True  # what still runs is a password check, and its client is gone
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._listening.settimeout(0)
+        handshakes: set[asyncio.Task[None]] = set()
         while True:
-            await asyncio.sleep(self._limits.renewal)
-            await aside(self._access.renew, "web-renewal")
+            try:
+                accepted, _ = await loop.sock_accept(self._listening)
+            except OSError as error:
+                dropped = error.errno in OUT_OF_RESOURCES and self._connections.drop_one()
+                await asyncio.sleep(RETRY_AFTER_DROP_SECONDS if dropped else RETRY_SECONDS)
+                continue
+            handshake = loop.create_task(self._handshake(accepted))
+            handshakes.add(handshake)
+            handshake.add_done_callback(handshakes.discard)
+            await asyncio.sleep(0)  # serve the open connections in between, however many wait
 
-    async def _end(self, state: ServerState) -> None:
-        """Let those be answered who are being answered, for a moment; then close everything."""
-        if state.tasks:
-            await asyncio.wait(set(state.tasks), timeout=LAST_ANSWERS_SECONDS)
-        if state.connections:
-            await asyncio.sleep(TICK_SECONDS)  # under TLS there may be something to send yet
-        for visitor in self._register.everybody():
-            visitor.abort()
-        if state.tasks:
-            await asyncio.wait(set(state.tasks), timeout=TICK_SECONDS)
+    async def _handshake(self, accepted: socket.socket) -> None:
+        with suppress(OSError):  # the client may be gone; asyncio does this only for sockets that say they are TCP
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        context = self._policy().tls_context
+        connection = Connection(accepted, self._limits, self._connections, self._policy, self._http_protocol)
+        if not self._connections.admit(connection):
+            accepted.close()
+            return
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection,
+                accepted,
+                ssl=context,
+                ssl_handshake_timeout=self._limits.tls_handshake if context else None,
+            )
+        except OSError:  # no TLS, no trusted certificate, too slow, or gone: a line would help a port scan only
+            self._connections.pop(connection, None)
+
+    def _http_protocol(self, connection: Connection) -> asyncio.Protocol:
+        """Return uvicorn's protocol, made with the arguments that uvicorn passes to a class in its `http` setting."""
+        make: Callable[..., asyncio.Protocol] = self._uvicorn.config.http_protocol_class
+        return make(
+            config=self._uvicorn.config,
+            server_state=self._uvicorn.server_state,
+            app_state={CONNECTION: connection},
+            _loop=asyncio.get_running_loop(),
+        )
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection: Connection = scope["state"][CONNECTION]
+        await connection.serve(self._guarded, scope, receive, send)
+
+    def _policy(self) -> AccessPolicy:
+        return self._web_config.policy
+
+    def _reload_web_config(self) -> None:
+        while not self._stopping.wait(self._limits.web_config_interval):
+            try:
+                self._web_config.reload_if_changed()
+            except Exception:  # the policy in force stays, and so does this thread
+                _logger.exception("cannot check the web configuration for changes")

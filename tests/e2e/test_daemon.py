@@ -114,7 +114,7 @@ def test_before_the_first_poll_it_is_alive_and_not_ready(config: Path, monkeypat
         config.write_text(config.read_text().replace("300ms", "50m"))
         with DaemonProcess(config) as daemon:
             assert daemon.get("/livez") == (200, b"ok\n")
-            assert daemon.get("/readyz") == (503, b"some products were not polled yet\n")
+            assert daemon.get("/readyz") == (503, b"some products have not been polled yet\n")
             assert daemon.get("/metrics")[0] == 200
             assert daemon.stop() == 0
 

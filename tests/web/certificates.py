@@ -1,7 +1,8 @@
-"""An authority of the tests, and web configuration files that use what it issues."""
+"""A certificate authority for tests, and web configuration files that use its certificates."""
 
 import ssl
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -26,14 +27,14 @@ class WebFolder:
     clients: trustme.CA = field(default_factory=trustme.CA)
 
     def __post_init__(self) -> None:
-        """Write everything once."""
+        """Write all files."""
         self.issue(self.ca)
         self.clients.cert_pem.write_to_path(str(self.folder / "clients.pem"))
         self.write(TLS)
 
     @property
     def config(self) -> Path:
-        """The web configuration file."""
+        """Return the path of the web configuration file."""
         return self.folder / "web.yml"
 
     def write(self, text: str) -> Path:
@@ -42,33 +43,33 @@ class WebFolder:
         return self.config
 
     def issue(self, ca: trustme.CA) -> trustme.LeafCert:
-        """Write a new certificate of the server and its key."""
+        """Write a new server certificate and its key."""
         issued = ca.issue_cert("127.0.0.1", "localhost")
         (self.folder / "server.pem").write_bytes(issued.cert_chain_pems[0].bytes())
         issued.private_key_pem.write_to_path(str(self.folder / "server.key"))
         return issued
 
     def trust(self, ca: trustme.CA | None = None) -> ssl.SSLContext:
-        """Return what a client speaks TLS with that trusts an authority."""
+        """Return the TLS context of a client that trusts an authority."""
         context = ssl.create_default_context()
         (ca or self.ca).configure_trust(context)
         return context
 
-    def trust_as(self, *names: str, ca: trustme.CA | None = None) -> ssl.SSLContext:
-        """Return the same of a client that has a certificate itself."""
+    def trust_as(self, *names: str, ca: trustme.CA | None = None, not_after: datetime | None = None) -> ssl.SSLContext:
+        """Return the same for a client that has a certificate."""
         context = self.trust()
-        (ca or self.clients).issue_cert(*names).configure_cert(context)
+        (ca or self.clients).issue_cert(*names, not_after=not_after).configure_cert(context)
         return context
 
     @cached_property
     def ca_file(self) -> Path:
-        """The authority of the server as a file, for programs."""
+        """Return the path of the server's authority, for programs."""
         path = self.folder / "ca.pem"
         self.ca.cert_pem.write_to_path(str(path))
         return path
 
     def client_file(self, name: str) -> Path:
-        """A certificate of a client and its key in one file, for programs."""
+        """Return the path of a client certificate and its key in one file, for programs."""
         path = self.folder / f"{name}.pem"
         self.clients.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(str(path))
         return path

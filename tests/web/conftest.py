@@ -1,4 +1,4 @@
-"""What several tests of the web room have."""
+"""Fixtures of the web tests."""
 
 from pathlib import Path
 

@@ -1,25 +1,26 @@
 """The routes, without a server."""
 
 import asyncio
-import zlib
+import gzip
+import threading
 from html.parser import HTMLParser
 
 import pytest
 from starlette.types import Message
 
 from monitor.web.app import application
-from monitor.web.page import page
-from tests.web.asking import answer, ask
-from tests.web.serving import TEXT, FakeBoard, FakeHealth
+from monitor.web.home_page import home_page
+from tests.web.asgi import answer, request, scope
+from tests.web.served import TEXT, FakeHealth, FakeMetrics
 
-APP = application(FakeBoard(), FakeHealth(), version="1.2.3")
+APP = application(FakeMetrics(), FakeHealth(), version="1.2.3")
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 def test_a_scrape() -> None:
-    """The text is sent with its length, and caches are told what it depends on."""
-    got = ask(APP)
+    """The text comes with its length and the headers that it depends on."""
+    got = request(APP)
     assert (got.status, got.body) == (200, TEXT)
     assert got.headers == {
         "content-type": TEXT_TYPE,
@@ -29,28 +30,26 @@ def test_a_scrape() -> None:
 
 
 def test_an_openmetrics_scrape() -> None:
-    """Who asks for OpenMetrics gets it, up to the line that ends it."""
-    got = ask(APP, headers={"Accept": "application/openmetrics-text"})
+    """A client that asks for OpenMetrics gets it, up to its last line."""
+    got = request(APP, headers={"Accept": "application/openmetrics-text"})
     assert (got.headers["content-type"], got.body) == (OPENMETRICS_TYPE, TEXT + b"# EOF\n")
 
 
-def test_a_packed_scrape_is_one_gzip_member() -> None:
-    """A reader that stops after the first member, as curl does, has everything, with the right length beforehand."""
-    board = FakeBoard(TEXT * 20_000)
-    got = ask(application(board, FakeHealth(), version=""), headers={"Accept-Encoding": "gzip"})
-    reader = zlib.decompressobj(wbits=31)
-    assert reader.decompress(got.body) == board.text
-    assert (reader.eof, reader.unused_data) == (True, b"")
+def test_a_compressed_scrape() -> None:
+    """A client that accepts gzip gets it, with its compressed length."""
+    metrics = FakeMetrics(TEXT * 20_000)
+    got = request(application(metrics, FakeHealth(), version=""), headers={"Accept-Encoding": "gzip"})
+    assert gzip.decompress(got.body) == metrics.text
     assert got.headers["content-encoding"] == "gzip"
     assert got.headers["content-length"] == str(len(got.body))
 
 
-def test_others_have_their_turn_amid_a_large_scrape() -> None:
-    """However fast a client takes it, a large scrape does not hold the event loop from its first chunk to its last."""
+def test_a_large_scrape_does_not_hold_the_event_loop() -> None:
+    """Other tasks run between the chunks of a scrape, however fast its client reads."""
 
     async def run() -> int:
         turns = 0
-        scrape = asyncio.create_task(answer(application(FakeBoard(TEXT * 40_000), FakeHealth(), version="")))
+        scrape = asyncio.create_task(answer(application(FakeMetrics(TEXT * 40_000), FakeHealth(), version="")))
         while not scrape.done():
             turns += 1
             await asyncio.sleep(0)
@@ -60,23 +59,23 @@ def test_others_have_their_turn_amid_a_large_scrape() -> None:
 
 
 def test_head_has_the_headers_of_get() -> None:
-    """A HEAD is answered as a GET, without the body."""
-    got = ask(APP, method="HEAD")
+    """A HEAD request is answered as a GET request, without the body."""
+    got = request(APP, method="HEAD")
     assert (got.status, got.headers["content-length"], got.body) == (200, str(len(TEXT)), b"")
 
 
 @pytest.mark.parametrize("path", ["/metrics/", "/Metrics", "//metrics", "/metrics/x", "/-/reload", "/favicon.ico", "*"])
-def test_anything_else_is_not_there(path: str) -> None:
-    """A path is right as it is written in the contract, or it is a 404; nothing redirects."""
-    got = ask(APP, path)
+def test_an_unknown_path_is_not_found(path: str) -> None:
+    """Only the exact path exists; nothing redirects."""
+    got = request(APP, path)
     assert (got.status, got.body) == (404, b"404 Not Found\n")
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz", "/"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW", "get"])
-def test_other_methods_are_refused(path: str, method: str) -> None:
-    """Only GET and HEAD are there, and that is said."""
-    got = ask(APP, path, method)
+def test_other_methods_are_not_allowed(path: str, method: str) -> None:
+    """The response names the allowed methods, GET and HEAD."""
+    got = request(APP, path, method)
     assert (got.status, got.body) == (405, b"405 Method Not Allowed\n")
     assert set(got.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
@@ -84,16 +83,33 @@ def test_other_methods_are_refused(path: str, method: str) -> None:
 @pytest.mark.parametrize(
     ("path", "health", "status", "body"),
     [
-        ("/livez", FakeHealth(ticks=True, is_ready=False), 200, b"ok\n"),
-        ("/livez", FakeHealth(ticks=False, is_ready=True), 503, b"the scheduler does not tick\n"),
-        ("/readyz", FakeHealth(ticks=False, is_ready=True), 200, b"ok\n"),
-        ("/readyz", FakeHealth(ticks=True, is_ready=False), 503, b"some products were not polled yet\n"),
+        ("/livez", FakeHealth(is_alive=True, is_ready=False), 200, b"ok\n"),
+        ("/livez", FakeHealth(is_alive=False, is_ready=True), 503, b"the scheduler has stopped\n"),
+        ("/readyz", FakeHealth(is_alive=False, is_ready=True), 200, b"ok\n"),
+        ("/readyz", FakeHealth(is_alive=True, is_ready=False), 503, b"some products have not been polled yet\n"),
     ],
 )
 def test_the_probes(path: str, health: FakeHealth, status: int, body: bytes) -> None:
-    """Each probe answers for its own question only."""
-    got = ask(application(FakeBoard(), health, version=""), path)
+    """Each probe answers its own question only."""
+    got = request(application(FakeMetrics(), health, version=""), path)
     assert (got.status, got.body) == (status, body)
+
+
+def test_a_reload_runs_in_a_thread_and_answers_with_the_problems() -> None:
+    """POST /-/reload answers 200, or 400 with the problems; the event loop is free meanwhile."""
+    problems: list[str | None] = [None, "monitor.yaml:1: products: is required"]
+    threads = []
+
+    def reload() -> str | None:
+        threads.append(threading.current_thread())
+        return problems.pop(0)
+
+    app = application(FakeMetrics(), FakeHealth(), version="", reload=reload)
+    reloaded, refused = (request(app, "/-/reload", "POST") for _ in range(2))
+    assert (reloaded.status, reloaded.body) == (200, b"reloaded\n")
+    assert (refused.status, refused.body) == (400, b"monitor.yaml:1: products: is required\n")
+    assert request(app, "/-/reload").status == 405
+    assert threading.main_thread() not in threads
 
 
 class _Page(HTMLParser):
@@ -109,28 +125,28 @@ class _Page(HTMLParser):
         self.text += data
 
 
-def test_the_page_links_to_what_there_is() -> None:
-    """The page for people names the version, and every link on it works."""
-    got = ask(APP, "/")
+def test_the_links_of_the_home_page_work() -> None:
+    """The home page shows the version and links to the other paths."""
+    got = request(APP, "/")
     assert (got.status, got.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    shown = _Page()
-    shown.feed(got.body.decode())
-    assert "version 1.2.3" in shown.text
-    assert shown.links == ["/metrics", "/readyz", "/livez"]
-    assert [ask(APP, link).status for link in shown.links] == [200, 200, 200]
+    page = _Page()
+    page.feed(got.body.decode())
+    assert "version 1.2.3" in page.text
+    assert page.links == ["/metrics", "/readyz", "/livez"]
+    assert [request(APP, link).status for link in page.links] == [200, 200, 200]
 
 
-def test_a_version_is_text() -> None:
-    """What is odd in a version does not become markup."""
-    assert "version 1.0&lt;b&gt;" in page("1.0<b>")
+def test_the_version_is_escaped() -> None:
+    """A version with markup is shown as text."""
+    assert "version 1.0&lt;b&gt;" in home_page("1.0<b>")
 
 
 def test_too_many_scrapes_at_once() -> None:
-    """A scrape counts until its client has taken it; one too many is a 503, and the next may come again."""
+    """A scrape counts until its client has received it; one too many is answered with 503 and may be repeated."""
 
     async def run() -> list[int]:
-        app = application(FakeBoard(), FakeHealth(), version="", scrapes=2)
-        taken = asyncio.Event()
+        app = application(FakeMetrics(), FakeHealth(), version="", scrapes=2)
+        received = asyncio.Event()
         statuses: list[int] = []
 
         async def scrape(wait: asyncio.Event) -> None:
@@ -143,15 +159,14 @@ def test_too_many_scrapes_at_once() -> None:
                 else:
                     await wait.wait()
 
-            scope = {"type": "http", "method": "GET", "path": "/metrics", "headers": []}
-            await app(scope, receive, send)
+            await app(scope(), receive, send)
 
         at_once = asyncio.Event()
         at_once.set()
-        slow = [asyncio.create_task(scrape(taken)) for _ in range(2)]
+        slow = [asyncio.create_task(scrape(received)) for _ in range(2)]
         await asyncio.sleep(0)
         await scrape(at_once)
-        taken.set()
+        received.set()
         await asyncio.gather(*slow)
         await scrape(at_once)
         return statuses
@@ -159,9 +174,9 @@ def test_too_many_scrapes_at_once() -> None:
     assert asyncio.run(run()) == [200, 200, 503, 200]
 
 
-def test_a_client_that_fails_gives_its_place_back() -> None:
-    """Whatever happens while a scrape is sent, it does not count for ever."""
-    app = application(FakeBoard(), FakeHealth(), version="", scrapes=1)
+def test_a_failed_scrape_does_not_count_for_ever() -> None:
+    """A scrape whose client is gone makes room for the next one."""
+    app = application(FakeMetrics(), FakeHealth(), version="", scrapes=1)
 
     async def send(_: Message) -> None:
         raise ConnectionResetError
@@ -169,10 +184,7 @@ def test_a_client_that_fails_gives_its_place_back() -> None:
     async def receive() -> Message:
         raise AssertionError
 
-    async def scrape() -> None:
-        await app({"type": "http", "method": "GET", "path": "/metrics", "headers": []}, receive, send)
-
     for _ in range(2):
         with pytest.raises(ConnectionResetError):
-            asyncio.run(scrape())
-    assert ask(app).status == 200
+            asyncio.run(app(scope(), receive, send))  # type: ignore[arg-type] # an application is a coroutine function
+    assert request(app).status == 200

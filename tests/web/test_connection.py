@@ -1,4 +1,4 @@
-"""A connection whose transport does what a test wants: what a real client can only do with luck."""
+"""A connection over a transport that never delivers anything, which no real client can be made to do reliably."""
 
 import asyncio
 import socket
@@ -7,43 +7,39 @@ from dataclasses import replace
 from typing import Any
 
 import uvicorn
-from uvicorn.server import ServerState
+from starlette.types import Receive, Scope, Send
 
-from monitor.web.aside import Crew
-from monitor.web.connection import Connection
-from monitor.web.connections import Connections
+from monitor.web.access_policy import AccessPolicy
+from monitor.web.connection import Connection, Connections
 from monitor.web.limits import Limits
-from tests.web.asking import nothing
+from tests.web.asgi import empty
 
 SOON = 0.05
-LIMITS = Limits(handshake=99, head=99, response=99, keep_alive=99, closing=SOON)
+LIMITS = Limits(tls_handshake=99, request_head=99, response=99, keep_alive=99, close=SOON)
 REQUEST = b"GET / HTTP/1.1\r\nHost: monitor\r\n\r\n"
 
 
-class Stuck(asyncio.Transport):
-    """A client who takes nothing: what is closed stays open until it is cut off."""
+class StuckTransport(asyncio.Transport):
+    """A client that takes nothing: a closed connection stays until it is aborted."""
 
     def __init__(self) -> None:
-        """Begin open."""
+        """Start open."""
         super().__init__()
         self.closing = False
         self.aborted = asyncio.Event()
 
     def write(self, data: Any) -> None:
-        """Take it."""
+        """Accept the data."""
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Take them."""
-
-    def resume_reading(self) -> None:
-        """Nothing was paused."""
+        """Accept the limits."""
 
     def is_closing(self) -> bool:
         """Say whether it was closed."""
         return self.closing
 
     def close(self) -> None:
-        """Wait for the client, for ever."""
+        """Wait for the client for ever."""
         self.closing = True
 
     def abort(self) -> None:
@@ -52,54 +48,64 @@ class Stuck(asyncio.Transport):
         self.aborted.set()
 
 
-def with_connection(test: Callable[[Connection, Stuck], Coroutine[Any, Any, None]], limits: Limits = LIMITS) -> None:
-    """Run a test on a connection that was just made."""
+def run(test: Callable[[Connection, StuckTransport], Coroutine[Any, Any, None]], limits: Limits = LIMITS) -> None:
+    """Run a test with a new connection, and check that nothing remains of it."""
 
-    async def run() -> None:
-        register, transport = Connections(9), Stuck()
-        config = uvicorn.Config(nothing, log_config=None, timeout_keep_alive=limits.keep_alive)  # type: ignore[arg-type]
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["state"]["connection"].serve(empty, scope, receive, send)
+
+    async def main() -> None:
+        connections, transport = Connections(9), StuckTransport()
+        config = uvicorn.Config(serve, http="h11", log_config=None, timeout_keep_alive=limits.keep_alive)  # type: ignore[arg-type]
         config.load()
-        with socket.socket() as sock:
-            connection = Connection(config, ServerState(), sock, limits, register, lambda _: True, Crew(1, "crew"))
-            assert register.admit(connection)
+        state = uvicorn.Server(config).server_state
+
+        def http(connection: Connection) -> asyncio.Protocol:
+            make: Callable[..., asyncio.Protocol] = config.http_protocol_class
+            return make(config=config, server_state=state, app_state={"connection": connection})
+
+        with socket.socket() as accepted:
+            connection = Connection(accepted, limits, connections, AccessPolicy, http)
+            assert connections.admit(connection)
             connection.connection_made(transport)
             await asyncio.wait_for(test(connection, transport), 10)
         connection.connection_lost(None)
-        assert len(register) == 0
+        assert len(connections) == 0
         assert connection._deadline
         assert connection._deadline.cancelled()
+        await asyncio.gather(*state.tasks)
 
-    asyncio.run(run())
+    asyncio.run(main())
 
 
-def test_what_is_closed_and_not_taken_is_cut_off() -> None:
-    """A refusal that the client does not take does not hold its connection; meanwhile nothing is read of it."""
+def test_a_refusal_that_is_not_taken_is_aborted() -> None:
+    """A malformed request closes the connection; the rest of it is not read, and the connection ends in any case."""
 
-    async def test(connection: Connection, transport: Stuck) -> None:
+    async def test(connection: Connection, transport: StuckTransport) -> None:
         connection.data_received(b"no HTTP\r\n\r\n")
         assert (transport.closing, transport.aborted.is_set()) == (True, False)
         connection.data_received(REQUEST)
         assert not transport.aborted.is_set()
         await transport.aborted.wait()
 
-    with_connection(test)
+    run(test)
 
 
-def test_a_last_answer_that_is_not_taken_is_cut_off() -> None:
-    """Nor does the last response of a connection."""
+def test_a_last_response_that_is_not_taken_is_aborted() -> None:
+    """A response with `Connection: close` ends the connection, even if the client does not take it."""
 
-    async def test(connection: Connection, transport: Stuck) -> None:
+    async def test(connection: Connection, transport: StuckTransport) -> None:
         connection.data_received(REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         await transport.aborted.wait()
 
-    with_connection(test)
+    run(test)
 
 
-def test_a_rest_that_cannot_be_closed_is_cut_off() -> None:
-    """When the time between two requests is over, the connection is closed; and when that does not help, cut off."""
+def test_an_idle_connection_that_cannot_be_closed_is_aborted() -> None:
+    """An idle connection is closed by uvicorn; if the client does not take the rest, the connection is aborted."""
 
-    async def test(connection: Connection, transport: Stuck) -> None:
+    async def test(connection: Connection, transport: StuckTransport) -> None:
         connection.data_received(REQUEST)
         await transport.aborted.wait()
 
-    with_connection(test, replace(LIMITS, keep_alive=SOON))
+    run(test, replace(LIMITS, keep_alive=SOON))

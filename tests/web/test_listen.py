@@ -1,45 +1,84 @@
-"""The address that is listened on."""
+"""The listening socket."""
 
 import socket
+from contextlib import closing, suppress
 
 import pytest
 
 from monitor.web.app import application
-from monitor.web.server import ListenError, Server, listen
-from tests.web.serving import FakeBoard, FakeHealth
+from monitor.web.listen import ListenError, listen
+from monitor.web.server import Server
+from tests.web.served import FakeHealth, FakeMetrics
+
+
+def accepts(port: int, host: str) -> bool:
+    """Say whether a connection to an address is accepted."""
+    with suppress(OSError), closing(socket.create_connection((host, port), 5)):
+        return True
+    return False
 
 
 @pytest.mark.parametrize(
-    ("address", "family", "shown"),
+    ("address", "ipv4", "ipv6"),
     [
-        ("127.0.0.1:0", socket.AF_INET, "127.0.0.1:{}"),
-        ("[::1]:0", socket.AF_INET6, "[::1]:{}"),
-        ("localhost:0", None, None),
+        ("127.0.0.1:0", True, False),
+        ("0.0.0.0:0", True, False),
+        ("[::1]:0", False, True),
+        (":0", True, True),
+        ("[::]:0", True, True),
     ],
 )
-def test_an_address(address: str, family: socket.AddressFamily | None, shown: str | None) -> None:
-    """IPv4, IPv6 and a name are listened on; port 0 takes a free one, which is shown."""
-    with listen(address) as bound:
-        server = Server(application(FakeBoard(), FakeHealth(), version=""), bound)
-        assert family in (None, bound.family)
-        assert shown is None or server.address == shown.format(bound.getsockname()[1])
-        with socket.create_connection(bound.getsockname()[:2]):
-            pass
-        server.stop(1)  # which never began, and that is no error
+def test_an_address_is_listened_on_in_its_families(address: str, ipv4: bool, ipv6: bool) -> None:
+    """An address without host, and the IPv6 wildcard, answer on IPv4 and IPv6, as in Go."""
+    with listen(address) as listening:
+        port = listening.getsockname()[1]
+        assert (accepts(port, "127.0.0.1"), accepts(port, "::1")) == (ipv4, ipv6)
+
+
+@pytest.mark.parametrize("address", [":0", "[::]:0"])
+@pytest.mark.parametrize("failure", ["no IPv6 in the kernel", "IPv6 disabled"])
+def test_a_machine_without_ipv6_listens_on_ipv4(address: str, failure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without IPv6, a wildcard address listens on all IPv4 addresses."""
+    if failure == "no IPv6 in the kernel":
+        monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    else:
+        bind = socket.socket.bind
+
+        def refuse_ipv6(self: socket.socket, where: tuple[str, int]) -> None:
+            if self.family == socket.AF_INET6:
+                raise OSError(99, "Cannot assign requested address")
+            bind(self, where)
+
+        monkeypatch.setattr(socket.socket, "bind", refuse_ipv6, raising=False)
+    with listen(address) as listening:
+        assert listening.family == socket.AF_INET
+        assert accepts(listening.getsockname()[1], "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"), [("127.0.0.1:0", "127.0.0.1:{}"), ("[::1]:0", "[::1]:{}"), (":0", "[::]:{}")]
+)
+def test_the_server_names_its_address(address: str, shown: str) -> None:
+    """Port 0 takes a free port, and the server says which; to stop a server that was not started is no error."""
+    with listen(address) as listening:
+        server = Server(application(FakeMetrics(), FakeHealth(), version=""), listening)
+        assert server.address == shown.format(listening.getsockname()[1])
+        server.stop(1)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536", ""])
-def test_what_is_no_address(address: str) -> None:
-    """What is not HOST:PORT is said as it was written."""
+def test_a_malformed_address_is_refused(address: str) -> None:
+    """The error quotes the address."""
     with pytest.raises(ListenError) as refused:
         listen(address)
     assert str(refused.value) == f"cannot listen on {address!r}: it is not HOST:PORT"
 
 
-def test_a_port_that_is_taken() -> None:
-    """The reason is the system's."""
-    with listen("127.0.0.1:0") as bound:
-        address = f"127.0.0.1:{bound.getsockname()[1]}"
+@pytest.mark.parametrize("host", ["127.0.0.1", "", "[::]"])
+def test_a_port_in_use_is_refused(host: str) -> None:
+    """The error has the reason of the operating system."""
+    with listen(f"{host}:0") as listening:
+        address = f"{host}:{listening.getsockname()[1]}"
         with pytest.raises(ListenError) as refused:
             listen(address)
     assert str(refused.value) == f"cannot listen on {address}: Address already in use"

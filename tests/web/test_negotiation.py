@@ -1,4 +1,4 @@
-"""Which format and which encoding a client gets for what it says it takes."""
+"""The format and the encoding of a scrape."""
 
 import pytest
 
@@ -49,7 +49,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,imag
     ],
 )
 def test_the_format(accept: str, openmetrics: bool) -> None:
-    """OpenMetrics is for who likes it at least as much as text; everybody else gets text."""
+    """A client gets OpenMetrics if it prefers it to text or has no preference between them, and text otherwise."""
     assert wants_openmetrics(accept) is openmetrics
 
 
@@ -72,5 +72,5 @@ def test_the_format(accept: str, openmetrics: bool) -> None:
     ],
 )
 def test_the_encoding(accept_encoding: str, gzip: bool) -> None:
-    """Packed is what is sent to who takes gzip."""
+    """A client that accepts gzip gets gzip."""
     assert wants_gzip(accept_encoding) is gzip

@@ -12,14 +12,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from monitor.config.errors import ConfigurationError
-from monitor.web.access import Access
 from monitor.web.tls import alternative_names, normal_name
+from monitor.web.web_config import WebConfigReloader
 from tests.web.certificates import MUTUAL, TLS, WebFolder
 
 
 def context(web: WebFolder, more: str = "") -> ssl.SSLContext:
     """Return what the server speaks TLS with."""
-    found = Access(web.write(TLS.replace("}", f", {more}}}") if more else TLS)).now.context
+    found = WebConfigReloader(web.write(TLS.replace("}", f", {more}}}") if more else TLS)).policy.tls_context
     assert found
     return found
 
@@ -75,7 +75,7 @@ def test_certificates_within_the_configuration(web: WebFolder) -> None:
     )
     for name in ("server.pem", "server.key", "clients.pem"):
         (web.folder / name).unlink()
-    made = Access(web.write(text)).now.context
+    made = WebConfigReloader(web.write(text)).policy.tls_context
     assert made
     assert len(made.get_ca_certs()) == 1
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_used_is_said_with_its_line(
     web.write(MUTUAL)
     damaged(damage, web)
     with pytest.raises(ConfigurationError) as refused:
-        Access(web.config)
+        WebConfigReloader(web.config)
     assert [(problem.line, f"{problem.path}: {problem.message}") for problem in refused.value.problems] == [
         (line, f"tls_server_config.{message.format(web.folder)}") for line, message in problems
     ]

@@ -1,4 +1,4 @@
-"""The page for people at `/`."""
+"""The HTML page at `/`."""
 
 from html import escape
 
@@ -20,17 +20,17 @@ a {{ color: #0b68cb; }}
 <body>
 <h1>stackset-monitor</h1>
 <p class="version">version {version}</p>
-<p>Watches the stack instances of AWS Service Catalog products that are deployed as CloudFormation StackSets.</p>
+<p>Monitors the stack instances of AWS Service Catalog products that are deployed as CloudFormation StackSets.</p>
 <dl>
-<dt><a href="/metrics">/metrics</a></dt><dd>what Prometheus scrapes</dd>
-<dt><a href="/readyz">/readyz</a></dt><dd>whether every product is shown, from the state or after its first poll</dd>
-<dt><a href="/livez">/livez</a></dt><dd>whether the scheduler ticks</dd>
+<dt><a href="/metrics">/metrics</a></dt><dd>metrics for Prometheus</dd>
+<dt><a href="/readyz">/readyz</a></dt><dd>readiness: each product has its stored snapshot or its first poll</dd>
+<dt><a href="/livez">/livez</a></dt><dd>liveness: the scheduler runs</dd>
 </dl>
 </body>
 </html>
 """
 
 
-def page(version: str) -> str:
+def home_page(version: str) -> str:
     """Return the HTML."""
     return _PAGE.format(version=escape(version))

@@ -1,4 +1,4 @@
-"""The command line. Each command imports the rooms that it needs when it runs: `version` is quick."""
+"""The command line. Each command imports the packages that it needs when it runs, so that `version` is quick."""
 
 import sys
 from collections.abc import Callable
@@ -8,13 +8,15 @@ from typing import Any
 
 import click
 
-from monitor.cli.failure import FAILED, INTERRUPTED, WRONG, CommandError
-from monitor.cli.streams import drop_stdout, prepare_stdout, tell
+from monitor import __version__
+from monitor.cli.errors import EXIT_CODES, CommandError, ExitCode
+from monitor.cli.streams import discard_stdout, prepare_stdout, print_error
+from monitor.cli.version import VERSION
 from monitor.daemon.signals import Signals
 
 COMMANDS = {
     "run": "Run the daemon.",
-    "poll": "Poll every product once and print what is found.",
+    "poll": "Poll every product once and print its stack instances.",
     "check": "Check a configuration file.",
     "history": "Print the stored transitions.",
     "iam-policy": "Print the least IAM policy that a configuration needs.",
@@ -22,7 +24,7 @@ COMMANDS = {
     "demo": "Run the daemon against a simulated AWS on this machine.",
     "version": "Print the version.",
 }
-"""Each lives in a module of its name in this package, as a click command of its name (with `_` for `-`)."""
+"""The name of a command is that of its module and its function, with `_` for `-`."""
 
 
 class _Commands(click.Group):
@@ -36,6 +38,8 @@ class _Commands(click.Group):
             return None
         module = cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"monitor.cli.{module}"), module)
+        if command.epilog is None and "Exit codes:" not in (command.help or ""):
+            command.epilog = EXIT_CODES
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -45,16 +49,18 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message=VERSION)
 def cli() -> None:
-    """ProductSet the stack instances of AWS Service Catalog products deployed as CloudFormation StackSets.
+    """Monitor the stack instances of AWS Service Catalog products deployed as CloudFormation StackSets.
 
     \b
     Exit codes:
-      0  fine; with poll: every instance is CURRENT
-      1  poll found an instance that is not CURRENT
-      2  wrong usage or configuration
-      3  it could not be done (AWS, port, disk)
-    """  # noqa: D301 - click's mark for lines that stay as they are
+      0    success; poll: every instance is CURRENT
+      1    poll: an instance is not CURRENT; check --aws: AWS reported a problem
+      2    wrong usage or configuration
+      3    failure (no credentials, AWS unreachable, port, disk, missing file)
+      130  interrupted by Ctrl-C
+    """  # noqa: D301 - click's mark for lines that it must not wrap
 
 
 def main(arguments: list[str] | None = None, signals: Signals | None = None) -> None:
@@ -64,38 +70,38 @@ def main(arguments: list[str] | None = None, signals: Signals | None = None) -> 
 
 
 def call(command: Callable[[], Any]) -> int:
-    """Run a command; say what went wrong in one sentence and return the exit code."""
+    """Run a command and return its exit code. An error becomes one sentence on stderr."""
     try:
         code = command()
     except CommandError as error:
         return _failed(str(error), error.code)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        return WRONG
+        return ExitCode.USAGE
     except click.ClickException as error:
-        return _failed(_usage(error), WRONG)
+        return _failed(_usage(error), ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
-    except (BrokenPipeError, SystemExit):  # the reader left early, as `head` does; click makes an exit of it
-        drop_stdout()
+        return ExitCode.INTERRUPTED
+    except (BrokenPipeError, SystemExit):  # the reader ended, as `head` does; click turns it into SystemExit
+        discard_stdout()
         return 0
     except OSError as error:
         where = "the output" if error.filename is None else error.filename
-        return _failed(f"{where}: {error.strerror or error}", FAILED)
+        return _failed(f"{where}: {error.strerror or error}", ExitCode.FAILED)
     except Exception as error:
         if sys.flags.dev_mode:
             raise
-        return _failed(_bug(error), FAILED)
+        return _failed(_bug(error), ExitCode.FAILED)
     return code if isinstance(code, int) else 0
 
 
-def _failed(sentence: str, code: int) -> int:
-    tell(sentence)
+def _failed(sentence: str, code: ExitCode) -> ExitCode:
+    print_error(sentence)
     return code
 
 
 def _usage(error: click.ClickException) -> str:
-    """Put what click says, and where to read more, into one line."""
+    """Return click's message and the command that shows the help as one line."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "stackset-monitor"
     sentence = " ".join(error.format_message().split()).removesuffix(".")
@@ -103,7 +109,7 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _bug(error: Exception) -> str:
-    """Name what nobody expected, and where it happened."""
+    """Return an unexpected exception and its place as one line."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

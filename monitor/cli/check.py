@@ -1,72 +1,112 @@
 """`stackset-monitor check`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.options import Output, config_option, settings_of, wrong_file
+from monitor.cli.errors import ExitCode
+from monitor.cli.options import config_option, configuration_error, load_with_lines
+from monitor.cli.output import Output, print_rows
+from monitor.cli.streams import print_error
 
 if TYPE_CHECKING:
+    from monitor.config.document import Document, Problem
     from monitor.config.settings import Settings
-
-WRONG_AT_AWS = 1
-"""Exit code: the file is fine, and something at AWS is not."""
 
 
 @click.command()
 @config_option
-@click.option("--aws", is_flag=True, help="Ask AWS, too: who we are, what we may do, what a poll will cost.")
-def check(config: Path, aws: bool) -> int:
-    """Check a configuration file: every problem at once, with its line and path.
+@click.option("--aws", is_flag=True, help="Check at AWS, too: identity, permissions, products and rate of calls.")
+def check(config: Path, aws: bool) -> ExitCode:
+    """Check a configuration file and report every problem at once, with its line and path.
 
-    The web configuration that it names is checked as well, and the certificates that this names.
+    The web configuration file, its certificates and the other files that it names are checked, too.
 
-    With --aws, everything is asked that a poll would ask: the identity of each source, the permissions, type and
-    status of each product, its stack instances, the calls of a poll, and whether calls_per_second and the
-    interval can hold them.
+    With --aws, everything that a poll calls is called once: the identity of each source, the permissions, type and
+    status of each product, and all of its stack instances, however long that takes. The report says how many calls
+    are needed and which setting allows them.
 
     \b
     Exit codes:
-      0  everything is fine
-      1  the file is fine, and something at AWS is not (with --aws)
+      0  no problems
+      1  AWS reported a problem (with --aws)
       2  wrong usage or configuration
-    """  # noqa: D301 - click's mark for lines that stay as they are
+      3  failure: missing file, no credentials or Region, AWS unreachable
+    """  # noqa: D301 - click's mark for lines that it must not wrap
     from monitor.config.errors import ConfigurationError
     from monitor.web.web_config import WebConfigReloader
 
-    settings = settings_of(config)
+    settings, document = load_with_lines(config)
+    problems, warnings = _file_problems(settings, document)
+    if problems:
+        raise configuration_error(ConfigurationError(config, problems), "the configuration")
     try:
         WebConfigReloader(settings.web_config)
     except ConfigurationError as error:
-        raise wrong_file(error, "the web configuration") from error
+        raise configuration_error(error, "the web configuration") from error
+    for warning in [*warnings, *_unknown_regions(settings, document)]:
+        print_error(f"warning: {config}:{warning}")
     products, sources = len(settings.products), len(settings.sources)
     click.echo(
-        f"{config}: fine: {products} {'product' if products == 1 else 'products'}"
-        f" in {sources} {'source' if sources == 1 else 'sources'}"
+        f"{config}: configuration OK ({products} {'product' if products == 1 else 'products'},"
+        f" {sources} {'source' if sources == 1 else 'sources'})"
     )
-    return _check_aws(settings) if aws else 0
+    return _check_aws(settings) if aws else ExitCode.OK
 
 
-def _check_aws(settings: "Settings") -> int:
+def _file_problems(settings: "Settings", document: "Document") -> "tuple[list[Problem], list[Problem]]":
+    """Return the problems of the paths in the configuration on this machine, and those that are only warnings."""
+    from monitor.cli.files import create_error, read_error
+
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    paths: list[tuple[Path | None, tuple[str | int, ...]]] = [(settings.web_config, ("web", "config_file"))]
+    paths += [(one.external_id_file, ("sources", n, "external_id_file")) for n, one in enumerate(settings.sources)]
+    for path, place in paths:
+        if path and (error := read_error(path)):
+            problems.append(document.problem(f'cannot read "{path}": {error.strerror or error}', *place))
+    if error := create_error(settings.state_path):
+        problem = document.problem(f'cannot create "{settings.state_path}": {error.strerror or error}', "state", "path")
+        # The daemon may run as another user, so a missing permission need not be one for the daemon.
+        (warnings if isinstance(error, PermissionError) else problems).append(problem)
+    return problems, warnings
+
+
+def _unknown_regions(settings: "Settings", document: "Document") -> "Iterator[Problem]":
+    if not any(source.region for source in settings.sources):
+        return
+    from monitor.aws.regions import is_known_region
+
+    for place, source in enumerate(settings.sources):
+        if source.region and not is_known_region(source.region):
+            message = f'botocore does not know the Region "{source.region}": correct it, unless the Region is new'
+            yield document.problem(message, "sources", place, "region")
+
+
+def _check_aws(settings: "Settings") -> ExitCode:
     from contextlib import ExitStack
 
-    from monitor.cli.concurrent import open_sources
+    from monitor.cli.aws import open_sources
     from monitor.cli.preflight import preflight
     from monitor.cli.progress import progress
-    from monitor.cli.table import print_rows
 
-    with ExitStack() as showing:
-        found = preflight(
-            settings, open_sources(settings), lambda monitored: showing.enter_context(progress(len(monitored)))
-        )
-    for rows in (found.sources, found.products):
-        if rows:
+    with ExitStack() as stack:
+        report = preflight(settings, open_sources(settings), lambda number: stack.enter_context(progress(number)))
+    for source in report.sources:
+        click.echo(f"\n{source.summary}")
+        if source.products:
             click.echo()
-            print_rows(rows, tuple(rows[0]), Output.TABLE)
+            print_rows(source.products, tuple(source.products[0]), Output.TABLE)
     click.echo()
-    for problem in found.problems:
+    for problem in report.problems:
         click.echo(problem)
-    if not found.problems:
-        click.echo("nothing is wrong at AWS")
-    return WRONG_AT_AWS if found.problems else 0
+    for failure in report.failures:
+        print_error(failure)
+    if report.failures:
+        return ExitCode.FAILED
+    if report.problems:
+        return ExitCode.NOT_CURRENT
+    click.echo("no problems found")
+    return ExitCode.OK

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.failure import CommandError
+from monitor.cli.errors import CommandError
 from monitor.cli.options import address, checked
 from monitor.cli.run import run_daemon
 from monitor.daemon.signals import Signals
 
 NETWORK = "210987654321"
-"""The second account, whose products are found by discovery."""
+"""The second account, whose products are discovered."""
 
 
 @click.command()
@@ -30,7 +30,7 @@ NETWORK = "210987654321"
 def demo(signals: Signals | None, listen: str) -> None:
     """Run the daemon against a simulated AWS on this machine: no account, no credentials.
 
-    The fleet rolls out, fails and recovers while you watch. Everything is gone afterwards.
+    Rollouts proceed, fail and recover every few seconds. Nothing is kept.
     """
     stop = (signals or Signals()).stop
     try:
@@ -44,17 +44,17 @@ def demo(signals: Signals | None, listen: str) -> None:
 
     aws = SimulatedAws()
     for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]  # nothing of a real AWS must get in here
+        del os.environ[name]  # a profile or an endpoint of the real AWS must not be used
     os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL=aws.start())
-    story = Scenario(stack_sets(), stack_sets(NETWORK))
+    scenario = Scenario(stack_sets(), stack_sets(NETWORK))
 
-    def live() -> None:
+    def change() -> None:
         number = 0
         while not stop.wait(1.0):
-            story.step(number)
+            scenario.step(number)
             number += 1
 
-    threading.Thread(target=live, name="story", daemon=True).start()
+    threading.Thread(target=change, name="scenario", daemon=True).start()
     with tempfile.TemporaryDirectory(prefix="stackset-monitor-demo-") as folder:
         configuration = {
             "poll": {"interval": "5s", "timeout": "4s"},
@@ -74,9 +74,9 @@ def demo(signals: Signals | None, listen: str) -> None:
             "log": {"format": "console"},
         }
         settings = parse_settings(json.dumps(configuration).encode(), Path("demo"))
-        run_daemon(settings, stop, _where_to_look)
+        run_daemon(settings, stop, _print_address)
 
 
-def _where_to_look(address: str) -> None:
-    click.echo(f"Look at http://{address}/metrics: the gauges of a simulated fleet that changes as you watch.")
-    click.echo("Below are its events, one a line. Stop with Ctrl-C.")
+def _print_address(address: str) -> None:
+    click.echo(f"Metrics: http://{address}/metrics (the simulated stack instances change every second)")
+    click.echo("Events follow, one per line. Stop with Ctrl-C.")

@@ -1,20 +1,22 @@
 """`stackset-monitor poll`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.failure import FAILED, WRONG, CommandError
-from monitor.cli.options import Output, config_option, output_option, product_option, settings_of
+from monitor.cli.errors import ExitCode
+from monitor.cli.options import config_option, load_configuration, output_option, product_option
+from monitor.cli.output import Output, print_rows
+from monitor.cli.selection import select_products, unknown_products
+from monitor.cli.streams import print_error
 
 if TYPE_CHECKING:
-    from monitor.config.settings import MonitoredProduct
+    from monitor.cli.aws import Products, SourcesByName
+    from monitor.config.settings import Settings
     from monitor.model.errors import PollFailedError
 
-NOT_CURRENT = 1
-"""Exit code: there is an instance that is not CURRENT."""
 COLUMNS = ("provisioned_product_id", "provisioned_product_name", "account", "region", "status")
 
 
@@ -22,10 +24,10 @@ COLUMNS = ("provisioned_product_id", "provisioned_product_name", "account", "reg
 @config_option
 @product_option
 @output_option
-def poll(config: Path, products: tuple[str, ...], output: Output) -> int:
+def poll(config: Path, products: tuple[str, ...], output: Output) -> ExitCode:
     """Poll every product once and print every stack instance. Nothing is stored.
 
-    On a terminal, a progress bar on stderr shows the pages and instances so far.
+    On a terminal, a progress bar on stderr shows the pages and instances listed so far.
 
     \b
     Exit codes:
@@ -33,55 +35,72 @@ def poll(config: Path, products: tuple[str, ...], output: Output) -> int:
       1  an instance is not CURRENT
       2  wrong usage or configuration
       3  a product could not be listed; the others are printed
-    """  # noqa: D301 - click's mark for lines that stay as they are
-    from monitor.cli.concurrent import find, list_concurrently, open_sources
+    """  # noqa: D301 - click's mark for lines that it must not wrap
+    from monitor.cli.aws import discover, list_products, open_sources
     from monitor.cli.progress import progress
-    from monitor.cli.streams import tell
-    from monitor.cli.table import print_rows
     from monitor.model.errors import PollFailedError
     from monitor.model.instances import Status
 
-    settings = settings_of(config)
+    settings = load_configuration(config)
     sources = open_sources(settings)
-    everything, failed_searches = find(settings, sources)
+    monitored, failed_searches = discover(settings, sources)
     for source, failure in failed_searches.items():
-        tell(f"the products of source {source} could not be looked for: {_why(failure)}")
-    monitored = _chosen(everything, products)
+        print_error(f"cannot discover the products of source {source}: {_reason(failure)}")
+    names: dict[str, str] = {}
+    if unknown_products(products, [one.product for one in monitored]):
+        names |= _names(settings, sources, monitored)
+    monitored = _selected(monitored, names, products)
     with progress(len(monitored)) as (on_page, on_done):
-        outcomes = list_concurrently(settings, sources, monitored, on_page, on_done)
+        results = list_products(settings, sources, monitored, on_page, on_done)
+    listed = [
+        (one, result) for one, result in zip(monitored, results, strict=True) if not isinstance(result, PollFailedError)
+    ]
+    names |= _names(settings, sources, [one for one, _ in listed if one.product.id not in names])
     rows = [
         {
             "provisioned_product_id": one.product.id,
-            "provisioned_product_name": one.product.name,
+            "provisioned_product_name": names.get(one.product.id, one.product.name),
             "account": account,
             "region": region,
             "status": str(status),
         }
-        for one, outcome in zip(monitored, outcomes, strict=True)
-        if not isinstance(outcome, PollFailedError)
-        for (account, region), status in sorted(outcome.statuses.items())
+        for one, listing in listed
+        for (account, region), status in sorted(listing.statuses.items())
     ]
     print_rows(rows, COLUMNS, output)
-    failures = [
-        (one.product.id, outcome)
-        for one, outcome in zip(monitored, outcomes, strict=True)
-        if isinstance(outcome, PollFailedError)
-    ]
-    for product_id, failure in failures:
-        tell(f"{product_id} could not be listed: {_why(failure)}")
-    if failures or failed_searches:
-        return FAILED
-    return NOT_CURRENT if any(row["status"] != Status.CURRENT for row in rows) else 0
+    for one, result in zip(monitored, results, strict=True):
+        if isinstance(result, PollFailedError):
+            print_error(f"cannot list {one.product.id}: {_reason(result)}")
+    if len(listed) < len(monitored) or failed_searches:
+        return ExitCode.FAILED
+    return ExitCode.NOT_CURRENT if any(row["status"] != Status.CURRENT for row in rows) else ExitCode.OK
 
 
-def _why(failure: "PollFailedError") -> str:
+def _names(settings: "Settings", sources: "SourcesByName", products: "Products") -> Mapping[str, str]:
+    """Return the names at AWS, by ID, of the listed products that the configuration does not name."""
+    from monitor.cli.aws import describe_products
+    from monitor.model.errors import PollFailedError
+
+    listed = {one.product.id for one in settings.products}
+    unnamed = [one for one in products if one.own_name and one.product.id in listed]
+    names = {}
+    for one, detail in zip(unnamed, describe_products(settings, sources, unnamed), strict=True):
+        if isinstance(detail, PollFailedError):
+            print_error(f"cannot read the name of {one.product.id}: {_reason(detail)}")
+        else:
+            names[one.product.id] = detail.name
+    return names
+
+
+def _selected(monitored: "Products", names: Mapping[str, str], wanted: Sequence[str]) -> "Products":
+    from monitor.model.instances import Product
+
+    by_id = {one.product.id: one for one in monitored}
+    if not wanted:
+        return monitored
+    known = [Product(product_id, names.get(product_id, one.product.name)) for product_id, one in by_id.items()]
+    return [by_id[product_id] for product_id in select_products(wanted, known)]
+
+
+def _reason(failure: "PollFailedError") -> str:
     return f"{failure.message.removesuffix('.')} ({failure.reason}, {failure.error_code})"
-
-
-def _chosen(everything: "Sequence[MonitoredProduct]", products: Sequence[str]) -> "Sequence[MonitoredProduct]":
-    known = {monitored.product.id: monitored for monitored in everything}
-    for product_id in products:
-        if product_id not in known:
-            message = f"--product: {product_id!r} is not in the configuration"
-            raise CommandError(message, WRONG)
-    return [known[product_id] for product_id in dict.fromkeys(products or known)]

@@ -1,177 +1,191 @@
-"""The preflight: what a configuration meets at AWS, before a daemon runs with it.
-
-Everything is asked once, as a poll would ask it. What is wrong is said in words that an IAM administrator, or
-whoever has the file open, can act on.
-"""
+"""The preflight of `check --aws`: everything that a poll calls is called once, before a daemon does it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from monitor.cli.concurrent import Sources, Task, concurrent, find, list_concurrently
+from monitor.cli.aws import (
+    CALL_SECONDS,
+    OnPage,
+    Products,
+    SourcesByName,
+    describe_products,
+    discover,
+    list_products,
+)
+from monitor.cli.call_rate import CallCost, rate_problems
+from monitor.cli.output import Row
+from monitor.cli.tasks import run_tasks
 from monitor.config.duration import format_duration
 from monitor.config.settings import MonitoredProduct, Settings, SourceSettings
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing
 from monitor.model.products import STACK_SET, ProductDetail
 
-CALL_SECONDS = 30.0
-"""For a question that is one call."""
+LISTING_SECONDS = 1800.0
+"""Time limit of one listing. At the default of 10 calls a second it allows 18,000 pages, 360,000 instances."""
+_UNREACHABLE = (Reason.CONNECTION, Reason.TIMEOUT)
+_ADVICE = {
+    "NoRegionError": "set `region` in the source, or AWS_DEFAULT_REGION",
+    "NoCredentialsError": "set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` in the source, or"
+    " run with an IAM role",
+    "ProfileNotFound": "correct `profile` in the source or AWS_PROFILE, or add the profile to AWS_CONFIG_FILE",
+    "PartialCredentialsError": "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+}
+"""What to set, by the error of botocore."""
+_CONNECTION_ADVICE = "check the network, HTTPS_PROXY, AWS_CA_BUNDLE and AWS_ENDPOINT_URL"
+_CREDENTIALS_ADVICE = "check the credentials that botocore finds: environment, profile, IRSA, Pod Identity"
 
-Identity = str | PollFailedError
-Row = Mapping[str, str | int | None]
+Progress = Callable[[int], tuple[OnPage, Callable[[], None]]]
+"""Takes the number of products; returns what is called for each page and for each product that is done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Preflight:
-    """What was found, as tables, and everything that is wrong."""
+class SourceReport:
+    """One source: a line with its identity and its calls, and a table of its products."""
 
-    sources: Sequence[Row]
+    summary: str
     products: Sequence[Row]
-    problems: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What AWS says of one product."""
+@dataclass(slots=True)
+class Report:
+    """The result of the preflight."""
 
-    monitored: MonitoredProduct
-    detail: ProductDetail | PollFailedError
-    listing: Listing | PollFailedError
+    sources: list[SourceReport] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """What AWS reported, or what the calls showed."""
+    failures: list[str] = field(default_factory=list)
+    """Why a source could not be checked: no credentials, no Region, no answer."""
 
-    @property
-    def calls(self) -> int | None:
-        """Calls that a poll costs: the pages, and one that describes the product."""
-        return None if isinstance(self.listing, PollFailedError) else self.listing.pages + 1
+    def add(self, prefix: str, error: PollFailedError, source: SourceSettings, action: str | None = None) -> None:
+        """Add an error as a failure if AWS did not answer, else as a problem."""
+        # botocore's own errors have the names of its classes as codes: NoRegionError, ProfileNotFound.
+        local = error.reason in _UNREACHABLE or error.error_code.endswith("Error") or error.error_code in _ADVICE
+        (self.failures if local else self.problems).append(f"{prefix}: {_with_advice(error, source, action)}")
 
 
-def preflight(
+def preflight(settings: Settings, sources: SourcesByName, progress: Progress) -> Report:
+    """Check every source and product at AWS. A source whose identity is unknown is not checked further."""
+    report = Report()
+    tasks = [(CALL_SECONDS, sources[source.name].caller_identity) for source in settings.sources]
+    identities: dict[str, str] = {}
+    for source, identity in zip(settings.sources, run_tasks(settings.poll.concurrency, tasks), strict=True):
+        if isinstance(identity, PollFailedError):
+            report.add(f"source {source.name}", identity, source)
+        else:
+            identities[source.name] = identity
+    monitored, failed_searches = discover(settings, sources, list(identities))
+    products = [one for one in monitored if one.source in identities]
+    details = dict(zip(_ids(products), describe_products(settings, sources, products), strict=True))
+    costs = _list(report, settings, sources, products, details, progress)
+    for source in settings.sources:
+        if source.name not in identities:
+            continue
+        own = [one for one in products if one.source == source.name]
+        _check_discovery(report, settings, source, own, failed_searches.get(source.name))
+        known = [costs[one.product.id] for one in own if one.product.id in costs]
+        report.problems += rate_problems(source, known)
+        rate = sum(cost.calls / cost.product.interval for cost in known)
+        report.sources.append(
+            SourceReport(
+                f"source {source.name}: {identities[source.name]}\n"
+                f"{len(own)} {'product' if len(own) == 1 else 'products'}, {rate:.2f} of"
+                f" {source.calls_per_second:g} calls a second",
+                [_row(one, details[one.product.id], costs.get(one.product.id), source) for one in own],
+            )
+        )
+    return report
+
+
+def _list(
+    report: Report,
     settings: Settings,
-    sources: Sources,
-    progress: Callable[[Sequence[MonitoredProduct]], tuple[Callable[[str, int, int], None], Callable[[], None]]],
-) -> Preflight:
-    """Ask AWS everything. `progress` is told the products, and gives what is told pages and ends."""
-    at_once = settings.poll.concurrency
-    identities = concurrent(at_once, [(CALL_SECONDS, sources[one.name].caller_identity) for one in settings.sources])
-    monitored, failed_searches = find(settings, sources)
-    on_page, on_done = progress(monitored)
-    details = concurrent(at_once, [_describe(sources, one) for one in monitored])
-    listings = list_concurrently(settings, sources, monitored, on_page, on_done)
-    asked = [_Asked(*one) for one in zip(monitored, details, listings, strict=True)]
-    listed = {one.product.id for one in settings.products}
-    problems: list[str] = []
-    rows = []
-    for source, identity in zip(settings.sources, identities, strict=True):
-        mine = [one for one in asked if one.monitored.source == source.name]
-        found = sum(one.monitored.product.id not in listed for one in mine)
-        rows.append(_source_row(source, identity, mine, found, failed_searches.get(source.name)))
-        problems += _source_problems(source, identity, mine, failed_searches.get(source.name))
-    for one in asked:
-        problems += _product_problems(one, settings)
-    return Preflight(rows, [_product_row(one, settings) for one in asked], problems)
+    sources: SourcesByName,
+    products: Products,
+    details: Mapping[str, ProductDetail | PollFailedError],
+    progress: Progress,
+) -> Mapping[str, CallCost]:
+    """List the stack instances of every StackSet; return the cost of a poll by product ID."""
+    by_name = {source.name: source for source in settings.sources}
+    listable = []
+    for one in products:
+        prefix, detail = f"product {one.product.id}", details[one.product.id]
+        if isinstance(detail, ProductDetail) and detail.type != STACK_SET:
+            report.problems.append(f"{prefix}: has type {detail.type}; only {STACK_SET} has stack instances")
+            continue
+        if isinstance(detail, PollFailedError):
+            report.add(f"{prefix}: cannot describe it", detail, by_name[one.source], "DescribeProvisionedProduct")
+            if detail.reason in (Reason.NOT_FOUND, *_UNREACHABLE):
+                continue
+        listable.append(one)
+    count_page, on_done = progress(len(listable))
+    pages: dict[str, int] = {}
+
+    def on_page(product_id: str, number: int, instances: int) -> None:
+        pages[product_id] = number
+        count_page(product_id, number, instances)
+
+    costs = {}
+    results = list_products(settings, sources, listable, on_page, on_done, LISTING_SECONDS)
+    for one, result in zip(listable, results, strict=True):
+        seen = pages.get(one.product.id, 0)
+        if isinstance(result, Listing):
+            costs[one.product.id] = CallCost(one, result.pages, len(result.statuses))
+        elif result.reason is Reason.TIMEOUT and seen:
+            costs[one.product.id] = CallCost(one, seen, None)
+        else:
+            prefix = f"product {one.product.id}: cannot list its stack instances"
+            report.add(prefix, result, by_name[one.source], "ListStackInstancesForProvisionedProduct")
+    return costs
 
 
-def _describe(sources: Sources, monitored: MonitoredProduct) -> Task[ProductDetail]:
-    return CALL_SECONDS, lambda deadline: sources[monitored.source].describe(monitored.product.id, deadline)
+def _ids(products: Products) -> Sequence[str]:
+    return [one.product.id for one in products]
 
 
-def _source_row(
-    source: SourceSettings, identity: Identity, mine: Sequence[_Asked], found: int, search: PollFailedError | None
+def _check_discovery(
+    report: Report, settings: Settings, source: SourceSettings, own: Products, failure: PollFailedError | None
+) -> None:
+    if source.discover is None:
+        return
+    prefix = f"source {source.name}"
+    if failure is not None:
+        report.add(f"{prefix}: cannot discover its products", failure, source, "SearchProvisionedProducts")
+    elif not set(_ids(own)) - set(_ids(settings.products)):
+        criteria = [*source.discover.names, *(f"{key}={value}" for key, value in source.discover.tags.items())]
+        report.problems.append(f"{prefix}: discover finds no product of type {STACK_SET} with {', '.join(criteria)}")
+
+
+def _row(
+    monitored: MonitoredProduct, detail: ProductDetail | PollFailedError, cost: CallCost | None, source: SourceSettings
 ) -> Row:
+    known = detail if isinstance(detail, ProductDetail) else None
     return {
-        "source": source.name,
-        "identity": "unknown" if isinstance(identity, PollFailedError) else identity,
-        "products": len(mine),
-        "discovery": "off" if source.discover is None else "failed" if search else f"found {found}",
-        "calls_per_second": f"{_needed(mine):.2f} of {source.calls_per_second:g}",
+        "product": monitored.product.id,
+        "name": known.name if known else monitored.product.name,
+        "status": known.status if known else None,
+        "instances": cost.instances if cost else None,
+        "pages": cost.pages if cost else None,
+        "duration": format_duration(round(cost.calls / source.calls_per_second, 1)) if cost else None,
+        "interval": format_duration(monitored.interval),
     }
 
 
-def _needed(mine: Sequence[_Asked]) -> float:
-    """Return the calls a second that the products of a source need on the average."""
-    return sum((one.calls or 0) / one.monitored.interval for one in mine)
-
-
-def _product_row(one: _Asked, settings: Settings) -> Row:
-    listing = None if isinstance(one.listing, PollFailedError) else one.listing
-    detail = None if isinstance(one.detail, PollFailedError) else one.detail
-    return {
-        "product": one.monitored.product.id,
-        "name": detail.name if detail else one.monitored.product.name,
-        "source": one.monitored.source,
-        "type": detail.type if detail else None,
-        "status": detail.status if detail else None,
-        "instances": len(listing.statuses) if listing else None,
-        "pages": listing.pages if listing else None,
-        "calls": one.calls,
-        "seconds": f"{_seconds(one, settings):.1f}" if listing else None,
-        "interval": format_duration(one.monitored.interval),
-    }
-
-
-def _seconds(one: _Asked, settings: Settings) -> float:
-    """Return the seconds that the calls of a poll take at the budget of its source, where it has that alone."""
-    return (one.calls or 0) / _source(one, settings).calls_per_second
-
-
-def _source(one: _Asked, settings: Settings) -> SourceSettings:
-    return next(source for source in settings.sources if source.name == one.monitored.source)
-
-
-def _source_problems(
-    source: SourceSettings, identity: Identity, mine: Sequence[_Asked], search: PollFailedError | None
-) -> list[str]:
-    problems = []
-    if isinstance(identity, PollFailedError):
-        problems.append(f"source {source.name}: {_explained(identity, source, None)}")
-    elif search is not None:
-        why = _explained(search, source, "servicecatalog:SearchProvisionedProducts")
-        problems.append(f"source {source.name}: its products cannot be looked for: {why}")
-    needed = _needed(mine)
-    if needed > source.calls_per_second:
-        problems.append(
-            f"source {source.name}: its products need {needed:.2f} calls a second, and calls_per_second is"
-            f" {source.calls_per_second:g}: poll less often, or allow more calls"
-        )
-    return problems
-
-
-def _product_problems(one: _Asked, settings: Settings) -> list[str]:
-    source, name = _source(one, settings), f"product {one.monitored.product.id}"
-    detail, listing = one.detail, one.listing
-    if isinstance(detail, ProductDetail) and detail.type != STACK_SET:
-        return [f"{name}: it is of type {detail.type}, and only those of type {STACK_SET} have stack instances"]
-    problems = []
-    if isinstance(detail, PollFailedError):
-        why = _explained(detail, source, "servicecatalog:DescribeProvisionedProduct")
-        problems.append(f"{name}: it cannot be described: {why}")
-    if isinstance(listing, PollFailedError):
-        why = _explained(listing, source, "servicecatalog:ListStackInstancesForProvisionedProduct")
-        if not (isinstance(detail, PollFailedError) and detail.message == listing.message):
-            problems.append(f"{name}: its stack instances cannot be listed: {why}")
-        return problems
-    seconds = _seconds(one, settings)
-    if seconds > one.monitored.timeout:
-        problems.append(
-            f"{name}: its {one.calls} calls take {seconds:.0f} s at {source.calls_per_second:g} calls a second,"
-            f" and the deadline of a poll is {format_duration(one.monitored.timeout)}:"
-            " allow more calls, or a longer interval"
-        )
-    return problems
-
-
-def _explained(error: PollFailedError, source: SourceSettings, action: str | None) -> str:
-    """Say what somebody can do about a failure."""
-    said = f"{error.message.removesuffix('.')} ({error.error_code})"
+def _with_advice(error: PollFailedError, source: SourceSettings, action: str | None) -> str:
+    """Return the message of an error with what to do about it."""
+    message = f"{error.message.removesuffix('.')} ({error.error_code})"
     role = source.role_arn
+    if advice := _ADVICE.get(error.error_code):
+        return f"{message}. To fix it, {advice}"
     if error.reason is Reason.ACCESS_DENIED and role and "cannot be assumed" in error.message:
         return (
-            f"{said}. The trust policy of {role} must name who runs the monitor, with the external id if it asks for"
-            " one; and who runs the monitor needs sts:AssumeRole on it"
+            f"{message}. The trust policy of {role} must allow the identity of the monitor, with the external ID if it"
+            " requires one, and that identity needs sts:AssumeRole on the role"
         )
     if error.reason is Reason.ACCESS_DENIED and action:
-        return f"{said}. {role or 'The identity above'} needs the permission {action}"
+        return f"{message}. {role or 'The identity above'} needs the permission servicecatalog:{action}"
     if error.reason is Reason.NOT_FOUND:
-        return f"{said}. Is it in another account or Region than those of source {source.name}?"
+        return f"{message}. Is it in another account or Region than source {source.name}?"
     if error.reason is Reason.CREDENTIALS:
-        return f"{said}. Look at the credentials that boto3 finds: environment, profile, IRSA, Pod Identity"
-    return said
+        return f"{message}. To fix it, {_CREDENTIALS_ADVICE}"
+    return f"{message}. To fix it, {_CONNECTION_ADVICE}" if error.reason in _UNREACHABLE else message

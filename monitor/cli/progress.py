@@ -1,4 +1,4 @@
-"""A progress bar on stderr, where that is a terminal."""
+"""A progress bar on stderr, if that is a terminal."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,20 +7,19 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-OnPage = Callable[[str, int, int], None]
-OnDone = Callable[[], None]
+from monitor.cli.aws import OnPage
 
 
 @contextmanager
-def progress(products: int) -> Iterator[tuple[OnPage, OnDone]]:
-    """Show how many products are done, and the pages and instances so far.
+def progress(products: int) -> Iterator[tuple[OnPage, Callable[[], None]]]:
+    """Show how many products are done, and the pages and instances listed so far.
 
-    Gives two functions: one for a product, its pages and its instances, the other for a product that is
-    done. They may be called by any thread.
+    Yields two functions, which any thread may call: one takes the pages and instances of a product so far, the
+    other marks one more product as done.
     """
     console = Console(stderr=True)
     columns = (
-        TextColumn("polling"),
+        TextColumn("listing"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("products, {task.fields[pages]} pages, {task.fields[instances]} instances"),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.failure import CommandError
-from monitor.cli.options import checked, config_option, listen_option, settings_of, shard_of, wrong_file
+from monitor.cli.errors import CommandError
+from monitor.cli.options import checked, config_option, configuration_error, listen_option, load_configuration, shard_of
 from monitor.daemon.signals import Signals
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(signals: Signals | None, config: Path, listen: str | None, shard: "Shard
         settings = load_settings(config)
         return replace(settings, listen=listen) if listen else settings
 
-    settings = settings_of(config)
+    settings = load_configuration(config)
     if listen:
         settings = replace(settings, listen=listen)
 
@@ -81,6 +81,6 @@ def run_daemon(
     except (ListenError, StateError) as error:
         raise CommandError(str(error)) from error
     except ConfigurationError as error:  # of the web configuration, which the daemon reads by itself
-        raise wrong_file(error, "the web configuration") from error
+        raise configuration_error(error, "the web configuration") from error
     when_bound(daemon.address)
     daemon.run(stop)

@@ -1,4 +1,4 @@
-"""stdout and stderr, which may be closed, full, or pipes whose reader leaves."""
+"""stdout and stderr, which may be closed, full, or pipes whose reader has ended."""
 
 import os
 import sys
@@ -10,22 +10,22 @@ import click
 
 
 def prepare_stdout() -> None:
-    """Write UTF-8, whatever the locale: names are in any script, and JSON is UTF-8. Into nothing where it is closed."""
-    # Without a stdout, the first file that is opened would take its number, and get what is printed.
+    """Make stdout UTF-8 in every locale: names are in any script. A closed one discards its input."""
+    # Otherwise the next opened file gets descriptor 1, and everything that is printed.
     if sys.stdout is None:
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - stays open
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def drop_stdout() -> None:
-    """Lose what is and will be printed, so that nothing fails on it again, the end of the process included."""
+def discard_stdout() -> None:
+    """Discard all output, so that flushing it at the end of the process does not fail again."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())
     os.close(nothing)
 
 
-def tell(sentence: str) -> None:
-    """Write one sentence to stderr. Where that cannot be, the exit code is all there is."""
+def print_error(sentence: str) -> None:
+    """Print one sentence to stderr. If stderr is closed or full, only the exit code is left."""
     with suppress(OSError):
         click.echo(f"stackset-monitor: {sentence}", err=True)

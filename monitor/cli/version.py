@@ -4,8 +4,10 @@ import click
 
 from monitor import __version__
 
+VERSION = f"stackset-monitor {__version__}"
+
 
 @click.command()
 def version() -> None:
     """Print the version."""
-    click.echo(f"stackset-monitor {__version__}")
+    click.echo(VERSION)

@@ -4,7 +4,7 @@ import errno
 from pathlib import Path
 
 from monitor.config.cross_checks import DEFAULT_SOURCE, cross_checks
-from monitor.config.document import Problem
+from monitor.config.document import Document, Problem
 from monitor.config.errors import ConfigurationError, UnreadableError
 from monitor.config.schema import DiscoverSection, MonitorFile, PollSection, ProductSection, SourceSection
 from monitor.config.settings import (
@@ -29,6 +29,14 @@ def load_settings(path: Path) -> Settings:
 
     Raises `UnreadableError` if the file cannot be read, and `ConfigurationError` with all of its problems.
     """
+    return load_with_lines(path)[0]
+
+
+def load_with_lines(path: Path) -> tuple[Settings, Document]:
+    """Read a configuration file; return also the document, which knows the line of each value.
+
+    Raises the errors of `load_settings`.
+    """
     try:
         text = read_file(path)
     except OSError as error:
@@ -36,7 +44,7 @@ def load_settings(path: Path) -> Settings:
             raise ConfigurationError(path, [Problem(1, "", f"the file cannot be used: {error.strerror}")]) from error
         message = f"cannot read the configuration file {path}: {error.strerror or error}"
         raise UnreadableError(message) from error
-    return parse_settings(text, path)
+    return _parse(text, path)
 
 
 def parse_settings(text: bytes, path: Path) -> Settings:
@@ -44,8 +52,12 @@ def parse_settings(text: bytes, path: Path) -> Settings:
 
     Raises `ConfigurationError` with every problem of the file.
     """
-    file, _ = validate(text, path, MonitorFile, cross_checks, if_empty="the file is empty: add `products`")
-    return _settings(file, path.parent)
+    return _parse(text, path)[0]
+
+
+def _parse(text: bytes, path: Path) -> tuple[Settings, Document]:
+    file, document = validate(text, path, MonitorFile, cross_checks, if_empty="the file is empty: add `products`")
+    return _settings(file, path.parent), document
 
 
 def _settings(file: MonitorFile, folder: Path) -> Settings:

@@ -1,1 +1,1 @@
-"""What AWS has to allow for a configuration to work."""
+"""The IAM policies that a configuration needs."""

@@ -1,8 +1,8 @@
-"""The least IAM policies for a configuration. Pure: settings in, policy documents out, and no secret in them.
+"""The least IAM policies for a configuration: settings in, policy documents without secrets out.
 
-Which action takes which resource and condition key: Service Authorization Reference, "Actions, resources, and
+Source of the resources and condition keys of each action: Service Authorization Reference, "Actions, resources, and
 condition keys for AWS Service Catalog" and "... for AWS Security Token Service". The three actions of Service Catalog
-take no resource but `*`; all of them take `servicecatalog:accountLevel`.
+support only the resource `*`, and the condition key `servicecatalog:accountLevel`.
 """
 
 import re
@@ -12,28 +12,29 @@ from typing import Any
 from monitor.config.settings import SourceSettings
 
 Policy = dict[str, Any]
-"""A policy document as IAM takes it, for `json.dumps`."""
+"""A policy document in the form of IAM, for `json.dumps`."""
 
 READ = ("servicecatalog:DescribeProvisionedProduct", "servicecatalog:ListStackInstancesForProvisionedProduct")
-"""What a poll calls."""
+"""The actions of a poll."""
 FIND = ("servicecatalog:SearchProvisionedProducts",)
-"""What `discover` calls."""
+"""The action of `discover`."""
 ASSUME_ROLE = "sts:AssumeRole"
 TAG_SESSION = "sts:TagSession"
 EXTERNAL_ID = "${EXTERNAL_ID}"
-"""Stands in a trust policy where the external id belongs; `envsubst` puts it there."""
+"""Placeholder of the external ID in a trust policy; `envsubst` replaces it."""
 
 _PRINCIPAL = r"arn:aws(-[a-z]+)*:iam::[0-9]{12}:(root|(role|user)/([!-#%-)+->@-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64})"
 _SESSION = r"arn:(aws[a-z-]*):sts::([0-9]{12}):assumed-role/([A-Za-z0-9_+=,.@-]{1,64})/.*"
 
 
-def own_policy(sources: Sequence[SourceSettings], *, session_tags: bool = False) -> Policy:
-    """Return what the identity needs that the monitor runs as: to read, where no role is assumed, and to assume roles.
+def own_policy(sources: Sequence[SourceSettings], profile: str | None = None, *, session_tags: bool = False) -> Policy:
+    """Return the policy of the identity of an AWS profile, or of the environment: to read sources and assume roles.
 
-    `session_tags`: its credentials carry tags that pass on to the roles (EKS Pod Identity).
+    `session_tags`: its credentials carry tags that it passes to the roles (EKS Pod Identity).
     """
-    statements = _reading([source for source in sources if source.role_arn is None])
-    if roles := sorted({source.role_arn for source in sources if source.role_arn is not None}):
+    own = [source for source in sources if source.profile == profile]
+    statements = _reading([source for source in own if source.role_arn is None])
+    if roles := sorted({source.role_arn for source in own if source.role_arn is not None}):
         statements.append(
             {"Sid": "AssumeRoles", "Effect": "Allow", "Action": _assuming(session_tags=session_tags), "Resource": roles}
         )
@@ -41,14 +42,14 @@ def own_policy(sources: Sequence[SourceSettings], *, session_tags: bool = False)
 
 
 def role_policy(sources: Sequence[SourceSettings], role_arn: str) -> Policy:
-    """Return what a role needs, for all sources that are read by it."""
+    """Return the policy of a role, for all sources that it reads."""
     return _policy(_reading([source for source in sources if source.role_arn == role_arn]))
 
 
 def trust_policy(
     sources: Sequence[SourceSettings], role_arn: str, principal: str, *, session_tags: bool = False
 ) -> Policy:
-    """Return who may assume a role. Where an external id is configured it is asked for, as `EXTERNAL_ID`."""
+    """Return the trust policy of a role. It requires `EXTERNAL_ID` if the configuration has an external ID."""
     statement: Policy = {
         "Sid": "StacksetMonitor",
         "Effect": "Allow",
@@ -61,24 +62,24 @@ def trust_policy(
 
 
 def checked_principal(text: str) -> str:
-    """Return the ARN of an identity that may be trusted; raise `ValueError` where it is none."""
+    """Return the ARN of an identity that a trust policy can name; raise `ValueError` for anything else."""
     if re.fullmatch(_PRINCIPAL, text):
         return text
     if session := re.fullmatch(_SESSION, text):
         partition, account, role = session.groups()
-        message = f"is a session of a role: write the role itself, as arn:{partition}:iam::{account}:role/{role}"
+        message = f"is a session of a role; write the role itself: arn:{partition}:iam::{account}:role/{role}"
         raise ValueError(message)
-    message = "is not the ARN of an IAM role, a user or an account, as arn:aws:iam::111122223333:role/stackset-monitor"
+    message = "is not the ARN of an IAM role, user or account, like arn:aws:iam::111122223333:role/stackset-monitor"
     raise ValueError(message)
 
 
 def partition(arn: str) -> str:
-    """Return the partition of an ARN: aws, aws-cn, ..."""
+    """Return the partition of an ARN, like `aws` or `aws-cn`."""
     return arn.split(":")[1]
 
 
 def _reading(sources: Sequence[SourceSettings]) -> list[Policy]:
-    """Return the statements of one identity that reads all these sources."""
+    """Return the statements of one identity that reads all of these sources."""
     finding = [source for source in sources if source.discover is not None]
     return [
         {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": "*", "Condition": _within(called_at)}
@@ -88,7 +89,7 @@ def _reading(sources: Sequence[SourceSettings]) -> list[Policy]:
 
 
 def _within(sources: Sequence[SourceSettings]) -> Policy:
-    """Limit an action to the account's own products, and to the Regions where all of them are configured."""
+    """Return the conditions: products of the account itself, in the Regions of the sources if all are known."""
     equals: Policy = {"servicecatalog:accountLevel": "self"}
     regions = {source.region for source in sources}
     if None not in regions:

@@ -1,10 +1,13 @@
 """Read the stored transitions beside a running daemon."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from monitor.model.diff import Transition
+from monitor.model.instances import Product
 from monitor.poller.protocols import StateError
 from monitor.state import sqlite_rows as rows
 from monitor.state.errors import translated_errors
@@ -23,32 +26,44 @@ def read_transitions(
     Empty `products` or `accounts` let all pass. `on_unreadable` is called for each row that cannot be read, which
     is left out. Raises `StateError`.
     """
-    if not path.is_file():
-        message = f"there is no state file {path}"
-        raise StateError(message)
     where, arguments = ["observed_at >= ?", "account != ''"], [rows.to_milliseconds(since), *products, *accounts]
     for column, values in (("product_id", products), ("account", accounts)):
         if values:
             where.append(f"{column} IN ({','.join('?' * len(values))})")
-    with translated_errors(path):
-        connection = connect_read_only(path)
+    with _read_only(path) as connection:
+        # A file of an earlier version, which a new `history` may read before the new daemon started.
+        existing = {row[1] for row in connection.execute("PRAGMA table_info(transition)")}
+        columns = rows.TRANSITION_COLUMNS.split(", ")
+        selected = ", ".join(column if column in existing else "NULL" for column in columns)
+        for row in connection.execute(
+            f"SELECT {selected} FROM transition"  # noqa: S608 - constants and question marks
+            f" WHERE {' AND '.join(where)} ORDER BY observed_at, rowid",
+            arguments,
+        ):
+            try:
+                transition = rows.transition(row)
+            except rows.UNREADABLE:
+                on_unreadable()
+                continue
+            if isinstance(transition, Transition):
+                yield transition
+
+
+def read_products(path: Path) -> Sequence[Product]:
+    """Return every product of the state, once for each name that it has had. Raises `StateError`."""
+    query = "SELECT product_id, product_name FROM transition UNION SELECT id, id FROM product"
+    with _read_only(path) as connection:
+        found = connection.execute(query).fetchall()
+    # Damaged text is bytes, which is the name of no product.
+    return [Product(*row) for row in found if all(isinstance(value, str) for value in row)]
+
+
+@contextmanager
+def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a state file that a daemon may be writing. Raises `StateError`, also for the errors of the block."""
+    if not path.is_file():
+        message = f"there is no state file {path}"
+        raise StateError(message)
+    with translated_errors(path), closing(connect_read_only(path)) as connection:
         connection.text_factory = rows.text_or_bytes
-        try:
-            # A file of an earlier version, which a new `history` may read before the new daemon started.
-            existing = {row[1] for row in connection.execute("PRAGMA table_info(transition)")}
-            columns = rows.TRANSITION_COLUMNS.split(", ")
-            selected = ", ".join(column if column in existing else "NULL" for column in columns)
-            for row in connection.execute(
-                f"SELECT {selected} FROM transition"  # noqa: S608 - constants and question marks
-                f" WHERE {' AND '.join(where)} ORDER BY observed_at, rowid",
-                arguments,
-            ):
-                try:
-                    transition = rows.transition(row)
-                except rows.UNREADABLE:
-                    on_unreadable()
-                    continue
-                if isinstance(transition, Transition):
-                    yield transition
-        finally:
-            connection.close()
+        yield connection

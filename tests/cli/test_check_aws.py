@@ -1,4 +1,4 @@
-"""`check --aws`: what a configuration meets at AWS, in words that somebody can act on."""
+"""`check --aws`: what a configuration meets at AWS, with what to do about it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,22 +40,26 @@ NETWORK = f"  - {{name: network, region: eu-west-1, role_arn: '{ROLE}', discover
 
 
 def test_all_is_well(there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Who we are in each source, what was found, and what a poll of each product costs."""
+    """The identity of each source, its products, and the calls of a poll."""
     found = check(capsys, tmp_path, f"{HUB}\n{NETWORK}", f"{{id: {PRODUCT}, source: hub}}")
     assert found == Result(
         0,
         f"""\
-{tmp_path}/monitor.yaml: fine: 1 product in 2 sources
+{tmp_path}/monitor.yaml: configuration OK (1 product, 2 sources)
 
-SOURCE   IDENTITY                                                                  PRODUCTS  DISCOVERY  CALLS PER SECOND
-hub      arn:aws:sts::123456789012:user/moto                                       1         off        0.01 of 10
-network  arn:aws:sts::444455556666:assumed-role/stackset-monitor/stackset-monitor  1         found 1    0.01 of 10
+source hub: arn:aws:sts::123456789012:user/moto
+1 product, 0.01 of 10 calls a second
 
-PRODUCT           NAME      SOURCE   TYPE          STATUS     INSTANCES  PAGES  CALLS  SECONDS  INTERVAL
-pp-aaaaaaaaaaaaa  baseline  hub      CFN_STACKSET  AVAILABLE  45         3      4      0.4      5m
-pp-bbbbbbbbbbbbb  network   network  CFN_STACKSET  TAINTED    0          1      2      0.2      5m
+PRODUCT           NAME      STATUS     INSTANCES  PAGES  DURATION  INTERVAL
+pp-aaaaaaaaaaaaa  baseline  AVAILABLE  45         3      400ms     5m
 
-nothing is wrong at AWS
+source network: arn:aws:sts::444455556666:assumed-role/stackset-monitor/stackset-monitor
+1 product, 0.01 of 10 calls a second
+
+PRODUCT           NAME     STATUS   INSTANCES  PAGES  DURATION  INTERVAL
+pp-bbbbbbbbbbbbb  network  TAINTED  0          1      200ms     5m
+
+no problems found
 """,
         "",
     )
@@ -69,15 +73,15 @@ nothing is wrong at AWS
 @pytest.mark.parametrize(
     ("operation", "sentence"),
     [
-        ("SearchProvisionedProducts", "source network: its products cannot be looked for: "),
-        ("DescribeProvisionedProduct", f"product {OTHER}: it cannot be described: "),
-        ("ListStackInstancesForProvisionedProduct", f"product {OTHER}: its stack instances cannot be listed: "),
+        ("SearchProvisionedProducts", "source network: cannot discover its products: "),
+        ("DescribeProvisionedProduct", f"product {OTHER}: cannot describe it: "),
+        ("ListStackInstancesForProvisionedProduct", f"product {OTHER}: cannot list its stack instances: "),
     ],
 )
 def test_a_permission_that_is_missing_is_named(
     operation: str, sentence: str, there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Who needs which action; exit code 1."""
+    """The message names the role and the action; exit code 1."""
     there.denied.add(operation)
     found = check(capsys, tmp_path, NETWORK)
     assert found.code == 1
@@ -93,9 +97,9 @@ def test_a_role_that_cannot_be_assumed(there: StackSets, tmp_path: Path, capsys:
     assert found.code == 1
     last = found.out.splitlines()[-1]
     assert last.startswith(f"source network: the role {ROLE} cannot be assumed: ")
-    assert "needs sts:AssumeRole on it" in last
+    assert "needs sts:AssumeRole on the role" in last
     assert "canary-external-id" not in found.out + found.err
-    assert f"{PRODUCT}  baseline  hub" in found.out
+    assert f"{PRODUCT}  baseline" in found.out
 
 
 def test_what_is_no_stack_set_or_not_there(
@@ -106,10 +110,10 @@ def test_what_is_no_stack_set_or_not_there(
     found = check(capsys, tmp_path, HUB, f"{OTHER}, pp-nowhere")
     assert found.code == 1
     assert found.out.splitlines()[-2:] == [
-        f"product {OTHER}: it is of type CFN_STACK, and only those of type CFN_STACKSET have stack instances",
+        f"product {OTHER}: has type CFN_STACK; only CFN_STACKSET has stack instances",
         (
-            "product pp-nowhere: it cannot be described: Provisioned product pp-nowhere not found"
-            " (ResourceNotFoundException). Is it in another account or Region than those of source hub?"
+            "product pp-nowhere: cannot describe it: Provisioned product pp-nowhere not found"
+            " (ResourceNotFoundException). Is it in another account or Region than source hub?"
         ),
     ]
 
@@ -129,6 +133,82 @@ def test_a_budget_that_is_too_small(
     found = here(capsys, "check", "--aws", "--config", str(path))
     assert found.code == 1
     assert found.out.splitlines()[-1] == (
-        "source hub: its products need 4.00 calls a second, and calls_per_second is 3.9: poll less often, or allow"
-        " more calls"
+        "source hub: its 4 products need 240 calls a minute, 4.0 a second: set calls_per_second >= 4 or interval >= 3s"
     )
+
+
+@pytest.mark.parametrize(
+    ("timeout", "rate", "advice"),
+    [
+        (
+            "",
+            "2400 calls a minute, 40.0 a second, to be read within the timeout of 100ms",
+            "40 (source hub) or interval",
+        ),
+        (
+            ", timeout: 120ms",
+            "2000 calls a minute, 33.3 a second, to be read within the timeout of 120ms",
+            "34 (source hub) or poll.timeout and interval",
+        ),
+    ],
+)
+def test_a_listing_may_take_longer_than_a_poll(
+    timeout: str, rate: str, advice: str, there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A product whose pages do not fit into the timeout is listed to its end, to say what is needed."""
+    path = tmp_path / "monitor.yaml"
+    path.write_text(
+        f"poll: {{interval: 125ms{timeout}}}\n"
+        "sources: [{name: hub, region: eu-west-1, calls_per_second: 10}]\n"
+        f"products: [{PRODUCT}]\n"
+    )
+    found = here(capsys, "check", "--aws", "--config", str(path))
+    assert found.code == 1
+    assert found.out.splitlines()[-1] == (
+        f"product {PRODUCT}: its 3 pages need {rate}: set calls_per_second >= {advice} >= 1s"
+    )
+
+
+def test_a_discovery_that_finds_nothing(there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The names or tags may be misspelled: it is a problem, with exit code 1."""
+    source = NETWORK.replace("discover: {}", "discover: {names: [netwrok], tags: {team: network}}")
+    found = check(capsys, tmp_path, source)
+    assert found.code == 1
+    assert found.out.splitlines()[-1] == (
+        "source network: discover finds no product of type CFN_STACKSET with netwrok, team=network"
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "advice"),
+    [
+        ("AWS_ACCESS_KEY_ID", None, "set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile`"),
+        ("AWS_DEFAULT_REGION", None, "set `region` in the source, or AWS_DEFAULT_REGION"),
+        ("AWS_PROFILE", "none", "correct `profile` in the source or AWS_PROFILE"),
+        (
+            "AWS_ENDPOINT_URL",
+            "http://127.0.0.1:9",
+            "check the network, HTTPS_PROXY, AWS_CA_BUNDLE and AWS_ENDPOINT_URL",
+        ),
+    ],
+)
+def test_what_is_missing_to_call_aws(
+    variable: str,
+    value: str | None,
+    advice: str,
+    aws: Aws,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without credentials, Region or network the exit code is 3, and one sentence says what to set."""
+    if value is None:
+        monkeypatch.delenv(variable)
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY") if "KEY" in variable else None
+    else:
+        monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    found = check(capsys, tmp_path, "  - {name: hub}", PRODUCT)
+    assert (found.code, found.err.count("\n")) == (3, 1)
+    assert found.err.startswith("stackset-monitor: source hub: ")
+    assert f". To fix it, {advice}" in found.err

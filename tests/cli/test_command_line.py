@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Mapping[str, bool]] = {
         "--source": False,
         "--trust": False,
         "--principal": False,
+        "--profile": False,
         "--session-tags": False,
     },
     "schema": {},
@@ -69,6 +70,7 @@ def test_help_says_what_a_command_does(name: str, capsys: pytest.CaptureFixture[
     for option in COMMANDS[name]:
         assert f"\n  {option} " in shown.out
     assert "TABLE" not in shown.out
+    assert "Exit codes:" in shown.out
     assert shown.out == here(capsys, name, "-h").out
 
 
@@ -81,10 +83,11 @@ def test_help_of_all_lists_every_command(capsys: pytest.CaptureFixture[str]) -> 
     assert (
         """
   Exit codes:
-    0  fine; with poll: every instance is CURRENT
-    1  poll found an instance that is not CURRENT
-    2  wrong usage or configuration
-    3  it could not be done (AWS, port, disk)
+    0    success; poll: every instance is CURRENT
+    1    poll: an instance is not CURRENT; check --aws: AWS reported a problem
+    2    wrong usage or configuration
+    3    failure (no credentials, AWS unreachable, port, disk, missing file)
+    130  interrupted by Ctrl-C
 """
         in shown.out
     )
@@ -102,18 +105,18 @@ PORT = "has a port that does not exist: 65535 is the last one"
 WRONG_USAGE = {
     "pol": "No such command 'pol'. Did you mean 'poll'?",
     "nothing-like-it": "No such command 'nothing-like-it'",
-    "--verbose": "No such option '--verbose'",
+    "--verbose": "No such option '--verbose'. Did you mean '--version'?",
     "poll": "Missing option '--config'",
     "run": "Missing option '--config'",
     "check": "Missing option '--config'",
     "history": "Missing option '--config'",
     "iam-policy": "Missing option '--config'",
-    "iam-policy --config x --trust": "Missing option '--principal', which belongs to '--trust'",
+    "iam-policy --config x --trust": "Missing option '--principal', which '--trust' requires",
     "iam-policy --config x --principal arn:aws:iam::111122223333:root": (
-        "Missing option '--trust', which belongs to '--principal'"
+        "Missing option '--trust', which '--principal' requires"
     ),
     "iam-policy --config x --trust --principal *": (
-        "Invalid value for '--principal': '*' is not the ARN of an IAM role, a user or an account, as"
+        "Invalid value for '--principal': '*' is not the ARN of an IAM role, user or account, like"
         " arn:aws:iam::111122223333:role/stackset-monitor"
     ),
     "poll --config x --output xml": "Invalid value for '--output': 'xml' is not one of 'table', 'json', 'csv'",
@@ -166,9 +169,13 @@ def test_check_says_what_is_fine(tmp_path: Path, capsys: pytest.CaptureFixture[s
     """With how much there is, so that a wrong file is noticed."""
     path = tmp_path / "monitor.yaml"
     path.write_text("products: [pp-a]")
-    assert here(capsys, "check", "--config", str(path)) == Result(0, f"{path}: fine: 1 product in 1 source\n", "")
+    assert here(capsys, "check", "--config", str(path)) == Result(
+        0, f"{path}: configuration OK (1 product, 1 source)\n", ""
+    )
     path.write_text("products: [{id: pp-a, source: a}, {id: pp-b, source: b}]\nsources: [{name: a}, {name: b}]")
-    assert here(capsys, "check", "--config", str(path)) == Result(0, f"{path}: fine: 2 products in 2 sources\n", "")
+    assert here(capsys, "check", "--config", str(path)) == Result(
+        0, f"{path}: configuration OK (2 products, 2 sources)\n", ""
+    )
 
 
 def test_check_reads_the_web_configuration_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -186,6 +193,46 @@ def test_check_reads_the_web_configuration_too(tmp_path: Path, capsys: pytest.Ca
     )
 
 
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ("web: {config_file: none.yml}", "web.config_file: cannot read {folder}/none.yml: No such file or directory"),
+        (
+            "sources: [{name: a, role_arn: 'arn:aws:iam::111122223333:role/x', external_id_file: none}]",
+            "sources[0].external_id_file: cannot read {folder}/none: No such file or directory",
+        ),
+        ("state: {path: /dev/null/x/monitor.db}", "state.path: cannot create /dev/null/x/monitor.db: Not a directory"),
+        (
+            "state: {path: /proc/x/monitor.db}",
+            "state.path: cannot create /proc/x/monitor.db: No such file or directory",
+        ),
+        ("state: {path: /proc}", "state.path: cannot create /proc: Is a directory"),
+    ],
+)
+def test_check_tries_the_files_that_are_named(
+    more: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the daemon could not read or create is a problem of the key that names it, not of the missing file."""
+    path = tmp_path / "monitor.yaml"
+    path.write_text(f"products: [pp-a]\n{more}")
+    found = here(capsys, "check", "--config", str(path))
+    expected = problem.format(folder=tmp_path)
+    head = f"stackset-monitor: 1 problem in the configuration\n{path}:2: "
+    assert (found.code, found.out, found.err.replace('"', "")) == (2, "", f"{head}{expected}\n")
+
+
+def test_check_warns_about_a_region_that_may_be_new(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has the form of a Region, and botocore does not know it (yet)."""
+    path = tmp_path / "monitor.yaml"
+    path.write_text("products: [pp-a]\nsources: [{name: a, region: eu-west-9}]")
+    found = here(capsys, "check", "--config", str(path))
+    assert (found.code, found.out) == (0, f"{path}: configuration OK (1 product, 1 source)\n")
+    assert found.err == (
+        f'stackset-monitor: warning: {path}:2: sources[0].region: botocore does not know the Region "eu-west-9":'
+        " correct it, unless the Region is new\n"
+    )
+
+
 def test_check_calls_one_problem_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """People read this."""
     path = tmp_path / "monitor.yaml"
@@ -197,7 +244,7 @@ def test_check_calls_one_problem_one(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_bug_is_one_sentence_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody expected is told with its place, and how to see the traceback."""
     nothing: dict[str, str] = {}
-    monkeypatch.setattr("monitor.cli.check.settings_of", lambda _: nothing["products\nof"])
+    monkeypatch.setattr("monitor.cli.check.load_with_lines", lambda _: nothing["products\nof"])
     said = here(capsys, "check", "--config", "x")
     assert said.code == 3
     assert said.err == (
@@ -210,6 +257,7 @@ def test_a_bug_is_one_sentence_too(capsys: pytest.CaptureFixture[str], monkeypat
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     """Name and version, nothing else."""
     assert here(capsys, "version") == Result(0, f"stackset-monitor {__version__}\n", "")
+    assert here(capsys, "--version") == here(capsys, "version")
 
 
 def test_the_module_is_the_command() -> None:

@@ -9,7 +9,7 @@ import pytest
 from monitor.model.diff import diff
 from monitor.model.instances import Product, Status
 from monitor.state.sqlite import SqliteStore
-from tests.cli.commands import OTHER, Result, configuration, here
+from tests.cli.commands import OTHER, PRODUCT, Result, configuration, here
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, TWO, US, baseline, listing
 
 GUARDRAILS = Product(OTHER, "guard\nrails 🚦")
@@ -53,11 +53,11 @@ def test_a_table_for_people(path: str, capsys: pytest.CaptureFixture[str]) -> No
     found = history(capsys, path, "--since", "99y")
     now = f"{NOW:%Y-%m-%dT%H:%M:%S}.{NOW.microsecond // 1000:03d}Z"
     expected = f"""\
-OBSERVED AT               PROVISIONED PRODUCT ID  PROVISIONED PRODUCT NAME  ACCOUNT       REGION     PREVIOUS STATUS  STATUS    PREVIOUS SINCE
-2026-01-02T03:09:05.678Z  pp-aaaaaaaaaaaaa        baseline                  111111111111  eu-west-1  CURRENT          OUTDATED  2026-01-02T03:04:05.678Z
-2026-01-02T03:09:05.678Z  pp-aaaaaaaaaaaaa        baseline                  111111111111  us-east-1                   CURRENT
-2026-01-02T03:09:05.678Z  pp-aaaaaaaaaaaaa        baseline                  222222222222  eu-west-1  INOPERABLE                 2026-01-02T03:04:05.678Z
-{now}  pp-bbbbbbbbbbbbb        guard\\nrails 🚦           222222222222  eu-west-1  OUTDATED         CURRENT   2026-01-02T03:04:05.678Z
+OBSERVED AT               PRODUCT           NAME             ACCOUNT       REGION     PREVIOUS STATUS  STATUS    PREVIOUS SINCE
+2026-01-02T03:09:05.678Z  pp-aaaaaaaaaaaaa  baseline         111111111111  eu-west-1  CURRENT          OUTDATED  2026-01-02T03:04:05.678Z
+2026-01-02T03:09:05.678Z  pp-aaaaaaaaaaaaa  baseline         111111111111  us-east-1                   CURRENT
+2026-01-02T03:09:05.678Z  pp-aaaaaaaaaaaaa  baseline         222222222222  eu-west-1  INOPERABLE                 2026-01-02T03:04:05.678Z
+{now}  pp-bbbbbbbbbbbbb  guard\\nrails 🚦  222222222222  eu-west-1  OUTDATED         CURRENT   2026-01-02T03:04:05.678Z
 """  # noqa: E501 - a table is as wide as it is
     assert found.out.splitlines() == expected.splitlines()
     assert (found.code, found.err) == (0, "")
@@ -100,16 +100,26 @@ def test_a_day_is_the_default(path: str, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_products_and_accounts_can_be_chosen(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Several of each; a product may be one that is no longer in the configuration."""
+    """Several of each, by ID or name; a product may be one that is no longer in the configuration."""
 
     def accounts(*more: str) -> list[str | None]:
         return [row["account"] for row in rows(history(capsys, path, "--since", "99y", "--output", "json", *more))]
 
     assert accounts("--product", OTHER) == [TWO]
+    assert accounts("--product", "baseline") == [ONE, ONE, TWO]
+    assert accounts("--product", GUARDRAILS.name) == [TWO]
     assert accounts("--product", OTHER, "--product", BASELINE.id) == [ONE, ONE, TWO, TWO]
     assert accounts("--account", ONE) == [ONE, ONE]
     assert accounts("--account", ONE, "--account", TWO, "--product", BASELINE.id) == [ONE, ONE, TWO]
     assert accounts("--account", "000000000000") == []
+
+
+def test_an_unknown_product_is_wrong_usage(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is no product without transitions, which would give an empty table."""
+    assert history(capsys, path, "--product", "baselime") == Result(
+        2, "", "stackset-monitor: --product: there is no product 'baselime'; did you mean 'baseline'?\n"
+    )
+    assert history(capsys, path, "--product", PRODUCT).out.count("\n") == 1
 
 
 @pytest.mark.parametrize("output", ["table", "json", "csv"])

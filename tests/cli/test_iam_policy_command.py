@@ -64,7 +64,7 @@ def test_a_trust_policy_says_what_is_left_to_do(capsys: pytest.CaptureFixture[st
     """The external id belongs into it, and is not printed; where there is none, nothing is said."""
     result = run(capsys, "--source", "hub", *TRUST)
     assert printed(result) == trust_policy(SOURCES, role("hub"), MONITOR)
-    assert result.err == "stackset-monitor: the external id is not printed: put it in place of ${EXTERNAL_ID}\n"
+    assert result.err == "stackset-monitor: the external ID is not printed: replace ${EXTERNAL_ID}\n"
     assert "not-to-be-shown" not in result.out + result.err
     assert run(capsys, "--source", "spoke", *TRUST).err == ""
 
@@ -87,18 +87,52 @@ def test_the_only_role_needs_no_name(tmp_path: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--source", "hubb"], "--source: 'hubb' is not in the configuration"),
-        (TRUST, "--trust: there are several roles: say which with --source"),
+        (["--source", "hubb"], "--source: there is no source 'hubb'"),
+        (TRUST, "--trust: there are several roles: choose one with --source"),
         (["--source", "own", *TRUST], "--trust: the source 'own' has no role_arn"),
         (
             ["--source", "hub", "--trust", "--principal", "arn:aws-cn:iam::777788889999:root"],
-            f"--principal: an identity of the partition aws-cn cannot assume {role('hub')}, which is in aws",
+            f"--principal: an identity of partition aws-cn cannot assume {role('hub')}, which is in partition aws",
         ),
     ],
 )
 def test_what_has_no_answer_is_wrong_usage(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """One sentence, exit code 2, and nothing on stdout that could be piped on."""
     assert run(capsys, *options) == Result(2, "", f"stackset-monitor: {said}\n")
+
+
+def test_each_profile_is_an_identity_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The policy of one identity has no rights of another; the others are named on stderr."""
+    source = "{{name: {name}, region: eu-west-1, profile: {profile}}}"
+    listed = ", ".join(source.format(name=name, profile=profile) for name, profile in [("a", "one"), ("b", "two")])
+    config = configuration(tmp_path, "{id: pp-a, source: a}", more=f"sources: [{listed}, {{name: c}}]\n")
+    sources = load_settings(Path(config)).sources
+
+    def policy(*options: str) -> tuple[Any, str]:
+        found = here(capsys, "iam-policy", "--config", config, *options)
+        return printed(found), found.err.removeprefix("stackset-monitor: ").rstrip()
+
+    missing = "the identity of each profile needs a policy of its own: --profile "
+    assert policy() == (own_policy(sources), f"{missing}'one', --profile 'two'")
+    one = (own_policy(sources, "one"), f"{missing}'two'")
+    assert policy("--profile", "one") == policy("--source", "a") == one
+    assert own_policy(sources, "one")["Statement"][0]["Condition"]["StringEquals"]["aws:RequestedRegion"] == [
+        "eu-west-1"
+    ]
+    assert "aws:RequestedRegion" not in str(own_policy(sources))
+
+
+def test_a_profile_must_be_one_of_the_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With several profiles and no source without one, the identity has to be chosen."""
+    config = configuration(
+        tmp_path, "{id: pp-a, source: a}", more="sources: [{name: a, profile: one}, {name: b, profile: two}]\n"
+    )
+    for options, reason in (
+        ([], "every source has a profile: choose one with --profile"),
+        (["--profile", "three"], "--profile: no source has the profile 'three'"),
+    ):
+        found = here(capsys, "iam-policy", "--config", config, *options)
+        assert found == Result(2, "", f"stackset-monitor: {reason}\n")
 
 
 def test_no_role_has_no_trust_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

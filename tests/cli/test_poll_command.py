@@ -42,10 +42,10 @@ def test_all_current_is_fine(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureF
     assert found == Result(
         0,
         """\
-PROVISIONED PRODUCT ID  PROVISIONED PRODUCT NAME  ACCOUNT       REGION     STATUS
-pp-aaaaaaaaaaaaa        baseline                  111111111111  eu-west-1  CURRENT
-pp-aaaaaaaaaaaaa        baseline                  111111111111  us-east-1  CURRENT
-pp-aaaaaaaaaaaaa        baseline                  222222222222  eu-west-1  CURRENT
+PRODUCT           NAME      ACCOUNT       REGION     STATUS
+pp-aaaaaaaaaaaaa  baseline  111111111111  eu-west-1  CURRENT
+pp-aaaaaaaaaaaaa  baseline  111111111111  us-east-1  CURRENT
+pp-aaaaaaaaaaaaa  baseline  222222222222  eu-west-1  CURRENT
 """,
         "",
     )
@@ -61,7 +61,7 @@ def test_one_that_is_not_current_is_told(
     found = poll(capsys, configuration(tmp_path, PRODUCT), "--output", "csv")
     assert (found.code, found.err) == (1, "")
     shown = status if status in {"OUTDATED", "INOPERABLE"} else "UNKNOWN"
-    assert found.out.splitlines()[-1] == f"{PRODUCT},{PRODUCT},{TWO},{EU},{shown}"
+    assert found.out.splitlines()[-1] == f"{PRODUCT},baseline,{TWO},{EU},{shown}"
 
 
 def test_json_is_an_array_of_objects(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,15 +106,33 @@ def test_only_the_products_that_are_asked_for(fleet: Aws, tmp_path: Path, capsys
     """`--product` may be repeated; the exit code is about these."""
     path = configuration(tmp_path, PRODUCT, OTHER, "pp-nobodyknowsit")
     only = poll(capsys, path, "--output", "csv", "--product", PRODUCT)
-    assert (only.code, only.out.count(PRODUCT), only.out.count(OTHER)) == (0, 6, 0)
+    assert (only.code, only.out.count(PRODUCT), only.out.count(OTHER)) == (0, 3, 0)
     both = poll(capsys, path, "--output", "csv", "--product", OTHER, "--product", PRODUCT, "--product", OTHER)
-    assert (both.code, both.out.count(PRODUCT), both.out.count(OTHER)) == (1, 6, 8)
+    assert (both.code, both.out.count(PRODUCT), both.out.count(OTHER)) == (1, 3, 4)
 
 
-def test_an_unknown_product_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """AWS is not asked."""
-    found = poll(capsys, configuration(tmp_path, PRODUCT), "--product", PRODUCT, "--product", "baseline")
-    assert found == Result(2, "", "stackset-monitor: --product: 'baseline' is not in the configuration\n")
+def test_a_product_can_be_chosen_by_name(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its name at AWS, or by the one that the configuration gives it."""
+    path = configuration(tmp_path, PRODUCT, f"{{id: {OTHER}, name: rails}}")
+    assert poll(capsys, path, "--output", "csv", "--product", "baseline").out.count(f"{PRODUCT},baseline,") == 3
+    assert poll(capsys, path, "--output", "csv", "--product", "rails").out.count(f"{OTHER},rails,") == 4
+
+
+def test_an_unknown_product_is_wrong_usage(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may be misspelled, so nothing is listed. If each product has a name, AWS is not called."""
+    path = configuration(tmp_path, *NAMED)
+    found = poll(capsys, path, "--product", PRODUCT, "--product", "guardrail")
+    message = "stackset-monitor: --product: there is no product 'guardrail'; did you mean 'guardrails'?\n"
+    assert found == Result(2, "", message)
+    assert not fleet.stack_sets.calls
+
+
+def test_a_name_that_cannot_be_read_is_reported(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The product has its ID as name then, and the exit code is that of the instances."""
+    fleet.stack_sets.denied.add("DescribeProvisionedProduct")
+    found = poll(capsys, configuration(tmp_path, PRODUCT), "--output", "csv")
+    assert (found.code, found.out.count(f"{PRODUCT},{PRODUCT},")) == (0, 3)
+    assert found.err.startswith(f"stackset-monitor: cannot read the name of {PRODUCT}: ")
 
 
 def test_what_cannot_be_listed_is_told_and_the_rest_printed(
@@ -131,9 +149,9 @@ provisioned_product_id,provisioned_product_name,account,region,status
 {PRODUCT},baseline,{ONE},{US},CURRENT
 {PRODUCT},baseline,{TWO},{EU},CURRENT
 """,
-        "stackset-monitor: pp-nobodyknowsit could not be listed: Provisioned product pp-nobodyknowsit not found"
+        "stackset-monitor: cannot list pp-nobodyknowsit: Provisioned product pp-nobodyknowsit not found"
         " (not_found, ResourceNotFoundException)\n"
-        "stackset-monitor: pp-notastackset could not be listed: Provisioned product pp-notastackset is not of type"
+        "stackset-monitor: cannot list pp-notastackset: Provisioned product pp-notastackset is not of type"
         " CFN_STACKSET (other, InvalidParametersException)\n",
     )
 
@@ -162,8 +180,7 @@ def test_the_deadline_ends_a_poll(
     assert found == Result(
         3,
         "[]\n",
-        f"stackset-monitor: {PRODUCT} could not be listed: the poll was not complete after 0.3 s"
-        " (timeout, DeadlineExceeded)\n",
+        f"stackset-monitor: cannot list {PRODUCT}: the poll was not complete after 0.3 s (timeout, DeadlineExceeded)\n",
     )
 
 
@@ -181,9 +198,7 @@ def test_a_process_of_its_own(fleet: Aws, tmp_path: Path) -> None:
     """The same from a shell: no bar where stderr is no terminal, no colours where stdout is none."""
     found = process(python("poll", "--config", configuration(tmp_path, *NAMED)))
     assert (found.code, found.err) == (1, "")
-    assert found.out.splitlines()[-1] == (
-        "pp-bbbbbbbbbbbbb        guardrails                333333333333  eu-west-1  UNKNOWN"
-    )
+    assert found.out.splitlines()[-1] == ("pp-bbbbbbbbbbbbb  guardrails  333333333333  eu-west-1  UNKNOWN")
     assert "\x1b" not in found.out
 
 
@@ -203,8 +218,8 @@ def test_a_bar_and_colours_are_for_terminals(fleet: Aws, tmp_path: Path) -> None
     assert running.returncode == 1
     assert wiped
     assert "2/2 products, 2 pages, 7 instances" in re.sub(r"\x1b\[[0-9;]*m", "", bar)
-    assert "polling" not in table
-    assert "\x1b[1mPROVISIONED PRODUCT ID" in table
+    assert "listing" not in table
+    assert "\x1b[1mPRODUCT" in table
     assert f"{TWO}  {EU}  \x1b[32mCURRENT\x1b[0m\r\n" in table
     assert "\x1b[31mINOPERABLE\x1b[0m" in table
 

@@ -95,10 +95,11 @@ def test_discovery_alone_needs_the_search() -> None:
 
 
 def test_a_role_of_the_government_cloud_keeps_its_partition() -> None:
-    """Beside a source of the same cloud that is read without a role."""
+    """The identity of the profile assumes it; that of the environment reads the other source."""
     hub, _ = government = sources("whole")
     assert hub.role_arn == "arn:aws-us-gov:iam::111122223333:role/monitoring/stackset-monitor"
-    assert own_policy(government) == policy(reading(), assuming(hub.role_arn))
+    assert own_policy(government) == policy(reading())
+    assert own_policy(government, "hub") == policy(assuming(hub.role_arn))
     assert role_policy(government, hub.role_arn) == policy(reading("us-gov-west-1"), finding("us-gov-west-1"))
 
 
@@ -151,7 +152,11 @@ def test_what_is_called_is_allowed_and_nothing_else(name: str) -> None:
     """The actions of all policies of a configuration are the operations that the catalog calls."""
     everywhere = sources(name)
     roles = {source.role_arn for source in everywhere if source.role_arn is not None}
-    policies = [own_policy(everywhere), *(role_policy(everywhere, role) for role in roles)]
+    profiles = {source.profile for source in everywhere}
+    policies = [
+        *(own_policy(everywhere, profile) for profile in profiles),
+        *(role_policy(everywhere, role) for role in roles),
+    ]
     statements = [statement for document in policies for statement in document["Statement"]]
     allowed = {action.partition(":")[2] for statement in statements for action in statement["Action"]}
     assert allowed == {operation for source in everywhere for operation in operations(source)}
@@ -181,7 +186,7 @@ def test_identities_may_be_trusted(arn: str) -> None:
     assert checked_principal(arn) == arn
 
 
-NO_PRINCIPAL = "is not the ARN of an IAM role, a user or an account, as arn:aws:iam::111122223333:role/stackset-monitor"
+NO_PRINCIPAL = "is not the ARN of an IAM role, user or account, like arn:aws:iam::111122223333:role/stackset-monitor"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +198,7 @@ NO_PRINCIPAL = "is not the ARN of an IAM role, a user or an account, as arn:aws:
         ("arn:aws:iam::777788889999:policy/monitor", NO_PRINCIPAL),
         (
             "arn:aws-cn:sts::777788889999:assumed-role/monitor/session",
-            "is a session of a role: write the role itself, as arn:aws-cn:iam::777788889999:role/monitor",
+            "is a session of a role; write the role itself: arn:aws-cn:iam::777788889999:role/monitor",
         ),
     ],
 )

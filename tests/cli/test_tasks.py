@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.aws.source import Source
-from monitor.cli.concurrent import Outcome, list_concurrently, open_sources
+from monitor.cli.aws import list_products, open_sources
 from monitor.config.load import load_settings
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
@@ -22,15 +22,13 @@ Answer = Callable[[str, Deadline], Listing]
 
 
 @pytest.fixture
-def outcomes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Answer], list[Outcome]]:
+def outcomes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Answer], list[Listing | PollFailedError]]:
     """Give a function that lists both products, whose listings come from another function."""
     settings = load_settings(Path(configuration(tmp_path, PRODUCT, OTHER, more="poll: {timeout: 200ms}\n")))
 
-    def run(answer: Answer) -> list[Outcome]:
+    def run(answer: Answer) -> list[Listing | PollFailedError]:
         monkeypatch.setattr(Source, "list_stack_instances", lambda _, product, deadline, __: answer(product, deadline))
-        return list(
-            list_concurrently(settings, open_sources(settings), settings.products, lambda *_: None, lambda: None)
-        )
+        return list(list_products(settings, open_sources(settings), settings.products, lambda *_: None, lambda: None))
 
     return run
 
@@ -54,7 +52,9 @@ class Line:
         return CURRENT
 
 
-def test_outcomes_come_in_the_order_of_the_products(outcomes: Callable[[Answer], list[Outcome]]) -> None:
+def test_outcomes_come_in_the_order_of_the_products(
+    outcomes: Callable[[Answer], list[Listing | PollFailedError]],
+) -> None:
     """Whichever is there first."""
     other_ended = threading.Event()
     empty = listing({})
@@ -69,7 +69,7 @@ def test_outcomes_come_in_the_order_of_the_products(outcomes: Callable[[Answer],
     assert outcomes(answer) == [CURRENT, empty]
 
 
-def test_the_deadline_interrupts_whoever_waits(outcomes: Callable[[Answer], list[Outcome]]) -> None:
+def test_the_deadline_interrupts_whoever_waits(outcomes: Callable[[Answer], list[Listing | PollFailedError]]) -> None:
     """One product is late, and the other is there all the same."""
     line = Line()
     late, there = outcomes(lambda product, deadline: line.wait(deadline) if product == PRODUCT else CURRENT)
@@ -78,7 +78,7 @@ def test_the_deadline_interrupts_whoever_waits(outcomes: Callable[[Answer], list
     assert there == CURRENT
 
 
-def test_a_bug_ends_the_others_too(outcomes: Callable[[Answer], list[Outcome]]) -> None:
+def test_a_bug_ends_the_others_too(outcomes: Callable[[Answer], list[Listing | PollFailedError]]) -> None:
     """What nobody expected is raised here, and no thread goes on calling AWS."""
     line = Line()
     waits = threading.Event()

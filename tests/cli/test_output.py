@@ -1,11 +1,12 @@
 """Rows as a table, as JSON and as CSV."""
 
+import csv
+import io
 import json
 
 import pytest
 
-from monitor.cli.options import Output
-from monitor.cli.table import Row, print_rows
+from monitor.cli.output import Output, Row, print_rows
 
 COLUMNS = ("name", "observed_at")
 
@@ -34,6 +35,17 @@ def test_json_takes_whatever_comes(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert json.loads(out) == rows
     assert "守" in out
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_name_is_no_formula_of_a_spreadsheet(start: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A quote in front makes text of a CSV cell that would be run; JSON keeps it as it is."""
+    rows: list[Row] = [{"name": f"{start}1+1", "observed_at": -1}]
+    print_rows(rows, COLUMNS, Output.CSV)
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out, newline=""))
+    assert row == {"name": f"'{start}1+1", "observed_at": "-1"}
+    print_rows(rows, COLUMNS, Output.JSON)
+    assert json.loads(capsys.readouterr().out) == rows
 
 
 @pytest.mark.parametrize("output", list(Output))

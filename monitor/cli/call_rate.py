@@ -1,0 +1,76 @@
+"""Whether the calls of the polls fit into `calls_per_second`, and the settings with which they do."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitor.config.duration import format_duration
+from monitor.config.load import TIMEOUT_SHARE
+from monitor.config.settings import MonitoredProduct, SourceSettings
+
+_MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallCost:
+    """What one poll of a product costs."""
+
+    product: MonitoredProduct
+    pages: int
+    instances: int | None
+    """None: the listing was not complete, and `pages` is a lower bound."""
+
+    @property
+    def calls(self) -> int:
+        """The calls of one poll: a page each, and DescribeProvisionedProduct."""
+        return self.pages + 1
+
+
+def rate_problems(source: SourceSettings, costs: Sequence[CallCost]) -> Sequence[str]:
+    """Return a problem for each product whose poll cannot end before its deadline, else one if all do not fit.
+
+    A poll may use the whole rate of its source while no other one is running. On the average, all products share it.
+    """
+    limit = source.calls_per_second
+    problems = [_deadline_problem(source, cost) for cost in costs if cost.calls / limit > cost.product.timeout]
+    needed = sum(cost.calls / cost.product.interval for cost in costs)
+    if not problems and needed > limit:
+        calls = sum(cost.calls for cost in costs)
+        return [
+            (
+                f"source {source.name}: its {len(costs)} products need {_rate(needed)}:"
+                f" set calls_per_second >= {_round_up(needed)} or interval >= {_duration(calls / limit)}"
+            )
+        ]
+    return problems
+
+
+def _deadline_problem(source: SourceSettings, cost: CallCost) -> str:
+    product, limit = cost.product, source.calls_per_second
+    needed = cost.calls / product.timeout
+    seconds = cost.calls / limit
+    least = "" if cost.instances is not None else "at least "
+    interval = f"interval >= {_duration(seconds / TIMEOUT_SHARE)}"
+    if not math.isclose(product.timeout, product.interval * TIMEOUT_SHARE):  # poll.timeout is set
+        interval = f"poll.timeout and interval >= {_duration(seconds)}"
+    return (
+        f"product {product.product.id}: its {least}{cost.pages} pages need {_rate(needed)}, to be read within the"
+        f" timeout of {format_duration(product.timeout)}: set calls_per_second >= {_round_up(needed)} (source"
+        f" {source.name}) or {interval}"
+    )
+
+
+def _rate(calls_per_second: float) -> str:
+    return f"{math.ceil(calls_per_second * _MINUTE - 1e-6)} calls a minute, {calls_per_second:.1f} a second"
+
+
+def _round_up(calls_per_second: float) -> str:
+    """Return a rate, rounded up to two digits, so that it suffices when it is copied."""
+    step = 10 ** (math.floor(math.log10(calls_per_second)) - 1)
+    return f"{math.ceil(calls_per_second / step - 1e-9) * step:g}"
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration, rounded up to whole minutes, or to whole seconds below two minutes."""
+    unit = _MINUTE if seconds >= 2 * _MINUTE else 1.0
+    return format_duration(math.ceil(seconds / unit - 1e-9) * unit)

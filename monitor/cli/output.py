@@ -1,0 +1,105 @@
+"""Rows as a table for people, or as JSON or CSV for programs."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from itertools import chain, islice
+
+from monitor.cli.streams import discard_stdout
+
+Row = Mapping[str, str | int | None]
+
+HEADINGS = {"provisioned_product_id": "PRODUCT", "provisioned_product_name": "NAME"}
+"""Headings of a table that are not the name of the column: 80 characters hold a row then."""
+STYLES = {"CURRENT": "green", "OUTDATED": "yellow", "INOPERABLE": "red", "UNKNOWN": "magenta"}
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""Characters with which a spreadsheet takes a CSV cell for a formula (source: OWASP, CSV Injection)."""
+
+
+class Output(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def print_rows(rows: Iterable[Row], columns: Sequence[str], output: Output) -> None:
+    """Print rows to stdout: JSON as one array, CSV with a header line, a table with aligned columns.
+
+    Nothing is printed if the first row raises an error. A reader that ends early, as `head` does, is no error:
+    the exit code still tells what the command found.
+    """
+    left = iter(rows)
+    rows = chain(list(islice(left, 1)), left)
+    try:
+        match output:
+            case Output.JSON:
+                _print_json(rows)
+            case Output.CSV:
+                writer = csv.writer(_CsvLines())
+                writer.writerow(columns)
+                writer.writerows([_without_formula(row[name]) for name in columns] for row in rows)
+            case Output.TABLE:
+                _print_table(rows, columns)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_stdout()
+
+
+def _print_json(rows: Iterable[Row]) -> None:
+    """Print row by row: a history can be larger than the memory."""
+    separator = "["
+    for row in rows:
+        sys.stdout.write(f"{separator}\n  {json.dumps(row, ensure_ascii=False)}")
+        separator = ","
+    sys.stdout.write("[]\n" if separator == "[" else "\n]\n")
+
+
+def _print_table(rows: Iterable[Row], columns: Sequence[str]) -> None:
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.text import Text
+
+    cells = [[HEADINGS.get(column, column.replace("_", " ").upper()) for column in columns]]
+    cells += [["" if row[column] is None else _printable(str(row[column])) for column in columns] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    console = Console(soft_wrap=True, highlight=False)
+
+    def colored(text: str, style: str) -> str:
+        with console.capture() as captured:
+            console.print(Text(text, style), end="")
+        return captured.get()
+
+    # Each status is colored once and not in each row: rich takes seconds for 100,000 rows.
+    colored_statuses = {status: colored(status, style) for status, style in STYLES.items()}
+    for number, line in enumerate(cells):
+        padded = [
+            colored_statuses.get(cell, cell) + " " * (width - cell_len(cell))
+            for cell, width in zip(line, widths, strict=True)
+        ]
+        text = "  ".join(padded).rstrip()
+        sys.stdout.write(f"{text if number else colored(text, 'bold')}\n")
+
+
+class _CsvLines:
+    """Writes the lines of a csv.writer to stdout with a newline at the end.
+
+    The writer itself ends them with CR LF: before Python 3.13 it quotes only cells with characters of its line end,
+    and a bare CR would start a row for most readers.
+    """
+
+    def write(self, line: str) -> int:
+        return sys.stdout.write(line.removesuffix("\r\n") + "\n")
+
+
+def _without_formula(value: str | int | None) -> str | int | None:
+    """Put a quote before a text that a spreadsheet would run as a formula: names come from AWS."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+def _printable(text: str) -> str:
+    """Return text with control characters escaped, so that a name from AWS cannot control the terminal."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

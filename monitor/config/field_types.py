@@ -87,7 +87,7 @@ ProductId = Annotated[
 Listen = Annotated[
     str,
     AfterValidator(address.checked_address),
-    WithJsonSchema({"type": "string", "pattern": address.PATTERN, "examples": ["0.0.0.0:9935", "[::]:9935", ":9935"]}),
+    WithJsonSchema({"type": "string", "pattern": address.PATTERN, "examples": [":9935", "0.0.0.0:9935", "[::1]:9935"]}),
 ]
 FilePath = Annotated[
     Path, Field(strict=False), BeforeValidator(_path), WithJsonSchema({"type": "string", "minLength": 1})

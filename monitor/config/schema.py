@@ -120,7 +120,7 @@ class StateSection(Section):
 class WebSection(Section):
     """The web server that Prometheus scrapes."""
 
-    listen: Listen = Field("0.0.0.0:9935", description="HOST:PORT, [IPv6]:PORT, or :PORT for every address")
+    listen: Listen = Field(":9935", description="HOST:PORT, [IPv6]:PORT, or :PORT for all IPv4 and IPv6 addresses")
     config_file: Annotated[FilePath | None, Given] = Field(
         None,
         description="TLS and users: a web configuration file in the format of Prometheus' exporter-toolkit, relative to"

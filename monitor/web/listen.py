@@ -5,7 +5,6 @@ import socket
 from contextlib import suppress
 
 BACKLOG = 512
-PORT_MAX = 65535
 WILDCARDS = ("", "::")
 
 
@@ -19,13 +18,10 @@ def listen(address: str) -> socket.socket:
     `:PORT` and `[::]:PORT` listen on all IPv4 and IPv6 addresses, as in Go; without IPv6, on all IPv4 addresses.
 
     Raises:
-        ListenError: the address is malformed or unknown, or cannot be bound.
+        ListenError: the host is unknown, or the address cannot be bound.
     """
-    host, colon, port = address.rpartition(":")
+    host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not colon or not port.isdecimal() or int(port) > PORT_MAX:
-        message = f"cannot listen on {address!r}: it is not HOST:PORT"
-        raise ListenError(message)
     try:
         if host in WILDCARDS:
             return _listen_on_all(int(port))

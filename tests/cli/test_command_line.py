@@ -100,8 +100,8 @@ def test_no_command_shows_the_help_as_wrong_usage(capsys: pytest.CaptureFixture[
     assert shown.err.startswith("Usage: stackset-monitor [OPTIONS] COMMAND [ARGS]...\n")
 
 
-ADDRESS = "is not an address to listen on: write it as HOST:PORT, like 0.0.0.0:9935, [::]:9935 or :9935"
-PORT = "has a port that does not exist: 65535 is the last one"
+ADDRESS = "is not an address to listen on: write HOST:PORT, [IPv6]:PORT or :PORT, for example :9935"
+PORT = "has a port above 65535"
 WRONG_USAGE = {
     "pol": "No such command 'pol'. Did you mean 'poll'?",
     "nothing-like-it": "No such command 'nothing-like-it'",

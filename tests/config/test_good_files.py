@@ -47,7 +47,7 @@ def test_the_least_file_gives_the_defaults_of_the_contract() -> None:
         series=SeriesOptions(InstanceSeries.ALL, zero_series=True, max_instance_series=1_000_000),
         state_path=Path("state/monitor.db"),
         history=90 * 86400.0,
-        listen="0.0.0.0:9935",
+        listen=":9935",
         log_level=LogLevel.INFO,
         log_format=LogFormat.JSON,
     )

@@ -149,7 +149,7 @@ def test_each_default_is_a_value_that_one_may_write() -> None:
         "MetricsSection.max_instance_series": 1_000_000,
         "StateSection.path": "state/monitor.db",
         "StateSection.history": "90d",
-        "WebSection.listen": "0.0.0.0:9935",
+        "WebSection.listen": ":9935",
         "LogSection.level": "info",
         "LogSection.format": "json",
     }

@@ -1,4 +1,4 @@
-"""The file of the alerts itself: its texts, its runbooks, its table in the documents, and the examples around it."""
+"""helm/alerts.yaml: texts, runbooks, the table in docs/alerts.md, and the example configurations."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.alerts.story import RULES, Monitor, Product, alert, texts
+from tests.alerts.scenario import RULES, Monitor, Product, alert, assert_texts
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -32,8 +32,8 @@ NAMES = [
 
 
 @pytest.mark.needs("promtool")
-def test_promtool_has_nothing_to_say() -> None:
-    """Neither of the rules nor of the configuration that loads them."""
+def test_promtool_accepts_the_rules() -> None:
+    """Promtool accepts the rules and the Prometheus configuration that loads them."""
     for command in (["check", "rules", str(RULES)], ["check", "config", str(ROOT / "config" / "prometheus.yml")]):
         done = subprocess.run(["promtool", *command], capture_output=True, text=True, check=False, timeout=30)
         assert done.returncode == 0, done.stderr
@@ -41,8 +41,8 @@ def test_promtool_has_nothing_to_say() -> None:
 
 
 @pytest.mark.needs("amtool")
-def test_amtool_takes_the_example() -> None:
-    """Routes, matchers and inhibitions are read as they are meant."""
+def test_amtool_accepts_the_example() -> None:
+    """Amtool accepts the example, and the routes send alerts to the intended receivers."""
     config = str(ROOT / "config" / "alertmanager.yml")
     done = subprocess.run(["amtool", "check-config", config], capture_output=True, text=True, check=False, timeout=30)
     assert (done.returncode, "SUCCESS" in done.stdout) == (0, True), done.stderr
@@ -56,13 +56,13 @@ def test_amtool_takes_the_example() -> None:
         assert done.stdout.strip() == receiver
 
 
-def test_every_alert_is_there() -> None:
-    """The names are fixed: routes, silences and inhibitions of users go by them."""
+def test_alert_names_are_fixed() -> None:
+    """The alert names do not change, because routes, silences and inhibitions of users refer to them."""
     assert list(ALERTS) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_alert_has_what_a_human_needs(name: str) -> None:
+def test_each_alert_has_texts_and_a_runbook(name: str) -> None:
     """Severity, a summary, a description, and a runbook with the usual sections."""
     rule = ALERTS[name]
     assert rule["labels"]["severity"] in {"critical", "warning"}
@@ -74,13 +74,13 @@ def test_each_alert_has_what_a_human_needs(name: str) -> None:
     assert re.findall(r"^## (.+)$", runbook, re.MULTILINE) == sections
 
 
-def test_there_is_no_runbook_without_an_alert() -> None:
-    """A name that was changed would leave one behind."""
+def test_each_runbook_has_an_alert() -> None:
+    """No runbook remains after its alert was renamed or removed."""
     assert sorted(path.stem for path in RUNBOOKS.glob("*.md")) == sorted(NAMES)
 
 
-def test_the_table_in_the_documents_says_the_same() -> None:
-    """Name, severity and `for` of each alert, in the order of the file."""
+def test_documented_alerts_match_the_file() -> None:
+    """The table in docs/alerts.md has the name, severity and `for` of each alert, in the order of the file."""
     rows = re.findall(
         r"^\| \[(\w+)\]\(runbooks/(\w+)\.md\) \| (\w+) \| (\w*) ?\|",
         (ROOT / "docs" / "alerts.md").read_text(),
@@ -90,8 +90,8 @@ def test_the_table_in_the_documents_says_the_same() -> None:
 
 
 @pytest.mark.needs("promtool")
-def test_an_alert_reads_as_a_sentence(tmp_path: Path) -> None:
-    """With the account, the Region and the time that the on-call needs."""
+def test_alert_texts_name_account_region_and_time(tmp_path: Path) -> None:
+    """Summary and description contain the account, the Region and the time of the first observation."""
     labels = {"provisioned_product_id": "pp-aaaaaaaaaaaaa", "provisioned_product_name": "baseline"}
     one = alert("StackInstanceInoperable", **labels, account="111122223333", region="eu-west-1", status="INOPERABLE")
     product = Product(instances={("111122223333", "eu-west-1", "INOPERABLE"): {1: 1}})
@@ -100,12 +100,12 @@ def test_an_alert_reads_as_a_sentence(tmp_path: Path) -> None:
         "A delete of this stack instance failed (first seen 1970-01-01 00:01:00 +0000 UTC). Every later update of"
         " baseline (pp-aaaaaaaaaaaaa) skips it without an error."
     )
-    texts((Monitor((product,)),), 10, one, "critical", summary, description, tmp_path)
+    assert_texts((Monitor((product,)),), 10, one, "critical", summary, description, tmp_path)
 
 
 @pytest.mark.needs("promtool")
-def test_an_alert_of_failing_polls_says_why(tmp_path: Path) -> None:
-    """The reason is no label, or the alert would fire anew when it changes."""
+def test_poll_error_text_names_the_reason(tmp_path: Path) -> None:
+    """The reason is in the text and not in a label, so that a changed reason does not fire a new alert."""
     labels = {"provisioned_product_id": "pp-aaaaaaaaaaaaa", "provisioned_product_name": "baseline"}
     summary = "Polls of baseline fail"
     description = (
@@ -113,4 +113,4 @@ def test_an_alert_of_failing_polls_says_why(tmp_path: Path) -> None:
     )
     one = alert("StackSetMonitorPollErrors", **labels)
     monitor = Monitor((Product(failing={0: "timeout"}),))
-    texts((monitor,), 12, one, "warning", summary, description, tmp_path)
+    assert_texts((monitor,), 12, one, "warning", summary, description, tmp_path)

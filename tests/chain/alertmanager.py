@@ -1,4 +1,4 @@
-"""A real Alertmanager that says which alerts it holds back."""
+"""A real Alertmanager and its API."""
 
 import json
 import socket
@@ -12,22 +12,22 @@ from typing import Any
 from tests.e2e.process import eventually, program
 
 PROGRAM = "prometheus-alertmanager"
-"""What Debian calls it."""
+"""Name of the program on Debian."""
 
 
 @dataclass(frozen=True)
 class Alertmanager:
-    """An Alertmanager that runs."""
+    """A running Alertmanager."""
 
     address: str
 
     def alerts(self, name: str) -> list[dict[str, Any]]:
-        """Return the alerts of a name that it knows."""
+        """Return the alerts of a name."""
         with urllib.request.urlopen(f"http://{self.address}/api/v2/alerts", timeout=30) as answer:
             return [alert for alert in json.load(answer) if alert["labels"]["alertname"] == name]
 
     def ready(self) -> bool:
-        """Say whether it takes alerts."""
+        """Return whether it accepts alerts."""
         try:
             with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=30):
                 return True
@@ -37,7 +37,7 @@ class Alertmanager:
 
 @contextmanager
 def alertmanager(configuration: str, folder: Path) -> Iterator[Alertmanager]:
-    """Run an Alertmanager by itself, with no peers, until the end of the block."""
+    """Run an Alertmanager without peers until the end of the block."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         server = Alertmanager(f"127.0.0.1:{free.getsockname()[1]}")
     (folder / "alertmanager.yml").write_text(configuration)

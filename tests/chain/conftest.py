@@ -1,4 +1,4 @@
-"""The whole chain: a simulated AWS, the monitor, Prometheus with the shipped rules, Alertmanager, a receiver."""
+"""A simulated AWS, the monitor, Prometheus with the shipped rules, Alertmanager, and a webhook receiver."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ web: {{listen: "127.0.0.1:0"}}
 
 @dataclass(frozen=True)
 class Chain:
-    """What runs. A test may end the monitor, and start another one on the same state."""
+    """The running programs. A test may kill the monitor and start another on the same state."""
 
     stack_sets: StackSets
     monitor: DaemonProcess
@@ -40,15 +40,15 @@ class Chain:
     config: Path
 
     def start(self, listen: str) -> DaemonProcess:
-        """Start a monitor on the state that there is."""
+        """Start a monitor on the existing state."""
         return DaemonProcess(self.config, "--listen", listen)
 
     def eventually(self, expression: str) -> bool:
-        """Wait until an expression is true in Prometheus."""
+        """Wait until an expression has a result in Prometheus."""
         return eventually(lambda: bool(self.prometheus.query(expression)))
 
     def let_pass(self, duration: str) -> None:
-        """Wait until rules were evaluated for as long as a `for` lasts here, and what is new could be notified."""
+        """Wait for as many evaluations as the scaled `for` lasts, and for the notification after it."""
         ticks = (scaled(duration) + group_interval()) / EVALUATION + 2  # the first and the last may be under way
         until = self.prometheus.evaluations() + ticks
         assert eventually(lambda: self.prometheus.evaluations() >= until, 3 * ticks * EVALUATION)
@@ -56,7 +56,7 @@ class Chain:
 
 @pytest.fixture
 def chain(aws: Aws, tmp_path: Path) -> Iterator[Chain]:
-    """Run it over a fleet that is CURRENT, until its rules are evaluated and nothing is wrong."""
+    """Run all programs with all instances CURRENT, until the rules were evaluated without an alert."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     for account, region in INSTANCES:
         aws.stack_sets.set(PRODUCT, account, region, "CURRENT")
@@ -80,5 +80,5 @@ def chain(aws: Aws, tmp_path: Path) -> Iterator[Chain]:
 
 
 def address(daemon: DaemonProcess) -> str:
-    """Return where a monitor listens, which is what Prometheus calls an instance."""
+    """Return the address of a monitor, which Prometheus uses as its label instance."""
     return daemon.url.removeprefix("http://")

@@ -1,4 +1,4 @@
-"""The shipped rules and routes as they are, but for their times, which pass quicker here."""
+"""The shipped rules and routes with scaled times."""
 
 from pathlib import Path
 from typing import Any
@@ -10,29 +10,29 @@ from monitor.config.duration import format_duration, parse_duration
 
 ROOT = Path(__file__).parents[2]
 SCALE = 150
-"""5m are 2s, and 30m are 12s. What an expression looks back to (`[1h]`) stays."""
+"""5m become 2s, and 30m become 12s. Ranges of expressions (`[1h]`) do not change."""
 SOONEST = 1.0
-"""The seconds below which nothing goes.
+"""Lower limit of a scaled time in seconds.
 
-`group_wait` is there so that an alert that inhibits others comes in time: a fifth of a second is not enough for that on
+An inhibiting alert must arrive within `group_wait` of the alerts that it inhibits. A scaled 0.2 s was too short on
 a busy machine.
 """
 TIMES = ("for", "group_wait", "group_interval", "repeat_interval")
 
 
 def scaled(duration: str) -> float:
-    """Return the seconds that a duration of the shipped files lasts here."""
+    """Return a duration of the shipped files in scaled seconds."""
     return max(parse_duration(duration) / SCALE, SOONEST)
 
 
 def shipped_rules() -> str:
-    """Return helm/alerts.yaml."""
-    return yaml.safe_dump(_quicker(_load("helm/alerts.yaml")))
+    """Return helm/alerts.yaml with scaled times."""
+    return yaml.safe_dump(_with_scaled_times(_load("helm/alerts.yaml")))
 
 
 def shipped_routes(address: str) -> str:
-    """Return config/alertmanager.yml with all receivers at one HOST:PORT; their paths stay."""
-    configuration = _quicker(_load("config/alertmanager.yml"))
+    """Return config/alertmanager.yml with scaled times and all receivers at HOST:PORT; their paths stay."""
+    configuration = _with_scaled_times(_load("config/alertmanager.yml"))
     for receiver in configuration["receivers"]:
         for webhook in receiver["webhook_configs"]:
             webhook["url"] = f"http://{address}{urlsplit(webhook['url']).path}"
@@ -40,7 +40,7 @@ def shipped_routes(address: str) -> str:
 
 
 def group_interval() -> float:
-    """Return after how many seconds Alertmanager says at the latest what is new of a group."""
+    """Return the scaled group_interval, the longest wait for a notification about a changed group."""
     return scaled(_load("config/alertmanager.yml")["route"]["group_interval"])
 
 
@@ -48,9 +48,11 @@ def _load(path: str) -> Any:
     return yaml.safe_load((ROOT / path).read_text())
 
 
-def _quicker(value: Any) -> Any:
+def _with_scaled_times(value: Any) -> Any:
     if isinstance(value, list):
-        return [_quicker(one) for one in value]
+        return [_with_scaled_times(one) for one in value]
     if isinstance(value, dict):
-        return {key: format_duration(scaled(one)) if key in TIMES else _quicker(one) for key, one in value.items()}
+        return {
+            key: format_duration(scaled(one)) if key in TIMES else _with_scaled_times(one) for key, one in value.items()
+        }
     return value

@@ -1,4 +1,4 @@
-"""The benchmark of the rules, on a fleet that is small enough."""
+"""The benchmark of rule evaluations, with few instances."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from monitor.model.instances import Status
 
 @pytest.mark.needs("prometheus")
 @pytest.mark.timeout(120)
-def test_evaluations_of_our_rules_and_of_plain_ones_are_measured() -> None:
-    """As many as are asked for, each with a time of both."""
+def test_rule_evaluations_are_measured() -> None:
+    """The benchmark returns as many durations as requested, for both sets of rules."""
     ours, plain = rules.measure(Fleet(1, 100), 2, Status.OUTDATED, interval="500ms")
     assert len(ours) == len(plain) == 2
     assert all(0 < seconds < 10 for seconds in (*ours, *plain))

@@ -1,4 +1,4 @@
-"""A stack instance becomes INOPERABLE and recovers; between the two the monitor is killed and comes back."""
+"""A stack instance becomes INOPERABLE and recovers, and the monitor is killed and restarted in between."""
 
 import signal
 
@@ -17,11 +17,11 @@ DOWN = ("StackSetMonitorDown", "firing", "/on-call")
 BACK = ("StackSetMonitorDown", "resolved", "/on-call")
 
 
-def test_it_is_told_once_whatever_becomes_of_the_monitor(chain: Chain) -> None:
-    """One notification when it fires and one when it resolves: a restart, or another pod, adds nothing to them."""
+def test_alert_is_notified_once_despite_restarts(chain: Chain) -> None:
+    """One notification when the alert fires and one when it resolves; a restart and a new address add none."""
     chain.stack_sets.set(PRODUCT, ACCOUNT, EU, "INOPERABLE")
-    told = chain.webhook.wait_for(1, "StackInstanceInoperable", "firing")
-    (alert,) = told["alerts"]
+    notification = chain.webhook.wait_for(1, "StackInstanceInoperable", "firing")
+    (alert,) = notification["alerts"]
     assert alert["labels"] == {
         "alertname": "StackInstanceInoperable",
         "severity": "critical",
@@ -36,27 +36,27 @@ def test_it_is_told_once_whatever_becomes_of_the_monitor(chain: Chain) -> None:
     assert alert["annotations"]["runbook_url"] == f"{runbooks}/StackInstanceInoperable.md"
 
     at = address(chain.monitor)
-    is_away(chain, chain.monitor, 1)
+    kill_until_down_fires(chain, chain.monitor, 1)
     with chain.start(at) as restarted:
         chain.webhook.wait_for(1, "StackSetMonitorDown", "resolved")
         chain.let_pass("5m")
-        assert chain.webhook.told() == [FIRES, DOWN, BACK]
-        is_away(chain, restarted, 2)
+        assert chain.webhook.notifications() == [FIRES, DOWN, BACK]
+        kill_until_down_fires(chain, restarted, 2)
     with chain.start("127.0.0.1:0") as moved:
         assert address(moved) != at
         chain.prometheus.scrape_instead(address(moved))
         chain.webhook.wait_for(2, "StackSetMonitorDown", "resolved")
         chain.let_pass("5m")
-        assert chain.webhook.told() == [FIRES, DOWN, BACK, DOWN, BACK]
+        assert chain.webhook.notifications() == [FIRES, DOWN, BACK, DOWN, BACK]
 
         chain.stack_sets.set(PRODUCT, ACCOUNT, EU, "CURRENT")
         recovered = chain.webhook.wait_for(1, "StackInstanceInoperable", "resolved")
         assert [one["fingerprint"] for one in recovered["alerts"]] == [alert["fingerprint"]]
         chain.let_pass("5m")
-        assert chain.webhook.told() == [FIRES, DOWN, BACK, DOWN, BACK, ENDS]
+        assert chain.webhook.notifications() == [FIRES, DOWN, BACK, DOWN, BACK, ENDS]
 
 
-def is_away(chain: Chain, monitor: DaemonProcess, times: int) -> None:
-    """Kill the monitor, and wait for as long as both alerts do before they fire."""
+def kill_until_down_fires(chain: Chain, monitor: DaemonProcess, times: int) -> None:
+    """Kill the monitor, and wait until StackSetMonitorDown is notified."""
     monitor.stop(signal.SIGKILL)
     chain.webhook.wait_for(times, "StackSetMonitorDown", "firing")

@@ -1,4 +1,4 @@
-"""Who is notified: a receiver on loopback that keeps every notification of an Alertmanager."""
+"""A webhook receiver on loopback that stores every notification of an Alertmanager."""
 
 import json
 import threading
@@ -10,25 +10,25 @@ from typing import Any
 
 from tests.e2e.process import WAIT
 
-Told = tuple[str, str, str]
-"""What a notification comes down to: the alert's name, `firing` or `resolved`, and the path of the receiver."""
+Notification = tuple[str, str, str]
+"""Name of the alert, `firing` or `resolved`, and path of the receiver."""
 
 
 @dataclass
 class Webhook:
-    """What has come so far."""
+    """The notifications received so far."""
 
     address: str
     _received: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     _came: threading.Condition = field(default_factory=threading.Condition)
 
-    def told(self) -> list[Told]:
-        """Return all notifications in the order in which they came."""
+    def notifications(self) -> list[Notification]:
+        """Return all notifications in the order of arrival."""
         with self._came:
             return [(body["groupLabels"]["alertname"], body["status"], path) for path, body in self._received]
 
     def wait_for(self, count: int, name: str, status: str) -> dict[str, Any]:
-        """Wait until an alert was notified so often with this status, and return that notification."""
+        """Wait for a number of notifications of an alert with a status, and return the last."""
 
         def found() -> list[dict[str, Any]]:
             bodies = [body for _, body in self._received]
@@ -36,12 +36,12 @@ class Webhook:
 
         with self._came:
             self._came.wait_for(lambda: len(found()) >= count, WAIT)
-            notifications = found()
-        assert len(notifications) >= count, f"no {count} x {name} {status} in {self.told()}"
-        return notifications[count - 1]
+            seen = found()
+        assert len(seen) >= count, f"no {count} x {name} {status} in {self.notifications()}"
+        return seen[count - 1]
 
     def receive(self, path: str, body: dict[str, Any]) -> None:
-        """Take a notification."""
+        """Store a notification."""
         with self._came:
             self._received.append((path, body))
             self._came.notify_all()
@@ -59,7 +59,7 @@ def webhook() -> Iterator[Webhook]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name that http.server has
-            """Say nothing on stderr."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         received = Webhook(f"127.0.0.1:{server.server_address[1]}")

@@ -1,4 +1,4 @@
-"""The chart as the real Helm engine renders it, and what it renders as objects."""
+"""The chart, rendered by the Helm engine, as text and as objects."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from helm_python.chart import Chart
 
 CHART = Path(__file__).parents[2] / "helm"
 CASES = {"defaults": None, **{path.stem.removesuffix("-values"): path for path in sorted(CHART.glob("ci/*.yaml"))}}
-"""The values that every test of the output goes through, by name."""
+"""Files of values that each test of the output uses, by name."""
 
 Manifest = dict[str, Any]
 
@@ -21,9 +21,10 @@ def values(case: str) -> dict[str, Any]:
 
 
 def rendered(given: dict[str, Any]) -> dict[str, str]:
-    """Return the text of each template that is not empty, for a release `demo` in the namespace `aws`.
+    """Return the text of each template that is not empty, for release `demo` in namespace `aws`.
 
-    Raises HelmError where Helm refuses the values.
+    Raises:
+        HelmError: Helm refuses the values.
     """
     with Chart.load(CHART) as chart:
         texts = chart.render(given, name="demo", namespace="aws")
@@ -31,12 +32,12 @@ def rendered(given: dict[str, Any]) -> dict[str, str]:
 
 
 def manifests(given: dict[str, Any]) -> list[Manifest]:
-    """Return all objects that the chart makes of values."""
+    """Return all objects that the chart renders from values."""
     return list(_objects(rendered(given)))
 
 
 def manifest(given: dict[str, Any], kind: str, name: str | None = None) -> Manifest:
-    """Return the one object of a kind, by name where there are several."""
+    """Return the only object of a kind, or the one with a name."""
     (found,) = (
         one for one in manifests(given) if one["kind"] == kind and (name is None or one["metadata"]["name"] == name)
     )
@@ -50,7 +51,7 @@ def container(given: dict[str, Any]) -> Manifest:
 
 
 def pods(objects: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
-    """Return the specification of each pod among objects, with the name of what makes it."""
+    """Return the specification of each pod, with the name of its object."""
     for one in objects:
         if one["kind"] == "Pod":
             yield one["metadata"]["name"], one["spec"]

@@ -1,6 +1,6 @@
-"""The manifests of the Prometheus Operator, as its API reference has them (monitoring.coreos.com/v1).
+"""Schemas of the manifests of the Prometheus Operator (API reference of monitoring.coreos.com/v1).
 
-Strict, as Kubernetes is with what it knows: the parts that the chart can make, and no key besides.
+They contain only the fields that the chart can set, and refuse all others.
 """
 
 from typing import Any
@@ -98,9 +98,10 @@ METADATA = strict(("name", "namespace"), name=TEXT, namespace=TEXT, labels=TEXTS
 
 
 def validate(manifest: dict[str, Any]) -> None:
-    """Check a manifest of the operator.
+    """Validate a manifest of the Prometheus Operator.
 
-    Raises jsonschema.ValidationError with the place of what is wrong.
+    Raises:
+        jsonschema.ValidationError: The manifest is invalid.
     """
     whole = strict(
         ("apiVersion", "kind", "metadata", "spec"),

@@ -1,4 +1,4 @@
-"""The Pod Security Standard "restricted", as Kubernetes' documents have it ("Pod Security Standards")."""
+"""The Pod Security Standard "restricted" (Kubernetes documentation, "Pod Security Standards")."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persiste
 
 
 def violations(pod: dict[str, Any]) -> Iterator[str]:
-    """Say what the specification of a pod has that the standard does not allow."""
+    """Yield each violation of the standard in a pod specification."""
     for key in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(key):
             yield key

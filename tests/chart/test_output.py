@@ -1,4 +1,4 @@
-"""What Helm makes of the chart: whole, valid for Kubernetes, and restricted."""
+"""The rendered chart is valid for Kubernetes and complies with the Pod Security Standard restricted."""
 
 import os
 from pathlib import Path
@@ -14,24 +14,24 @@ from tests.chart.restricted import violations
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 VERSIONS = ("1.28", "1.32", "1.37")
-"""The oldest Kubernetes that the chart installs on, one between, and the newest that there are schemas of."""
+"""The oldest supported Kubernetes, one in between, and the newest with published schemas."""
 OPERATOR = set(operator.SPECIFICATIONS)
 INFO = 1
 every_case = pytest.mark.parametrize("case", CASES)
 
 
-def test_helm_lint_has_nothing_to_say() -> None:
-    """No warning and no error; it would like an icon, which we do not have."""
+def test_helm_lint_has_no_warning() -> None:
+    """Helm lint reports neither warnings nor errors; its only message recommends an icon."""
     messages = lint(CHART)["messages"]
     assert [message["error"] for message in messages if message["severity"] > INFO] == []
     assert [message["error"] for message in messages] == ["icon is recommended"]
 
 
 @every_case
-def test_the_whole_output_is_the_one_in_the_file(case: str) -> None:
-    """Every manifest of every template: a change to any of them changes a file in snapshots/.
+def test_output_matches_the_snapshot(case: str) -> None:
+    """The output of all templates equals the file in snapshots/.
 
-    STACKSET_MONITOR_SNAPSHOTS=write writes them anew.
+    STACKSET_MONITOR_SNAPSHOTS=write updates the file.
     """
     text = "".join(f"# {name}\n{part.strip()}\n---\n" for name, part in rendered(values(case)).items())
     path = SNAPSHOTS / f"{case}.yaml"
@@ -42,16 +42,16 @@ def test_the_whole_output_is_the_one_in_the_file(case: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @every_case
-def test_kubernetes_takes_every_manifest(case: str, version: str) -> None:
-    """By its own schemas, where a key that it does not know is an error."""
+def test_manifests_match_the_kubernetes_schemas(case: str, version: str) -> None:
+    """Each manifest is valid for the schemas of Kubernetes, which refuse unknown keys."""
     seen = [one for one in manifests(values(case)) if one["kind"] not in OPERATOR]
     for one in seen:
         kubernetes_validate.validate(one, version, strict=True)
     assert {"StatefulSet", "Service"} <= {one["kind"] for one in seen}
 
 
-def test_kubernetes_schemas_are_strict() -> None:
-    """The test above sees a key that is misspelt."""
+def test_kubernetes_schemas_refuse_unknown_keys() -> None:
+    """The test above would detect a misspelled key."""
     one = next(one for one in manifests({}) if one["kind"] == "StatefulSet")
     one["spec"]["template"]["spec"]["automountServiceAccountTokens"] = False
     with pytest.raises(kubernetes_validate.ValidationError, match="automountServiceAccountTokens"):
@@ -59,22 +59,22 @@ def test_kubernetes_schemas_are_strict() -> None:
 
 
 @every_case
-def test_the_operator_takes_its_manifests(case: str) -> None:
-    """By its API reference, where a key that it does not know is an error."""
+def test_manifests_match_the_operator_schemas(case: str) -> None:
+    """Each manifest of the Prometheus Operator is valid for its schema."""
     for one in manifests(values(case)):
         if one["kind"] in OPERATOR:
             operator.validate(one)
 
 
-def test_the_operators_manifests_are_there() -> None:
-    """The test above has something to look at."""
+def test_cases_contain_all_operator_kinds() -> None:
+    """The test above validates at least one manifest of each kind."""
     kinds = {one["kind"] for case in CASES for one in manifests(values(case))}
     assert kinds >= OPERATOR
 
 
 @every_case
-def test_every_pod_is_restricted(case: str) -> None:
-    """Pod Security Standard restricted, a root file system that is read-only, and no token of the API."""
+def test_pods_comply_with_restricted(case: str) -> None:
+    """Each pod complies with the standard, has a read-only root file system and no API token."""
     found = list(pods(manifests(values(case))))
     assert found
     for name, pod in found:
@@ -97,14 +97,14 @@ def test_every_pod_is_restricted(case: str) -> None:
         ({"extraVolumes": [{"name": "node", "hostPath": {"path": "/"}}]}, "volume node"),
     ],
 )
-def test_what_is_not_restricted_is_seen(change: dict[str, object], said: str) -> None:
-    """The check above sees what values may loosen."""
+def test_violations_are_detected(change: dict[str, object], said: str) -> None:
+    """The test above would detect values that weaken the security context."""
     assert said in [what for _, pod in pods(manifests(change)) for what in violations(pod)]
 
 
 @every_case
-def test_names_and_labels_are_the_recommended_ones(case: str) -> None:
-    """Each object of ours can be found by the release, and knows its namespace."""
+def test_objects_have_the_recommended_labels(case: str) -> None:
+    """Each object has the label of the release and a namespace."""
     for one in manifests(values(case)):
         if one["metadata"]["name"].startswith(("demo", "fleet-watch")) and not one["metadata"]["name"].endswith(
             "-more"
@@ -113,8 +113,8 @@ def test_names_and_labels_are_the_recommended_ones(case: str) -> None:
             assert one["metadata"]["namespace"] in {"aws", "monitoring", "grafana"}
 
 
-def test_the_selectors_find_the_pods_and_only_them() -> None:
-    """Service, policy, budget and StatefulSet select by the same labels, which the pod of `helm test` has not."""
+def test_selectors_match_only_the_monitor_pods() -> None:
+    """All selectors use the same labels, which the pod of `helm test` does not have."""
     objects = {one["kind"]: one for one in manifests({})}
     labels = objects["StatefulSet"]["spec"]["template"]["metadata"]["labels"]
     selector = objects["StatefulSet"]["spec"]["selector"]["matchLabels"]
@@ -125,24 +125,24 @@ def test_the_selectors_find_the_pods_and_only_them() -> None:
     assert not selector.items() <= objects["Pod"]["metadata"]["labels"].items()
 
 
-def test_the_version_is_the_monitors() -> None:
-    """AppVersion is the image's tag."""
+def test_app_version_is_the_version_of_the_monitor() -> None:
+    """The default image tag is the version of the package."""
     from monitor import __version__  # noqa: PLC0415
 
     with Chart.load(CHART) as chart:
         assert chart.metadata["appVersion"] == __version__
 
 
-def test_what_a_package_holds() -> None:
-    """The files that templates read are in it; what only our tests need is not."""
+def test_package_contains_what_templates_read() -> None:
+    """The packaged chart contains the files that templates read, and not the values for tests."""
     with Chart.load(CHART) as chart:
         names = {file["name"] for file in chart.files}
     assert {"alerts.yaml", "dashboards/stackset-monitor.json", "README.md"} <= names
     assert not any(name.startswith("ci/") for name in names)
 
 
-def test_the_examples_are_yaml_that_people_can_copy() -> None:
-    """Each begins with a comment that says what it is for."""
+def test_example_values_have_a_comment() -> None:
+    """Each file of example values starts with a comment that explains it."""
     for path in CASES.values():
         if path is not None:
             assert path.read_text().startswith("# ")

@@ -1,4 +1,4 @@
-"""What values do, and which are refused."""
+"""Effects of values, and invalid values."""
 
 import json
 import re
@@ -23,7 +23,7 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 
 
 def files(given: dict[str, Any]) -> dict[str, str]:
-    """Return the configuration files that a pod sees."""
+    """Return the configuration files that a pod mounts."""
     name = "fleet-watch" if given.get("fullnameOverride") else "demo-stackset-monitor"
     kind = given.get("configKind", "ConfigMap")
     one = manifest(given, kind, name)
@@ -38,8 +38,8 @@ def rules(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != "defaults"])
-def test_the_configuration_is_the_monitors(case: str, tmp_path: Path) -> None:
-    """What stands under `config` is the file, and `check` has nothing to say of what the pod mounts."""
+def test_check_accepts_the_mounted_configuration(case: str, tmp_path: Path) -> None:
+    """`check` accepts the files that the pod mounts."""
     ca = trustme.CA()
     certificate = ca.issue_cert("stackset-monitor")
     (tmp_path / "tls.crt").write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
@@ -52,8 +52,8 @@ def test_the_configuration_is_the_monitors(case: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_chart_without_products_says_so_before_it_serves(tmp_path: Path) -> None:
-    """The defaults name nothing to watch, and `check` ends the init container with a sentence."""
+def test_check_refuses_a_chart_without_products(tmp_path: Path) -> None:
+    """The default values contain no product, so `check` fails in the init container."""
     (tmp_path / "monitor.yaml").write_text(files({})["monitor.yaml"])
     command = [sys.executable, "-m", "monitor", "check", "--config", str(tmp_path / "monitor.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
@@ -61,13 +61,13 @@ def test_a_chart_without_products_says_so_before_it_serves(tmp_path: Path) -> No
     assert "products" in done.stderr
 
 
-def test_large_numbers_stay_numbers() -> None:
-    """Helm's own numbers are floats, and 5e+06 would be none to the monitor."""
+def test_large_numbers_are_not_rendered_as_floats() -> None:
+    """Helm parses numbers as floats, and the monitor would refuse 5e+06."""
     assert "max_instance_series: 5000000\n" in files(values("everything"))["monitor.yaml"]
 
 
-def test_the_init_container_checks_what_the_monitor_runs_with() -> None:
-    """The same image, file, environment and volumes, so that what it says holds."""
+def test_init_container_matches_the_monitor() -> None:
+    """The init container has the same image, file, environment and volumes."""
     pod = manifest(values("everything"), "StatefulSet")["spec"]["template"]["spec"]
     check, run = pod["initContainers"][0], pod["containers"][0]
     assert (check["args"][0], run["args"][0]) == ("check", "run")
@@ -89,8 +89,8 @@ def test_the_init_container_checks_what_the_monitor_runs_with() -> None:
         ({"state": {"history": "7d"}}, True),
     ],
 )
-def test_only_what_needs_a_restart_restarts(config: dict[str, Any], restarts: bool) -> None:
-    """The monitor reads the rest again by itself."""
+def test_only_some_keys_restart_the_pod(config: dict[str, Any], restarts: bool) -> None:
+    """Only changed keys that a reload cannot apply change the pod template."""
 
     def template(given: dict[str, Any]) -> Any:
         return manifest(given, "StatefulSet")["spec"]["template"]
@@ -98,8 +98,8 @@ def test_only_what_needs_a_restart_restarts(config: dict[str, Any], restarts: bo
     assert (template({"config": config}) != template({})) is restarts
 
 
-def test_shards_take_their_ordinal() -> None:
-    """As many pods, each with its own share; one pod has all of it without a word."""
+def test_each_shard_gets_its_ordinal() -> None:
+    """Each pod gets its shard from its index; a single pod gets none."""
     given = values("shards")
     assert manifest(given, "StatefulSet")["spec"]["replicas"] == 3
     index, shard = container(given)["env"]
@@ -110,8 +110,8 @@ def test_shards_take_their_ordinal() -> None:
     assert [url.split(".")[0] for url in test[1:]] == [f"http://demo-stackset-monitor-{n}" for n in range(3)]
 
 
-def test_the_state_is_on_a_claim_or_goes_with_the_pod() -> None:
-    """In the folder of config.state.path in both cases."""
+def test_state_is_on_a_volume_or_an_empty_dir() -> None:
+    """The volume is mounted at the folder of config.state.path."""
     kept, gone = manifest({}, "StatefulSet")["spec"], manifest(values("shards"), "StatefulSet")["spec"]
     assert [claim["metadata"]["name"] for claim in kept["volumeClaimTemplates"]] == ["state"]
     assert "volumeClaimTemplates" not in gone
@@ -120,8 +120,8 @@ def test_the_state_is_on_a_claim_or_goes_with_the_pod() -> None:
     assert {"name": "state", "mountPath": "/data/here"} in moved
 
 
-def test_tls_is_spoken_by_probes_and_scrapes() -> None:
-    """The certificate is in the folder of the configuration, where the web configuration names it."""
+def test_probes_and_scrapes_use_tls() -> None:
+    """The certificate is mounted where the web configuration names it."""
     given = values("everything")
     assert yaml.safe_load(files(given)["web.yml"]) == {
         "tls_server_config": {"cert_file": "tls.crt", "key_file": "tls.key"},
@@ -142,8 +142,8 @@ def test_tls_is_spoken_by_probes_and_scrapes() -> None:
     ]
 
 
-def test_with_client_certificates_a_kubelet_only_connects() -> None:
-    """It has none to show, and neither has `helm test`."""
+def test_probes_with_client_certificates_use_tcp() -> None:
+    """A kubelet has no client certificate, and neither has `helm test`."""
     given = values("mutual-tls")
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert container(given)[probe]["tcpSocket"] == {"port": "metrics"}
@@ -151,8 +151,8 @@ def test_with_client_certificates_a_kubelet_only_connects() -> None:
     assert "tests/ready.yaml" not in rendered(given)
 
 
-def test_the_policy_lets_in_who_scrapes_and_out_what_is_needed() -> None:
-    """DNS, 443, the Pod Identity agent, and what values add."""
+def test_network_policy_rules() -> None:
+    """Ingress is limited to the scraper; egress is DNS, 443, the Pod Identity agent and extraEgress."""
     policy = manifest(values("everything"), "NetworkPolicy")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     (ingress,) = policy["ingress"]
@@ -167,14 +167,14 @@ def test_the_policy_lets_in_who_scrapes_and_out_what_is_needed() -> None:
     assert [to["ipBlock"]["cidr"] for to in policy["egress"][2]["to"]] == ["169.254.170.23/32", "fd00:ec2::23/128"]
 
 
-def test_the_rules_are_those_of_the_file() -> None:
-    """With their runbooks where values say, and nothing else changed."""
+def test_rules_equal_alerts_yaml() -> None:
+    """The PrometheusRule contains the groups of alerts.yaml unchanged."""
     spec = manifest({"alerts": {"enabled": True}}, "PrometheusRule")["spec"]
     assert spec["groups"] == ALERTS
 
 
-def test_alerts_are_changed_one_by_one() -> None:
-    """Disabled, timed, labelled, annotated: each by its name, and no other with it."""
+def test_alert_overrides_change_only_their_alert() -> None:
+    """alerts.rules changes, disables and annotates single alerts."""
     before, after = rules({}), rules(values("everything")["alerts"])
     assert set(before) - set(after) == {"StackInstancesDisappeared"}
     outdated = after["StackInstanceOutdated"]
@@ -189,8 +189,8 @@ def test_alerts_are_changed_one_by_one() -> None:
     assert (inoperable["for"], inoperable["expr"]) == ("5m", before["StackInstanceInoperable"]["expr"])
 
 
-def test_the_dashboard_is_the_file() -> None:
-    """With the label that Grafana's sidecar looks for."""
+def test_dashboard_equals_the_file() -> None:
+    """The ConfigMap has the label that the sidecar of Grafana selects."""
     one = manifest({"dashboard": {"enabled": True}}, "ConfigMap", "demo-stackset-monitor-dashboard")
     assert one["metadata"]["labels"]["grafana_dashboard"] == "1"
     source = json.loads((CHART / "dashboards" / "stackset-monitor.json").read_text())
@@ -198,7 +198,7 @@ def test_the_dashboard_is_the_file() -> None:
 
 
 def test_extra_manifests_are_templates() -> None:
-    """Objects and texts, with the release's names in them."""
+    """Objects and text in extraManifests can refer to the release."""
     names = {one["metadata"]["name"] for one in manifests(values("everything"))}
     assert {"aws-settings", "fleet-watch-more"} <= names
 
@@ -229,16 +229,16 @@ def test_extra_manifests_are_templates() -> None:
         ),
     ],
 )
-def test_wrong_values_are_refused_with_a_sentence(given: dict[str, Any], said: str) -> None:
-    """Before anything is installed, and without what is secret in it."""
+def test_invalid_values_are_refused(given: dict[str, Any], said: str) -> None:
+    """Helm refuses invalid values with a clear message that contains no secret."""
     with pytest.raises(HelmError) as refused:
         rendered(given)
     assert said in str(refused.value)
     assert "hidden" not in str(refused.value)
 
 
-def test_notes_say_what_comes_next() -> None:
-    """Three commands; and that nothing is monitored or scraped, where it is so."""
+def test_notes_list_the_next_steps() -> None:
+    """The notes have three commands, and warnings if nothing is monitored or scraped."""
     notes = rendered({})["NOTES.txt"]
     assert re.findall(r"^\d\. ", notes, re.MULTILINE) == ["1. ", "2. ", "3. "]
     assert "monitors NO PRODUCTS YET" in notes
@@ -247,8 +247,8 @@ def test_notes_say_what_comes_next() -> None:
     assert "monitors the products that its sources discover." in rendered(values("discover"))["NOTES.txt"]
 
 
-def test_the_schema_has_the_monitors_own_in_it() -> None:
-    """Take `stackset-monitor schema` over into $defs: Configuration, and what it refers to."""
+def test_schema_contains_the_configuration_schema() -> None:
+    """values.schema.json contains the output of `stackset-monitor schema` in $defs."""
     own = json_schema()
     own.pop("$schema")
     parts = own.pop("$defs")
@@ -256,17 +256,17 @@ def test_the_schema_has_the_monitors_own_in_it() -> None:
     assert {name: part for name, part in SCHEMA["$defs"].items() if name not in {"AlertRule", "Configuration"}} == parts
 
 
-def test_the_schema_knows_every_alert() -> None:
-    """And none that there is not."""
+def test_schema_lists_every_alert() -> None:
+    """alerts.rules accepts exactly the names of alerts.yaml."""
     assert list(SCHEMA["properties"]["alerts"]["properties"]["rules"]["properties"]) == NAMES
 
 
 OPAQUE = {"config", "resources", "podSecurityContext", "securityContext", "dashboard.labels"}
-"""Values that are given and documented as a whole."""
+"""Values that README.md documents without their fields."""
 
 
 def leaves(part: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Return the path of each value and its default."""
+    """Return the path and default of each value."""
     for name, value in part.items():
         here = f"{path}.{name}".removeprefix(".")
         if isinstance(value, dict) and value and here not in OPAQUE:
@@ -275,8 +275,8 @@ def leaves(part: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
             yield here, value
 
 
-def test_the_readme_has_a_row_for_each_value() -> None:
-    """With its default, in the order of values.yaml, and none that there is not."""
+def test_readme_lists_every_value() -> None:
+    """README.md has each value with its default, in the order of values.yaml."""
     rows = re.findall(r"^\| `([\w.]+)` \| (.*?) \| .+ \|$", (CHART / "README.md").read_text(), re.MULTILINE)
     defaults = yaml.safe_load((CHART / "values.yaml").read_text())
     assert rows == [
@@ -284,8 +284,8 @@ def test_the_readme_has_a_row_for_each_value() -> None:
     ]
 
 
-def test_the_first_values_of_the_readme_install() -> None:
-    """With the service account that docs/iam.md trusts, and everything that they ask for."""
+def test_first_values_of_the_readme_render() -> None:
+    """The first example renders, with the service account that docs/iam.md names."""
     (text,) = re.findall(r"```yaml\n(.*?)```", (CHART / "README.md").read_text(), re.DOTALL)
     objects = manifests(yaml.safe_load(textwrap.dedent(text)))
     kinds = {one["kind"] for one in objects}

@@ -1,4 +1,4 @@
-"""The dashboard as Grafana reads it: panels, variables, and queries with the variables filled in."""
+"""The dashboard: panels, variables, and queries with the variables replaced."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ RATE_INTERVAL, RANGE = "4s", "30s"
 
 @dataclass(frozen=True)
 class Query:
-    """A query of a panel or an annotation. An instant one asks for this moment, the others for the time shown."""
+    """A query of a panel or an annotation; an instant query evaluates one moment instead of a range."""
 
     title: str
     reference: str
@@ -25,12 +25,12 @@ class Query:
     instant: bool
 
     def filled(self, **chosen: str) -> str:
-        """Return the expression with the variables filled in."""
+        """Return the expression with the variables replaced."""
         return filled(self.expression, **chosen)
 
 
 def queries() -> Iterator[Query]:
-    """Return each query of each panel, and those of the annotations."""
+    """Yield the queries of all panels and annotations."""
     for panel in PANELS:
         for target in panel["targets"]:
             yield Query(panel["title"], target["refId"], target["expr"], target.get("instant", False))
@@ -40,12 +40,12 @@ def queries() -> Iterator[Query]:
 
 
 def query(title: str, reference: str = "A") -> Query:
-    """Return the query of one panel."""
+    """Return a query of a panel or an annotation."""
     return next(one for one in queries() if (one.title, one.reference) == (title, reference))
 
 
 def filled(expression: str, **chosen: str) -> str:
-    """Fill the variables in, as Grafana does: `All` where nothing is chosen."""
+    """Replace the variables as Grafana does: `All` unless a value is selected."""
     for name, variable in VARIABLES.items():
         if name != "datasource":
             expression = expression.replace(f"${name}", chosen.get(name, variable["allValue"]))

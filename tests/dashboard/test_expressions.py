@@ -1,4 +1,4 @@
-"""What can be said of the queries without a Prometheus: they name what there is, and they are light."""
+"""Checks of the queries that need no Prometheus."""
 
 import re
 from pathlib import Path
@@ -15,19 +15,19 @@ OTHERS = {"ALERTS"} | {
     f"process_{name}"
     for name in ("start_time_seconds", "resident_memory_bytes", "cpu_seconds_total", "open_fds", "max_fds")
 }
-"""Metrics that Prometheus itself and every exporter have."""
+"""Metrics of Prometheus itself and of the process."""
 
 
-def test_every_metric_is_one_of_ours() -> None:
-    """A metric that was renamed would leave an empty panel behind."""
+def test_queries_use_existing_metrics() -> None:
+    """No panel stays empty after a metric was renamed."""
     for one in queries():
         plain = re.sub(r'"[^"]*"|\{[^}]*\}', "", one.expression)
         for name in re.findall(r"\b(?:servicecatalog|stackset_monitor|process|ALERTS)\w*", plain):
             assert name in NAMES | OTHERS, one
 
 
-def test_every_alert_of_ours_counts_as_one() -> None:
-    """Also one that is added; and none of another project."""
+def test_firing_alerts_counts_exactly_our_alerts() -> None:
+    """The panel counts each alert of alerts.yaml, and no alert of another project."""
     rules = yaml.safe_load((Path(__file__).parents[2] / "helm" / "alerts.yaml").read_text())
     alerts = [rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule]
     (names,) = re.findall(r'alertname=~"([^"]+)"', query("Firing alerts").expression)
@@ -37,16 +37,16 @@ def test_every_alert_of_ours_counts_as_one() -> None:
     ]
 
 
-def test_every_label_is_one_of_its_metric() -> None:
-    """A matcher on a label that a metric does not have finds nothing, or everything."""
+def test_matchers_use_existing_labels() -> None:
+    """A matcher on a label that the metric does not have would match nothing or everything."""
     labels = {family.name: set(family.labels) for family in FAMILIES}
     for one in queries():
         for name, matchers in re.findall(r"(servicecatalog_\w+)\{([^}]*)\}", one.expression):
             assert set(re.findall(r"(\w+)[!=]", matchers)) <= labels[name], one
 
 
-def test_no_query_is_heavy() -> None:
-    """Nothing reads the status of each instance; since when is read for this moment, never for each of a day."""
+def test_queries_read_few_series() -> None:
+    """No query reads the status of each instance, and since-times are read for one moment only."""
     for one in queries():
         names = re.findall(r"servicecatalog_\w+", one.expression)
         assert INSTANCE_STATUS.name not in names, one
@@ -54,10 +54,10 @@ def test_no_query_is_heavy() -> None:
     assert query("Stack instances that are not CURRENT, and since when").expression.startswith("bottomk(1000, ")
 
 
-def test_a_rate_has_samples_enough() -> None:
-    """Grafana takes the scrape interval to be 15 s where nobody says more; each step is longer than a real one.
+def test_rates_have_a_minimum_step() -> None:
+    """Grafana assumes a scrape interval of 15 s; each panel sets a minimum step that is long enough.
 
-    The bars count events, so their steps are long and do not overlap.
+    Bars count events, so their steps are longer and do not overlap.
     """
     for panel in PANELS:
         if panel["type"] == "timeseries":
@@ -67,8 +67,8 @@ def test_a_rate_has_samples_enough() -> None:
             assert (panel["fieldConfig"]["defaults"]["custom"]["drawStyle"] == "bars") == (wanted == "5m")
 
 
-def test_every_variable_that_is_used_is_there() -> None:
-    """And every one that is there is used."""
+def test_variables_are_defined_and_used() -> None:
+    """Queries use only defined variables, and each variable is used."""
     used = {name for one in queries() for name in re.findall(r"\$(\w+)", one.expression)}
     own = {name for name in used if not name.startswith("__")}
     assert own == set(VARIABLES) - {"datasource"}

@@ -1,4 +1,4 @@
-"""The dashboard in Grafana's own model of one, as the oldest Grafana that it is for has it."""
+"""The dashboard is valid for the model of the oldest supported Grafana."""
 
 import json
 from collections.abc import Iterator
@@ -17,18 +17,18 @@ BESIDE_THE_MODEL = {
     "annotations.list.titleFormat",
     "templating.list.definition",
 }
-"""What Grafana writes itself, though its model does not have it."""
+"""Keys that Grafana itself writes, and that its model does not contain."""
 
 
 def through_the_model(dashboard: dict[str, Any]) -> Any:
-    """Return what Grafana's model keeps of a dashboard."""
+    """Return the dashboard after parsing and encoding it with the model of Grafana."""
     register_default_plugins()
     model = Dashboard.from_json(json.loads(json.dumps(dashboard)))
     return json.loads(JSONEncoder(sort_keys=True).encode(model))
 
 
 def lost(given: object, kept: object, place: str = "") -> Iterator[str]:
-    """Return the place of each value that was given and is not kept; what the model adds are its defaults."""
+    """Yield the path of each value that the model does not keep; defaults that it adds are ignored."""
     if isinstance(given, dict) and isinstance(kept, dict):
         for key, value in given.items():
             yield from lost(value, kept.get(key, lost), f"{place}.{key}".removeprefix("."))
@@ -39,13 +39,13 @@ def lost(given: object, kept: object, place: str = "") -> Iterator[str]:
         yield place
 
 
-def test_grafana_knows_each_key_and_each_value() -> None:
-    """A key that is misspelt, or of another kind of panel, would be lost on the way, and nobody would say so."""
+def test_model_keeps_every_value() -> None:
+    """Grafana would silently ignore a misspelled key, or a key of another kind of panel."""
     assert set(lost(DASHBOARD, through_the_model(DASHBOARD))) == BESIDE_THE_MODEL
 
 
-def test_a_key_that_grafana_does_not_know_is_seen() -> None:
-    """The test above sees it, in a panel, its options and a query."""
+def test_unknown_keys_are_detected() -> None:
+    """The test above would detect unknown keys in a panel, in its options and in a query."""
     wrong = json.loads(json.dumps(DASHBOARD))
     stat = next(panel for panel in wrong["panels"] if panel["type"] == "stat")
     stat["descripton"] = "-"

@@ -1,7 +1,6 @@
-"""Every query of the dashboard against a real Prometheus that scrapes a real monitor: each answers, and rightly.
+"""Every query of the dashboard returns the right result from a real Prometheus that scrapes a real monitor.
 
-Prometheus has the monitor under two names, as it has two pods of which one takes the other's place: nothing may be
-counted twice.
+Prometheus scrapes the monitor under two addresses, as while one pod replaces another. Nothing may be counted twice.
 """
 
 import json
@@ -17,7 +16,7 @@ import pytest
 
 from monitor.simulation.aws import ENVIRONMENT, reset, stack_sets
 from tests.conftest import CANARIES
-from tests.dashboard.dashboard import VARIABLES, filled, queries, query
+from tests.dashboard.dashboard import VARIABLES, Query, filled, queries, query
 from tests.e2e.process import DaemonProcess, eventually
 from tests.e2e.prometheus import Prometheus, prometheus
 from tests.making import EU, ONE, THREE, TWO, US
@@ -60,8 +59,8 @@ OF_EACH_MONITOR = {"Memory", "CPU", "Open file descriptors", "Monitors and versi
 
 
 @pytest.fixture(scope="module")
-def lively(aws_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Run a fleet through a rollout, a failure and a throttled moment, with a Prometheus that has seen it."""
+def busy_prometheus(aws_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """Run a rollout, a failure and throttled calls while Prometheus scrapes the monitor."""
     folder = tmp_path_factory.mktemp("dashboard")
     config = folder / "monitor.yaml"
     config.write_text(CONFIGURATION.format(folder=folder))
@@ -71,18 +70,18 @@ def lively(aws_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         for name, value in (ENVIRONMENT | CANARIES | {"AWS_ENDPOINT_URL": aws_server}).items():
             patch.setenv(name, value)
         reset()
-        settle()
+        deploy()
         with DaemonProcess(config) as daemon:
             address = daemon.url.removeprefix("http://")
             also = address.replace("127.0.0.1", "localhost")
             (folder / "rules.yml").write_text(RULES.read_text())
             with prometheus(address, folder, evaluation_interval="200ms") as server:
                 server.scrape_instead(address, also)
-                live(daemon, server)
+                change_everything(daemon, server)
                 yield server
 
 
-def settle() -> None:
+def deploy() -> None:
     """Deploy three products in three accounts and two Regions each."""
     fleet = stack_sets()
     for product_id, name in {
@@ -96,8 +95,8 @@ def settle() -> None:
                 fleet.set(product_id, account, region, "CURRENT")
 
 
-def live(daemon: DaemonProcess, server: Prometheus) -> None:
-    """Let everything happen that a panel is there for, and Prometheus see it."""
+def change_everything(daemon: DaemonProcess, server: Prometheus) -> None:
+    """Make each change that a panel shows, and wait until Prometheus has scraped it."""
     fleet = stack_sets()
     assert eventually(lambda: server.value("count(stackset_monitor_build_info)") == 2)
     assert eventually(lambda: server.value("sum(servicecatalog:stack_instances:sum)") == 18)
@@ -115,8 +114,8 @@ def live(daemon: DaemonProcess, server: Prometheus) -> None:
     fleet.throttled = False
 
 
-def shown(server: Prometheus, expression: str, *, instant: bool) -> list[dict[str, Any]]:
-    """Return what a panel gets: the samples of now, or those of the last half minute."""
+def result_of_panel(server: Prometheus, expression: str, *, instant: bool) -> list[dict[str, Any]]:
+    """Return the result of a query: for the present moment, or for the last half minute."""
     if instant:
         return server.query(expression)
     now = time.time()
@@ -127,7 +126,7 @@ def shown(server: Prometheus, expression: str, *, instant: bool) -> list[dict[st
 
 
 def rows(server: Prometheus, title: str, reference: str = "A") -> list[tuple[str, ...]]:
-    """Return the labels of what a table or a bar gauge has, without the ids."""
+    """Return the labels of each result of a table or bar gauge, without the ids."""
     found = server.query(query(title, reference).filled())
     return sorted(tuple(v for k, v in one["metric"].items() if k != "provisioned_product_id") for one in found)
 
@@ -137,80 +136,89 @@ def rows(server: Prometheus, title: str, reference: str = "A") -> list[tuple[str
     [{}, {"product": "(baseline|gone)", "account": ONE, "region": f"({EU}|{US})", "status": "OUTDATED"}],
     ids=["all", "some"],
 )
-def test_every_query_answers_with_data(lively: Prometheus, chosen: dict[str, str]) -> None:
-    """Also where somebody has chosen; and nothing but the monitors' own has a line for each of them."""
+def test_every_query_has_data(busy_prometheus: Prometheus, chosen: dict[str, str]) -> None:
+    """Also with selected variables; only panels about monitors have a label instance."""
     for one in queries():
-        assert eventually(lambda one=one: shown(lively, one.filled(**chosen), instant=one.instant) != []), one  # type: ignore[misc]
-        labels = {label for row in shown(lively, one.filled(**chosen), instant=one.instant) for label in row["metric"]}
+
+        def result(one: Query = one) -> list[dict[str, Any]]:
+            return result_of_panel(busy_prometheus, one.filled(**chosen), instant=one.instant)
+
+        assert eventually(lambda result=result: result() != []), one  # type: ignore[misc]
+        labels = {label for row in result() for label in row["metric"]}
         assert ("instance" in labels) == (one.title in OF_EACH_MONITOR), one
 
 
 @pytest.mark.parametrize(("title", "value"), STATS.items())
-def test_a_stat_says_what_the_fleet_is(lively: Prometheus, title: str, value: float) -> None:
-    """Counted once, though two monitors say it."""
+def test_stat_shows_the_expected_value(busy_prometheus: Prometheus, title: str, value: float) -> None:
+    """Instances are counted once although two monitors export them."""
     expression = query(title).filled()
-    assert eventually(lambda: lively.value(expression) == pytest.approx(value)), lively.query(expression)
+    assert eventually(lambda: busy_prometheus.value(expression) == pytest.approx(value)), busy_prometheus.query(
+        expression
+    )
 
 
 @pytest.mark.parametrize("title", ["Oldest data", "Last commit"])
-def test_an_age_is_one_of_this_run(lively: Prometheus, title: str) -> None:
-    """It is in seconds, and not since 1970."""
-    assert eventually(lambda: 0 <= (lively.value(query(title).filled()) or -1) < 120)
+def test_age_is_plausible(busy_prometheus: Prometheus, title: str) -> None:
+    """The age is in seconds, and not since 1970."""
+    assert eventually(lambda: 0 <= (busy_prometheus.value(query(title).filled()) or -1) < 120)
 
 
-def test_every_alert_of_ours_counts(lively: Prometheus) -> None:
-    """Those that fire, not those that wait; an instance is gone, so there is one at least."""
+def test_firing_alerts_equals_the_number_of_firing_alerts(busy_prometheus: Prometheus) -> None:
+    """Pending alerts are not counted."""
     firing = 'count(ALERTS{alertstate="firing"})'
-    assert eventually(lambda: (lively.value(firing) or 0) > 0)
-    assert lively.value('count(ALERTS{alertstate="pending"})')
-    assert eventually(lambda: lively.value(query("Firing alerts").filled()) == lively.value(firing))
+    assert eventually(lambda: (busy_prometheus.value(firing) or 0) > 0)
+    assert busy_prometheus.value('count(ALERTS{alertstate="pending"})')
+    assert eventually(lambda: busy_prometheus.value(query("Firing alerts").filled()) == busy_prometheus.value(firing))
 
 
-def test_a_choice_reaches_the_counts(lively: Prometheus) -> None:
-    """The counts of one product are its own."""
-    assert eventually(lambda: lively.value(query("OUTDATED").filled(product="baseline")) == 1)
-    assert lively.value(query("CURRENT").filled(product="baseline")) == pytest.approx(1 / 2)
-    assert lively.value(query("UNKNOWN").filled(product="guardrails")) == 0
-    assert lively.value(query("Products with old data").filled(product="guardrails")) == 0
+def test_selected_product_filters_the_counts(busy_prometheus: Prometheus) -> None:
+    """The counts contain only the selected product."""
+    assert eventually(lambda: busy_prometheus.value(query("OUTDATED").filled(product="baseline")) == 1)
+    assert busy_prometheus.value(query("CURRENT").filled(product="baseline")) == pytest.approx(1 / 2)
+    assert busy_prometheus.value(query("UNKNOWN").filled(product="guardrails")) == 0
+    assert busy_prometheus.value(query("Products with old data").filled(product="guardrails")) == 0
 
 
-def test_where_nothing_is_known_no_stat_says_that_all_is_well(lively: Prometheus) -> None:
-    """An empty answer is a dash; a 0 would be green."""
+def test_stats_without_data_are_empty(busy_prometheus: Prometheus) -> None:
+    """A panel without data shows a dash; a 0 would be green."""
     for title in ("CURRENT", "OUTDATED", "INOPERABLE", "UNKNOWN", "Failed products", "Products with old data"):
-        assert lively.query(query(title).filled(product="nobody")) == []
+        assert busy_prometheus.query(query(title).filled(product="nobody")) == []
 
 
-def test_the_tables_have_a_row_for_each(lively: Prometheus) -> None:
-    """One row an instance, a product and a monitor, of columns that the transformations can bring together."""
+def test_tables_have_one_row_per_item(busy_prometheus: Prometheus) -> None:
+    """Tables have one row per instance, product or monitor."""
     since = query("Stack instances that are not CURRENT, and since when").filled()
-    assert eventually(lambda: len(lively.query(since)) == 4)
-    assert rows(lively, "Stack instances that are not CURRENT, and since when") == [
+    assert eventually(lambda: len(busy_prometheus.query(since)) == 4)
+    assert rows(busy_prometheus, "Stack instances that are not CURRENT, and since when") == [
         (ONE, "baseline", EU, "OUTDATED"),
         (ONE, "guardrails", EU, "OUTDATED"),
         (TWO, "baseline", US, "INOPERABLE"),
         (THREE, "baseline", US, "UNKNOWN"),
     ]
-    for row in lively.query(since):
+    for row in busy_prometheus.query(since):
         assert float(row["value"][1]) / 1000 == pytest.approx(time.time(), abs=120)
-    assert eventually(lambda: rows(lively, "Products whose last poll failed") == [("gone", "not_found")])
+    assert eventually(lambda: rows(busy_prometheus, "Products whose last poll failed") == [("gone", "not_found")])
     worst = "Products, worst first"
     counted = {
-        row["metric"]["provisioned_product_name"]: row["value"][1] for row in lively.query(query(worst).filled())
+        row["metric"]["provisioned_product_name"]: row["value"][1]
+        for row in busy_prometheus.query(query(worst).filled())
     }
     assert counted == {"baseline": "3", "guardrails": "1", "found-it": "0"}
-    assert rows(lively, worst, "E") == [
+    assert rows(busy_prometheus, worst, "E") == [
         ("baseline", "UNDER_CHANGE"),
         ("found-it", "AVAILABLE"),
         ("guardrails", "TAINTED"),
     ]
-    assert rows(lively, worst, "F") == [("baseline", "hub"), ("found-it", "hub"), ("guardrails", "hub")]
-    assert rows(lively, "Not CURRENT by Region") == [(EU,), (US,)]
-    assert len({row[0] for reference in "ABCD" for row in rows(lively, "Monitors and versions", reference)}) == 2
+    assert rows(busy_prometheus, worst, "F") == [("baseline", "hub"), ("found-it", "hub"), ("guardrails", "hub")]
+    assert rows(busy_prometheus, "Not CURRENT by Region") == [(EU,), (US,)]
+    assert (
+        len({row[0] for reference in "ABCD" for row in rows(busy_prometheus, "Monitors and versions", reference)}) == 2
+    )
 
 
-def test_transitions_are_seen_by_kind_and_rollouts_by_product(lively: Prometheus) -> None:
-    """What happened is a bar, and only that; a rollout is a region of each graph."""
-    found = shown(lively, query("Transitions by kind").filled(), instant=False)
+def test_transitions_and_rollouts_are_shown(busy_prometheus: Prometheus) -> None:
+    """The panel shows only transitions that happened, and the annotation marks the rollout."""
+    found = result_of_panel(busy_prometheus, query("Transitions by kind").filled(), instant=False)
     kinds = {
         (one["metric"]["from"], one["metric"]["to"])
         for one in found
@@ -218,7 +226,7 @@ def test_transitions_are_seen_by_kind_and_rollouts_by_product(lively: Prometheus
     }
     assert kinds >= {("CURRENT", "OUTDATED"), ("CURRENT", "INOPERABLE"), ("CURRENT", "ABSENT")}
     assert ("OUTDATED", "CURRENT") not in kinds
-    rollouts = shown(lively, query("Rollouts", "annotation").filled(), instant=False)
+    rollouts = result_of_panel(busy_prometheus, query("Rollouts", "annotation").filled(), instant=False)
     assert [one["metric"]["provisioned_product_name"] for one in rollouts] == ["baseline"]
 
 
@@ -226,10 +234,10 @@ def test_transitions_are_seen_by_kind_and_rollouts_by_product(lively: Prometheus
     ("name", "values"),
     [("product", ["baseline", "found-it", "gone", "guardrails"]), ("account", [ONE, TWO, THREE]), ("region", [EU, US])],
 )
-def test_a_variable_offers_what_there_is_to_choose(lively: Prometheus, name: str, values: list[str]) -> None:
-    """All products; accounts and Regions where something is not CURRENT."""
+def test_variables_offer_existing_values(busy_prometheus: Prometheus, name: str, values: list[str]) -> None:
+    """All products, and the accounts and Regions with instances that are not CURRENT."""
     metric, _, label = VARIABLES[name]["definition"].removeprefix("label_values(").removesuffix(")").rpartition(", ")
     asked = urllib.parse.urlencode({"match[]": filled(metric)})
-    url = f"http://{lively.address}/api/v1/label/{label}/values?{asked}"
+    url = f"http://{busy_prometheus.address}/api/v1/label/{label}/values?{asked}"
     with urllib.request.urlopen(url, timeout=30) as answer:
         assert json.load(answer)["data"] == values

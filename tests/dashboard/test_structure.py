@@ -1,4 +1,4 @@
-"""What can be said of the dashboard without a Grafana: every panel is whole, has its place, and explains itself."""
+"""Checks of the panels that need no Grafana."""
 
 import json
 import re
@@ -13,24 +13,24 @@ from tests.dashboard.dashboard import DASHBOARD, PANELS, PATH, ROWS, SOURCE, VAR
 WIDTH = 24
 every_panel = pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
-COLOURS = {"CURRENT": "green", "OUTDATED": "orange", "INOPERABLE": "red", "UNKNOWN": "purple"}
+COLORS = {"CURRENT": "green", "OUTDATED": "orange", "INOPERABLE": "red", "UNKNOWN": "purple"}
 
 
-def test_the_file_is_written_the_same_way_each_time() -> None:
-    """Two spaces, the order as it is: a change by Grafana's export can be compared."""
+def test_file_is_formatted() -> None:
+    """The file has a fixed format, so that an export of Grafana can be compared."""
     assert PATH.read_text() == json.dumps(DASHBOARD, indent=2, ensure_ascii=False) + "\n"
 
 
-def test_it_can_be_imported_anywhere() -> None:
-    """The data source is a variable, and the id is no number of one Grafana's database."""
+def test_dashboard_is_portable() -> None:
+    """The data source is a variable, and there is no database id of one Grafana."""
     assert "id" not in DASHBOARD
     assert "__inputs" not in DASHBOARD
     assert (DASHBOARD["uid"], DASHBOARD["schemaVersion"]) == ("stackset-monitor", 39)
     assert next(iter(VARIABLES.values()))["type"] == "datasource"
 
 
-def test_the_rows_are_the_ones_that_people_look_for() -> None:
-    """In the order in which one asks."""
+def test_rows_in_order() -> None:
+    """The rows have a fixed order."""
     assert [row["title"] for row in ROWS] == [
         "Overview",
         "Worst products",
@@ -41,14 +41,14 @@ def test_the_rows_are_the_ones_that_people_look_for() -> None:
 
 
 def test_ids_and_titles_are_unique() -> None:
-    """Links go by them."""
+    """Links refer to them."""
     everything = DASHBOARD["panels"]
     assert len({panel["id"] for panel in everything}) == len(everything)
     assert len({panel["title"] for panel in everything}) == len(everything)
 
 
-def test_no_panel_covers_another_and_none_hangs_over() -> None:
-    """Each has its own place, 24 columns wide at most."""
+def test_panels_do_not_overlap() -> None:
+    """Panels do not overlap and are at most 24 columns wide in total."""
 
     def cells(panel: dict[str, Any]) -> set[tuple[int, int]]:
         at = panel["gridPos"]
@@ -60,8 +60,8 @@ def test_no_panel_covers_another_and_none_hangs_over() -> None:
 
 
 @every_panel
-def test_a_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
-    """A description, a unit, a word where there is no data, and the data source that was chosen."""
+def test_panel_has_description_and_unit(panel: dict[str, Any]) -> None:
+    """Each panel has a description, a unit, a text for no data, and the selected data source."""
     assert panel["description"].endswith(".") or "Runbook" in panel["description"]
     assert panel["fieldConfig"]["defaults"]["unit"]
     assert panel["fieldConfig"]["defaults"]["noValue"]
@@ -71,35 +71,35 @@ def test_a_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
 
 
 @every_panel
-def test_a_status_has_its_colour(panel: dict[str, Any]) -> None:
-    """The same in each graph, each table, and the number above."""
+def test_status_colors_are_consistent(panel: dict[str, Any]) -> None:
+    """A status has the same color in graphs, tables and stats."""
     for override in panel["fieldConfig"]["overrides"]:
         for one in override["properties"]:
             if one["id"] == "color":
-                assert one["value"]["fixedColor"] == COLOURS[override["matcher"]["options"]]
+                assert one["value"]["fixedColor"] == COLORS[override["matcher"]["options"]]
             if one["id"] == "mappings":
                 options = one["value"][0]["options"]
-                assert {status: options[status]["color"] for status in COLOURS} == COLOURS
-    if panel["type"] == "stat" and panel["title"] in COLOURS:
-        colours = [step["color"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
-        assert colours[-1] == COLOURS[panel["title"]]
+                assert {status: options[status]["color"] for status in COLORS} == COLORS
+    if panel["type"] == "stat" and panel["title"] in COLORS:
+        colors = [step["color"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
+        assert colors[-1] == COLORS[panel["title"]]
 
 
-def test_a_runbook_that_is_named_is_there() -> None:
-    """Each alert's is named somewhere, so that who looks at a red number finds it."""
+def test_named_runbooks_exist() -> None:
+    """Each runbook except one is named in the description of a panel, and each named runbook exists."""
     named = {
         word for panel in PANELS for word in re.findall(r"\b(?:Stack|Provisioned)[A-Z]\w+", panel["description"])
     } - {"StackSet"}
     there = {path.stem for path in RUNBOOKS.iterdir()}
     assert named <= there
-    assert there - named == {"StackInstancesOutdatedMany"}  # the same as StackInstanceOutdated, for many
+    assert there - named == {"StackInstancesOutdatedMany"}  # panels refer to StackInstanceOutdated instead
 
 
 @every_panel
-def test_a_table_names_its_columns(panel: dict[str, Any]) -> None:
-    """Each value has a name for people or is left out, and what is coloured or sorted by is there.
+def test_table_columns_have_names(panel: dict[str, Any]) -> None:
+    """Each column is named or hidden, and overrides and sorting refer to existing columns.
 
-    Grafana calls the value `Value` where a table has one query, else `Value #A`.
+    Grafana names the value `Value` if a table has one query, otherwise `Value #A`.
     """
     if panel["type"] != "table":
         return

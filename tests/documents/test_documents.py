@@ -1,4 +1,4 @@
-"""What the documents say is what the code does."""
+"""Documents match the code."""
 
 import json
 import re
@@ -26,7 +26,7 @@ DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
 def rows(name: str) -> list[list[str]]:
-    """Return the cells of every table row whose first cell is code."""
+    """Return the cells of each table row whose first cell is code."""
     text = (ROOT / "docs" / name).read_text()
     found = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")
@@ -34,8 +34,8 @@ def rows(name: str) -> list[list[str]]:
     return [[row[0].strip("`"), *row[1:]] for row in found]
 
 
-def test_the_table_of_metrics_is_the_list_of_families() -> None:
-    """Every family is there once, in the same order, with its type and labels."""
+def test_documented_metrics_match_the_families() -> None:
+    """docs/metrics.md has each metric family once, in order, with its type and labels."""
     documented = [
         (name, kind, re.findall(r"\bI\b|\bP\b|`(\w+)`", labels), labels) for name, kind, labels, _ in rows("metrics.md")
     ]
@@ -44,51 +44,51 @@ def test_the_table_of_metrics_is_the_list_of_families() -> None:
         assert (name, kind, (*common, *filter(None, own))) == (family.name, family.kind, family.labels)
 
 
-def test_the_table_of_events_is_the_list_of_events() -> None:
-    """Every event is there once, in the same order."""
+def test_documented_events_match_the_code() -> None:
+    """docs/events.md has each event once, in order."""
     assert [row[0] for row in rows("events.md")] == list(EventName)
 
 
-def test_the_fields_of_a_transition_are_documented() -> None:
-    """The fields that a log pipeline relies on, in their order."""
+def test_documented_transition_fields_match_the_code() -> None:
+    """docs/events.md has the fields of a transition in order."""
     now = listing({(ONE, EU): Status.CURRENT})
     (change,) = diff(snapshot({}), now, BASELINE, "poll-2", LATER).transitions
     fields = re.findall(r"`(\w+)`", rows("events.md")[0][2])
     assert fields == list(transition_fields(change))
 
 
-def test_every_metric_that_a_document_names_exists() -> None:
-    """A name in a text, an alert or a query is the name of a family."""
+def test_named_metrics_exist() -> None:
+    """Each metric name in a document is the name of a family."""
     names = {family.name for family in FAMILIES}
     for document in DOCUMENTS:
         for name in re.findall(r"\b(?:servicecatalog|stackset_monitor)_[a-z_]+\b", document.read_text()):
             assert name in names, f"{document.name} names {name}"
 
 
-def test_every_command_that_a_document_names_exists() -> None:
-    """`stackset-monitor WORD` is a command."""
+def test_named_commands_exist() -> None:
+    """Each `stackset-monitor WORD` in a document is a command."""
     for document in DOCUMENTS:
         for command in re.findall(r"stackset-monitor ([a-z][a-z-]*) --", document.read_text()):
             assert command in COMMANDS, f"{document.name} names {command}"
 
 
-def test_the_configuration_of_the_readme_is_right() -> None:
-    """A reader can copy it."""
+def test_readme_configuration_is_valid() -> None:
+    """The first configuration of the README can be loaded."""
     (text,) = re.findall(r"```yaml\n(# monitor\.yaml\n.*?)```", README, re.DOTALL)
     settings = parse_settings(text.encode(), Path("README.md"))
     assert [monitored.product.name for monitored in settings.products] == ["pp-aaaaaaaaaaaaa", "guardrails"]
 
 
-def test_the_table_of_commands_is_the_list_of_commands() -> None:
-    """Every command is in the README once, in the order of --help."""
+def test_readme_lists_every_command() -> None:
+    """The README has each command once, in the order of --help."""
     table = README.partition("| command | what it does |")[2].partition("\n\n")[0]
     assert re.findall(r"(?m)^\| `([a-z-]+)` \|", table) == list(COMMANDS)
 
 
-def test_the_policies_of_the_documents_are_the_printed_ones(
+def test_documented_policies_match_the_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is what the command above it prints for the configuration of the same document."""
+    """Each policy equals the output of the command above it."""
     monkeypatch.chdir(tmp_path)
     for name, text in re.findall(r"```yaml\n# (\S+\.yaml)\n(.*?)```", IAM, re.DOTALL):
         Path(name).write_text(text)
@@ -102,8 +102,8 @@ def test_the_policies_of_the_documents_are_the_printed_ones(
         assert json.loads(policy) == json.loads(printed.out), command
 
 
-def test_every_policy_of_the_documents_is_json() -> None:
-    """A reader can copy it; what allows something names an action, and a trust policy names whom."""
+def test_documented_policies_are_valid() -> None:
+    """Each policy is JSON with actions, and with either a resource or a principal."""
     documents = [json.loads(text) for text in re.findall(r"```json\n(.*?)\n *```", IAM, re.DOTALL)]
     assert len(documents) == 6
     for document in documents:
@@ -113,15 +113,15 @@ def test_every_policy_of_the_documents_is_json() -> None:
             assert ("Resource" in statement) != ("Principal" in statement)
 
 
-def test_the_table_of_rights_is_what_is_called() -> None:
-    """Every operation that a source can need is there once."""
+def test_documented_permissions_match_the_operations() -> None:
+    """docs/iam.md has each operation that a source can call."""
     (source,) = parse_settings(EVERYTHING.encode(), Path("monitor.yaml")).sources
     assert sorted(row[0].partition(":")[2] for row in rows("iam.md")) == sorted(operations(source))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_leads_somewhere(document: Path) -> None:
-    """A relative link is a file of the project."""
+def test_relative_links_exist(document: Path) -> None:
+    """Each relative link of a document is an existing file."""
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
         if "://" not in link:
             assert (document.parent / link).exists(), f"{document.name} links to {link}"

@@ -1,4 +1,4 @@
-"""The image, built once from this folder, on a Debian that stands in for the official image of Python."""
+"""The image, built once from this folder, on a Debian image that replaces the official image of Python."""
 
 import os
 import shutil
@@ -16,13 +16,13 @@ from tests.image.podman import Podman
 ROOT = Path(__file__).parents[2]
 BASE, IMAGE = "localhost/base", "localhost/stackset-monitor"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
-# Debian 13 has the Python that the Dockerfile asks for, and that image, too, is made of it.
+# Debian 13 has the Python version of the Dockerfile, and the official image is based on it too.
 DISTRIBUTION = "trixie"
 
 
 @dataclass(frozen=True)
 class Built:
-    """The image, and the roots of the file systems that it and the one below it have."""
+    """The image, and the mounted root file systems of the image and of its base."""
 
     podman: Podman
     name: str
@@ -32,7 +32,7 @@ class Built:
 
 @pytest.fixture(scope="session")
 def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
-    """Give podman a storage, and delete it in the end."""
+    """Return podman with temporary storage, which is deleted at the end."""
     folder = tmp_path_factory.mktemp("podman")
     yield Podman(folder)
     shutil.rmtree(folder)
@@ -40,7 +40,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
 
 @pytest.fixture(scope="session")
 def base(podman: Podman, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Make a Debian with Python in it, without bytecode, as the official image is; no registry can be asked here."""
+    """Create a Debian image with Python and without bytecode, like the official one; no registry is reachable."""
     archive = tmp_path_factory.mktemp("base") / "base.tar"
     options = ("--variant=minbase", "--include=ca-certificates,python3-venv", "--quiet")
     bytecode = """--customize-hook=find "$1/usr/lib/python3"* -name __pycache__ -prune -exec rm -rf {} +"""
@@ -52,7 +52,7 @@ def base(podman: Podman, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def built(podman: Podman, base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """Build the image as docs/install.md says, with this machine's way to an index of packages."""
+    """Build the image as docs/install.md says, with the package index of this machine."""
     arguments = {"BASE_IMAGE": base, "VERSION": "1.2.3", "REVISION": REVISION, "SOURCE": "urn:source"}
     begin = time.monotonic()
     podman(
@@ -73,7 +73,7 @@ def built(podman: Podman, base: str, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def configuration(tmp_path: Path) -> Path:
-    """Make a folder that the user of the image can read, for /etc/stackset-monitor."""
+    """Return a folder for /etc/stackset-monitor that the user of the image can read."""
     folder = tmp_path / "etc"
     folder.mkdir()
     os.chmod(folder, 0o755)  # noqa: PTH101 - the umask must not matter

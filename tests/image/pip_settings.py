@@ -1,4 +1,4 @@
-"""How this machine's pip reaches its index, in two files that a build in a container can be given as secrets."""
+"""The pip settings of this machine, as two secrets for a container build."""
 
 import ast
 import os
@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 TAKEN = {"default-timeout", "extra-index-url", "index-url", "proxy", "timeout", "trusted-host"}
-"""The settings that say how an index is reached."""
+"""Settings for reaching a package index."""
 
 
 def secrets(folder: Path) -> list[str]:
-    """Write pip.conf, and the certificates that this machine trusts; return the options of a build."""
+    """Write pip.conf with the CA of this machine, and return the options of the build."""
     settings = _settings()
-    # A container does not have the folders of packages that this machine may have.
+    # A container cannot see package folders of this machine.
     taken = {name: [each for each in settings.get(name, "").split() if not each.startswith("file:")] for name in TAKEN}
     lines = ["[global]", *(f"{name} = {' '.join(values)}" for name, values in sorted(taken.items()) if values)]
     options = [f"--secret=id=pip.conf,src={folder / 'pip.conf'}"]
@@ -25,7 +25,7 @@ def secrets(folder: Path) -> list[str]:
 
 
 def _settings() -> dict[str, str]:
-    """Ask pip, which knows its files and its environment; what it says last wins."""
+    """Return the settings of pip from its files and environment; the last one wins."""
     done = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
     settings: dict[str, str] = {}
     for line in done.stdout.splitlines():

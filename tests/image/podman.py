@@ -1,10 +1,10 @@
-"""podman with a storage of its own: whatever it makes is gone with the folder."""
+"""podman with its own storage in a temporary folder."""
 
 import subprocess
 from pathlib import Path
 
 HARDENED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
-"""How docs/install.md runs the image."""
+"""Options of docs/install.md."""
 SANDBOX = (
     "--network=host",  # the simulated AWS, and pytest, are on this machine's loopback
     "--read-only-tmpfs=false",  # podman would make /tmp writable, which Docker and Kubernetes do not
@@ -14,7 +14,7 @@ SANDBOX = (
 
 
 class Podman:
-    """Commands of podman that work without systemd, without a registry, and as root of a container."""
+    """Podman commands that work without systemd, without a registry, and as root in a container."""
 
     def __init__(self, folder: Path) -> None:
         """Keep images, containers and volumes below a folder."""
@@ -32,16 +32,16 @@ class Podman:
         return ["podman", *self._options, *arguments]
 
     def run(self, *arguments: str) -> list[str]:
-        """Return the command line of a hardened container that is gone after its end."""
+        """Return the command line of a hardened container that is removed when it ends."""
         return self.command("run", "--rm", *HARDENED, *SANDBOX, *arguments)
 
     def __call__(self, *arguments: str, stdin: str = "") -> str:
-        """Do something, and return what is printed; say what podman says where it fails."""
+        """Run a command and return its stdout; a failure raises AssertionError with the output of podman."""
         done = subprocess.run(self.command(*arguments), input=stdin, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"podman {' '.join(arguments)}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout.strip()
 
-    def tell(self, *arguments: str) -> tuple[int, str, str]:
-        """Run a hardened container to its end, and return its exit code, stdout and stderr."""
+    def run_to_end(self, *arguments: str) -> tuple[int, str, str]:
+        """Run a hardened container until it ends, and return exit code, stdout and stderr."""
         done = subprocess.run(self.run(*arguments), capture_output=True, text=True, check=False)
         return done.returncode, done.stdout, done.stderr

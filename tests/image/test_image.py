@@ -1,4 +1,4 @@
-"""What is in the image, and what is not."""
+"""Contents and settings of the image."""
 
 import json
 import os
@@ -20,7 +20,7 @@ VENV, STATE = "opt/stackset-monitor", "var/lib/stackset-monitor"
 
 
 def added(built: Built) -> dict[str, os.stat_result]:
-    """Return the files and folders that the image has and the one below it does not have like that."""
+    """Return the files and folders that the image adds to or changes in its base."""
     found = {}
     for path in built.root.rglob("*"):
         name = str(path.relative_to(built.root))
@@ -36,8 +36,8 @@ def _look(status: os.stat_result) -> tuple[int, int, int, float]:
     return status.st_mode, status.st_uid, status.st_size, status.st_mtime
 
 
-def test_the_settings(built: Built) -> None:
-    """A numeric user, an entry point without a shell, the port, the state as a volume, and who says what this is."""
+def test_image_settings(built: Built) -> None:
+    """Numeric user, entry point without a shell, port, volume, working directory and labels."""
     (image,) = json.loads(built.podman("image", "inspect", built.name))
     settings: dict[str, Any] = image["Config"]
     print(f"image: {image['Size'] / 1e6:.0f} MB")
@@ -53,8 +53,8 @@ def test_the_settings(built: Built) -> None:
     assert (labels["version"], labels["revision"], labels["source"]) == ("1.2.3", REVISION, "urn:source")
 
 
-def test_what_is_added(built: Built) -> None:
-    """The environment, the state folder and bytecode: no pip, no caches, nothing of a build and no tests."""
+def test_added_files(built: Built) -> None:
+    """The image adds only the environment, the state folder and bytecode: no pip, caches, build tools or tests."""
     names = added(built)
     elsewhere = [name for name in names if not name.startswith((VENV, STATE)) and "__pycache__" not in name]
     assert elsewhere == []
@@ -65,8 +65,8 @@ def test_what_is_added(built: Built) -> None:
     assert commands == []
 
 
-def test_nobody_can_change_it(built: Built) -> None:
-    """Files belong to root, but for the state; none is setuid, and none can be written by others."""
+def test_files_are_not_writable(built: Built) -> None:
+    """All files except the state folder belong to root, and none is setuid or writable by others."""
     for name, status in added(built).items():
         owner = USER if name == STATE else 0
         assert (status.st_uid, status.st_gid) == (owner, owner), name
@@ -74,8 +74,8 @@ def test_nobody_can_change_it(built: Built) -> None:
     assert (built.root / STATE).lstat().st_mode & stat.S_IRWXU == stat.S_IRWXU
 
 
-def test_the_package_is_what_a_clean_clone_makes(built: Built, tmp_path: Path) -> None:
-    """Each file of a wheel that is built from what git has is in the image, the same to the byte, and no other."""
+def test_package_equals_the_wheel_of_a_clean_clone(built: Built, tmp_path: Path) -> None:
+    """The package in the image has exactly the files of a wheel that is built from tracked files."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in tracked.strip("\0").split("\0"):
         copy = tmp_path / "clone" / name
@@ -103,8 +103,8 @@ def test_the_package_is_what_a_clean_clone_makes(built: Built, tmp_path: Path) -
     assert sources(there) == here
 
 
-def test_a_build_is_told_no_secrets(built: Built) -> None:
-    """Of all that lies about in the folder, a build gets what `.dockerignore` lets in: the sources and their locks."""
+def test_build_context_has_only_sources(built: Built) -> None:
+    """.dockerignore limits the build context to the sources and lock files."""
     ignore = f"--ignorefile={ROOT / '.dockerignore'}"
     name = "localhost/context"
     built.podman("build", ignore, f"--tag={name}", "--file=-", str(ROOT), stdin="FROM scratch\nCOPY . /\n")
@@ -115,31 +115,33 @@ def test_a_build_is_told_no_secrets(built: Built) -> None:
     assert files == sources | locks | {"LICENSE", "README.md", "pyproject.toml"}
 
 
-def test_nothing_is_compiled_at_the_start(built: Built) -> None:
-    """Every module of the daemon, and of Python that it uses, has its bytecode in the image."""
+def test_bytecode_is_precompiled(built: Built) -> None:
+    """Every module that the daemon imports has its bytecode in the image."""
     code = (
         "import os, sys, monitor.cli.run, monitor.daemon.daemon, monitor.web\n"
         "specs = [m.__spec__ for m in sys.modules.values() if getattr(m, '__spec__', None)]\n"
         "print(*sorted(s.name for s in specs if s.has_location and s.cached and not os.path.exists(s.cached)))\n"
         "print(len(specs))"
     )
-    exit_code, said, _ = built.podman.tell("--entrypoint=python3", built.name, "-c", code)
+    exit_code, printed, _ = built.podman.run_to_end("--entrypoint=python3", built.name, "-c", code)
     assert exit_code == 0
-    missing, count = said.splitlines()
+    missing, count = printed.splitlines()
     assert missing == ""
     assert int(count) > 500
 
 
-def test_it_says_its_version(built: Built) -> None:
-    """`docker run IMAGE version`: the command goes to the entry point."""
-    assert built.podman.tell(built.name, "version") == (0, f"stackset-monitor {__version__}\n", "")
+def test_version_command(built: Built) -> None:
+    """`docker run IMAGE version` passes the command to the entry point."""
+    assert built.podman.run_to_end(built.name, "version") == (0, f"stackset-monitor {__version__}\n", "")
 
 
-def test_it_checks_a_configuration(built: Built, configuration: Path) -> None:
-    """A wrong file is refused by the exit code, with its place."""
+def test_check_command(built: Built, configuration: Path) -> None:
+    """`check` refuses an invalid file with exit code 2 and its line."""
     (configuration / "monitor.yaml").write_text("products: [pp-aaaaaaaaaaaaa]\npoll: {interval: often}\n")
     mount = f"--volume={configuration}:/etc/stackset-monitor:ro"
-    code, _, said = built.podman.tell(mount, built.name, "check", "--config", "/etc/stackset-monitor/monitor.yaml")
+    code, _, printed = built.podman.run_to_end(
+        mount, built.name, "check", "--config", "/etc/stackset-monitor/monitor.yaml"
+    )
     assert code == 2
-    assert "/etc/stackset-monitor/monitor.yaml:2" in said
-    assert "poll.interval" in said
+    assert "/etc/stackset-monitor/monitor.yaml:2" in printed
+    assert "poll.interval" in printed

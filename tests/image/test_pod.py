@@ -1,4 +1,4 @@
-"""The chart's pod with the image in it: what a kubelet would mount and start, podman mounts and starts."""
+"""The pod of the chart with the image: podman mounts and starts what a kubelet would."""
 
 import os
 from pathlib import Path
@@ -25,8 +25,8 @@ VALUES: dict[str, Any] = {
 }
 
 
-def test_the_pod_checks_starts_is_probed_and_tested(built: Built, aws: Aws, configuration: Path) -> None:
-    """Files that only its group may read, its user, its arguments, its probes, and the pod of `helm test`."""
+def test_pod_runs_with_the_image(built: Built, aws: Aws, configuration: Path) -> None:
+    """Init container, user, arguments, file modes, probes and the pod of `helm test` work with the image."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     aws.stack_sets.set(PRODUCT, ONE, EU, "CURRENT")
     pod = manifest(VALUES, "StatefulSet")["spec"]["template"]["spec"]
@@ -43,8 +43,8 @@ def test_the_pod_checks_starts_is_probed_and_tested(built: Built, aws: Aws, conf
     ]
     user = f"--user={whole['runAsUser']}:{whole['runAsGroup']}"
 
-    said = built.podman.tell(user, *mounts(configuration), built.name, *check["args"])
-    assert said[0] == 0, said
+    printed = built.podman.run_to_end(user, *mounts(configuration), built.name, *check["args"])
+    assert printed[0] == 0, printed
     with DaemonContainer(built, configuration, *monitor["args"], options=(user,)) as daemon:
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             path = monitor[probe]["httpGet"]["path"]
@@ -54,15 +54,17 @@ def test_the_pod_checks_starts_is_probed_and_tested(built: Built, aws: Aws, conf
         program, flag = test["command"]
         script, url = test["args"]
         assert url.startswith("http://demo-stackset-monitor-0.demo-stackset-monitor.aws.svc:")
-        asked = built.podman.tell(user, f"--entrypoint={program}", built.name, flag, script, f"{daemon.url}/readyz")
+        asked = built.podman.run_to_end(
+            user, f"--entrypoint={program}", built.name, flag, script, f"{daemon.url}/readyz"
+        )
         assert asked == (0, f"{daemon.url}/readyz 200\n", "")
         assert daemon.stop_as_docker_does() == 0
 
 
-def test_a_pod_that_has_nothing_to_watch_says_so_and_stops(built: Built, configuration: Path) -> None:
-    """The defaults of the chart, in its init container."""
+def test_init_container_fails_without_products(built: Built, configuration: Path) -> None:
+    """With the default values of the chart, the init container fails."""
     pod = manifest({}, "StatefulSet")["spec"]["template"]["spec"]
     (configuration / "monitor.yaml").write_text(manifest({}, "ConfigMap")["data"]["monitor.yaml"])
-    code, _, said = built.podman.tell(*mounts(configuration), built.name, *pod["initContainers"][0]["args"])
+    code, _, printed = built.podman.run_to_end(*mounts(configuration), built.name, *pod["initContainers"][0]["args"])
     assert code == 2
-    assert "products" in said
+    assert "products" in printed

@@ -1,4 +1,4 @@
-"""The daemon in its container: read-only, without capabilities, as its user, from start to stop to start."""
+"""The daemon in its container: read-only, without capabilities, as user 65532."""
 
 import time
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.making import EU, ONE, TWO, US
 pytestmark = [pytest.mark.needs("mmdebstrap", "podman", "runc"), pytest.mark.timeout(400)]
 PRODUCT = "pp-aaaaaaaaaaaaa"
 STATUS = "servicecatalog_stack_instance_status"
-# Without `state`: the default is a relative path, which has to be in the volume.
+# Without `state`, to test that the default relative path is in the volume.
 CONFIGURATION = """
 poll: {interval: 1s, timeout: 1s}
 products: [{id: pp-aaaaaaaaaaaaa, name: baseline}]
@@ -24,8 +24,8 @@ web: {listen: "127.0.0.1:0"}
 """
 
 
-def test_a_start_a_stop_and_a_start(built: Built, aws: Aws, configuration: Path) -> None:
-    """It polls and is ready, stops when it is told to, and shows what it knew before AWS has said anything again."""
+def test_start_stop_and_restart(built: Built, aws: Aws, configuration: Path) -> None:
+    """The daemon polls and becomes ready, stops cleanly, and exports its stored snapshot after a restart."""
     (configuration / "monitor.yaml").write_text(CONFIGURATION)
     aws.stack_sets.add_product(PRODUCT, "baseline")
     aws.stack_sets.set(PRODUCT, ONE, EU, "INOPERABLE")
@@ -63,6 +63,6 @@ def test_a_start_a_stop_and_a_start(built: Built, aws: Aws, configuration: Path)
         assert daemon.stop_as_docker_does() == 0
 
 
-def test_the_document_says_how_it_was_run() -> None:
-    """docs/install.md has the options that this was tried with."""
+def test_documented_options_are_tested() -> None:
+    """docs/install.md has the options that these tests use."""
     assert " ".join(HARDENED) in (ROOT / "docs" / "install.md").read_text()

@@ -1,4 +1,4 @@
-"""What a Prometheus would have scraped of monitors, minute by minute, and which alerts promtool says it fires."""
+"""Simulated scrapes of monitors, minute by minute, and the alerts that promtool evaluates from them."""
 
 import json
 import subprocess
@@ -12,13 +12,13 @@ RULES = Path(__file__).parents[2] / "helm" / "alerts.yaml"
 RUNBOOKS = "https://github.com/stackset-monitor/stackset-monitor/blob/main/docs/runbooks"
 
 Value = float | None
-"""None where there is no sample."""
+"""None means that there is no sample."""
 Alert = frozenset[tuple[str, str]]
-"""The labels of an alert that fires, with its name, without its severity."""
+"""Labels of a firing alert, including alertname, without severity."""
 
 
 def alert(name: str, **labels: str) -> Alert:
-    """Return what an alert is known by."""
+    """Return an alert as the set of its labels."""
     return frozenset({"alertname": name, **labels}.items())
 
 
@@ -26,66 +26,71 @@ T = TypeVar("T")
 
 
 class Timeline(Generic[T]):
-    """What holds from which minute on."""
+    """A value that changes at certain minutes."""
 
     def __init__(self, changes: Mapping[int, T]) -> None:
-        """Take what comes from which minute on; the first must be there from the beginning."""
+        """Take the value from each minute on; the first minute must be 0."""
         self._changes = sorted(changes.items())
 
     def at(self, minute: int) -> T:
-        """Return what holds in a minute."""
+        """Return the value at a minute."""
         return next(value for start, value in reversed(self._changes) if start <= minute)
 
 
 @dataclass(frozen=True)
 class Product:
-    """A provisioned product as one monitor sees it. Polls take place every `interval` minutes."""
+    """A provisioned product as one monitor exports it, polled every `interval` minutes."""
 
     id: str = "pp-aaaaaaaaaaaaa"
     name: str = "baseline"
     interval: int = 5
     counts: Mapping[int, Mapping[str, int] | None] = field(default_factory=lambda: {0: {"CURRENT": 20}})
-    """Stack instances by status; None where no snapshot is shown."""
+    """Stack instances by status; None if no snapshot is exported."""
     instances: Mapping[tuple[str, str, str], Mapping[int, int | None]] = field(default_factory=dict)
-    """Account, Region and status of instances that are not CURRENT, and since which minute they are so."""
+    """Since-minute of each instance that is not CURRENT, by account, Region and status."""
     status: Mapping[int, str] = field(default_factory=lambda: {0: "AVAILABLE"})
     failing: Mapping[int, str | None] = field(default_factory=lambda: {0: None})
-    """The reason for which polls fail."""
+    """Reason why polls fail, or None."""
     skipped: Callable[[int], float] = lambda _: 0
-    """Polls that did not take place for an overrun, up to a minute."""
+    """Number of polls skipped because of an overrun, up to a minute."""
     present: Mapping[int, bool] = field(default_factory=lambda: {0: True})
-    """Whether the configuration has it."""
+    """Whether the configuration contains the product."""
     first: int = 1
-    """Minutes that its first poll takes."""
+    """Duration of the first poll in minutes."""
 
 
 @dataclass(frozen=True)
 class Monitor:
-    """One monitor: scraped by Prometheus, from an instance, or away."""
+    """A monitor that Prometheus scrapes, or cannot scrape."""
 
     products: tuple[Product, ...] = (Product(),)
     instance: Mapping[int, str | None] = field(default_factory=lambda: {0: "10.0.0.1:9935"})
-    """Where it is scraped in which minute; None while it is away. Another address is another pod."""
+    """Address of the target; None while the monitor is down. A new address is a new pod."""
     job: str = "stackset-monitor"
     target: bool = True
-    """Whether the target stays in the list while it is away, with `up` 0; a pod's does not."""
+    """Whether the target remains with `up` 0 while the monitor is down. The target of a deleted pod does not."""
     keeps_state: bool = True
     shard: int = 0
     shards: int = 1
     reloaded: Mapping[int, int] = field(default_factory=lambda: {0: 1})
     discovery: Mapping[int, bool] = field(default_factory=dict)
-    """Whether searches of the source `hub`, each 15 minutes, succeed; empty where there are none."""
+    """Whether the searches of source `hub`, every 15 minutes, succeed; empty means no searches."""
     errors: Callable[[int], float] = lambda _: 0
-    """API calls of 10 a minute that were throttled, up to a minute."""
+    """Number of throttled API calls up to a minute, of 10 calls a minute."""
 
 
-def firing(monitors: tuple[Monitor, ...], expected: Mapping[int, set[Alert]], folder: Path, *, every: int = 1) -> None:
-    """Assert with promtool which alerts fire in which minutes: these, and no others.
+def assert_firing(
+    monitors: tuple[Monitor, ...], expected: Mapping[int, set[Alert]], folder: Path, *, every: int = 1
+) -> None:
+    """Assert with promtool that exactly these alerts fire at these minutes.
 
-    Scrapes and evaluations take place `every` so many minutes: 4 for a long story, which is as far as
-    Prometheus looks back for a sample. Raises AssertionError with what promtool says.
+    Scrapes and evaluations are `every` minutes apart: 4 for long scenarios, because Prometheus checks back 5 minutes
+    for a sample.
+
+    Raises:
+        AssertionError: Other alerts fire; the message is the output of promtool.
     """
-    looks = [
+    checks = [
         {
             "expr": 'count without (severity) (ALERTS{alertstate="firing"})',
             "eval_time": f"{minute}m",
@@ -93,10 +98,10 @@ def firing(monitors: tuple[Monitor, ...], expected: Mapping[int, set[Alert]], fo
         }
         for minute, alerts in expected.items()
     ]
-    _promtool(monitors, range(0, max(expected) + 1, every), {"promql_expr_test": looks}, folder)
+    _promtool(monitors, range(0, max(expected) + 1, every), {"promql_expr_test": checks}, folder)
 
 
-def texts(
+def assert_texts(
     monitors: tuple[Monitor, ...],
     minute: int,
     one: Alert,
@@ -105,22 +110,22 @@ def texts(
     description: str,
     folder: Path,
 ) -> None:
-    """Assert with promtool what an alert that fires in a minute says, the only one of its name."""
+    """Assert with promtool the summary and description of the only alert of its name at a minute."""
     labels = dict(one)
     name = labels.pop("alertname")
     annotations = {"summary": summary, "description": description, "runbook_url": f"{RUNBOOKS}/{name}.md"}
     expected = {"exp_labels": {**labels, "severity": severity}, "exp_annotations": annotations}
-    looks = [{"eval_time": f"{minute}m", "alertname": name, "exp_alerts": [expected]}]
-    _promtool(monitors, range(minute + 1), {"alert_rule_test": looks}, folder)
+    checks = [{"eval_time": f"{minute}m", "alertname": name, "exp_alerts": [expected]}]
+    _promtool(monitors, range(minute + 1), {"alert_rule_test": checks}, folder)
 
 
-def _promtool(monitors: tuple[Monitor, ...], minutes: range, looks: Mapping[str, object], folder: Path) -> None:
+def _promtool(monitors: tuple[Monitor, ...], minutes: range, checks: Mapping[str, object], folder: Path) -> None:
     series = [
         {"series": name, "values": " ".join(_values(values))} for name, values in _series(monitors, minutes).items()
     ]
     interval = f"{minutes.step}m"
     path = folder / "alerts.test.yaml"
-    tests = [{"interval": interval, "input_series": series, **looks}]
+    tests = [{"interval": interval, "input_series": series, **checks}]
     path.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": interval, "tests": tests}))
     done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False, timeout=50)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -131,7 +136,7 @@ def _labels(labels: Mapping[str, str]) -> str:
 
 
 def _values(values: list[Value]) -> list[str]:
-    """Write samples as promtool has them: a series that ends is marked as stale once, as a scrape does."""
+    """Return samples in the notation of promtool; a series that ends gets one stale marker, as after a scrape."""
     written = []
     for before, value in zip([None, *values], values, strict=False):
         written.append(repr(value) if value is not None else "stale" if before is not None else "_")
@@ -148,7 +153,7 @@ def _series(monitors: tuple[Monitor, ...], minutes: range) -> dict[str, list[Val
 
 
 def _scrape(monitor: Monitor, minute: int) -> dict[str, float]:
-    """Return the series that one scrape brings, and `up`."""
+    """Return the series of one scrape, and `up`."""
     places = Timeline(monitor.instance)
     instance = places.at(minute)
     last = next((place for at in range(minute, -1, -1) if (place := places.at(at))), None)

@@ -79,4 +79,4 @@ def demo(signals: Signals | None, listen: str) -> None:
 
 def _print_address(address: str) -> None:
     click.echo(f"Metrics: http://{address}/metrics (the simulated stack instances change every second)")
-    click.echo("Events follow, one per line. Stop with Ctrl-C.")
+    click.echo("The events follow, one per line. Stop with Ctrl-C.")

@@ -182,7 +182,7 @@ def test_reload_over_http(aws: Aws, network: StackSets, config: Path) -> None:
         assert status == 400
         assert problems.count("monitor.yaml:") == 3
         assert daemon.samples("stackset_monitor_config_last_reload_successful") == {(): 0}
-        assert "is there twice" in daemon.wait_for_event("config.reload_failed")["message"]
+        assert "duplicate" in daemon.wait_for_event("config.reload_failed")["message"]
         assert shown(daemon) == FOUND
 
         without_network = before[: before.index("  - name: network")] + before[before.index("state:") :]

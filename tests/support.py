@@ -1,15 +1,10 @@
 """What tests need to let the real client meet a misbehaving AWS: a supervisor, and an observer that keeps books."""
 
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from monitor.config.settings import SourceSettings
-from monitor.model.deadline import Deadline, Deadlines
-
-TICK_SECONDS = 0.005
 
 
 class Observer:
@@ -20,6 +15,7 @@ class Observer:
         self.attempts: Counter[str] = Counter()
         self.errors: Counter[tuple[str, str]] = Counter()
         self.waits: list[float] = []
+        self.rates: list[float] = []
 
     def attempted(self, operation: str, seconds: float) -> None:
         """Count."""
@@ -34,38 +30,17 @@ class Observer:
         """Keep."""
         self.waits.append(seconds)
 
+    def rate_limited(self, calls_per_second: float, configured: float) -> None:
+        """Keep."""
+        assert 0 < calls_per_second <= configured
+        self.rates.append(calls_per_second)
+
 
 def source_settings(
     name: str = "default", *, region: str | None = "eu-west-1", calls_per_second: float = 10_000.0, page_size: int = 20
 ) -> SourceSettings:
     """Return a source whose budget nobody notices."""
     return SourceSettings(name, region, calls_per_second, page_size, "en")
-
-
-@contextmanager
-def supervisor(deadlines: Deadlines) -> Iterator[None]:
-    """Look after deadlines, as the daemon does, only more often."""
-    stop = threading.Event()
-
-    def look() -> None:
-        while not stop.wait(TICK_SECONDS):
-            deadlines.enforce()
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-@contextmanager
-def supervised(seconds: float = 30.0) -> Iterator[Deadline]:
-    """Give a deadline that somebody looks after."""
-    deadlines = Deadlines()
-    with supervisor(deadlines), deadlines.running(seconds) as deadline:
-        yield deadline
 
 
 def until(true: Callable[[], object]) -> None:

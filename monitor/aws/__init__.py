@@ -1,1 +1,1 @@
-"""AWS Service Catalog: the only room that knows boto3. No raw AWS dict and no AWS error leaves it."""
+"""The AWS client: calls, retries, credentials and checked responses. No raw AWS dict or error leaves this package."""

@@ -1,78 +1,99 @@
-"""The boto3 clients of one source: its session, its credentials, its role, all over one wire."""
+"""The boto3 clients of one source."""
 
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
+import botocore
 import botocore.session
-from boto3.session import Session
 from botocore.config import Config
 from botocore.loaders import Loader, create_loader
 
 from monitor import __version__
-from monitor.aws.credentials import KeptCredentials
+from monitor.aws.credentials import CredentialCache
+from monitor.aws.http_session import CONNECT_TIMEOUT, READ_TIMEOUT
+from monitor.aws.observer import ApiObserver
 from monitor.aws.roles import AssumedRole
-from monitor.aws.wire import CONNECT_TIMEOUT, READ_TIMEOUT, ApiObserver, Wire
+from monitor.aws.transport import Transport
 from monitor.config.settings import SourceSettings
 
-DEFAULT_ATTEMPTS = 3
-"""Attempts a call where neither AWS_MAX_ATTEMPTS nor the AWS configuration file says: botocore's own default."""
+_CONFIG = Config(
+    # One attempt: caller.py retries, since a wait there ends with the deadline.
+    retries={"total_max_attempts": 1, "mode": "standard"},
+    connect_timeout=CONNECT_TIMEOUT,
+    read_timeout=READ_TIMEOUT,
+    # Fixed, because botocore otherwise composes it again for each call.
+    user_agent=f"stackset-monitor/{__version__} Boto3/{boto3.__version__} Botocore/{botocore.__version__}",
+    # The arguments are constants, or checked by monitor.config.
+    parameter_validation=False,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """What calls are made with."""
+    """The clients and credentials of a source."""
 
     service_catalog: Any
-    make_sts: Callable[[], Any]
-    """Only a preflight asks who we are: the client is made when it is needed."""
-    credentials: KeptCredentials
-    attempts: int
-    """Of each call, the first included."""
+    create_sts: Callable[[], Any]
+    """Only `check --aws` needs this client."""
+    credentials: CredentialCache
+    attempts: int | None
+    """Attempts a call by AWS_MAX_ATTEMPTS or `max_attempts` of the AWS configuration file; None if neither is set."""
 
 
-def connect(settings: SourceSettings, observer: ApiObserver, wire: Wire) -> Clients:
-    """Make the clients; nothing is called yet. Raises botocore's own errors, for a missing Region or profile."""
-    core = _session(settings, wire)
-    credentials = _credentials(settings, observer, wire)
+def create_clients(settings: SourceSettings, observer: ApiObserver, transport: Transport) -> Clients:
+    """Create the clients; no request is sent yet.
+
+    Raises:
+        BotoCoreError: for example, the Region or the profile is missing.
+        ValueError: an environment variable or a setting of the AWS configuration file is wrong.
+    """
+    core = _session(settings, transport)
+    credentials = _credentials(settings, observer, transport)
     core.register_component("credential_provider", credentials)
-    attempts = int(core.get_config_variable("max_attempts") or DEFAULT_ATTEMPTS)
-    session = Session(botocore_session=core)
-    return Clients(session.client("servicecatalog"), lambda: session.client("sts"), credentials, attempts)
+    attempts = core.get_config_variable("max_attempts")
+    session = boto3.Session(botocore_session=core)
+    return Clients(
+        session.client("servicecatalog"),
+        lambda: session.client("sts"),
+        credentials,
+        None if attempts is None else int(attempts),
+    )
 
 
-def _credentials(settings: SourceSettings, observer: ApiObserver, wire: Wire) -> KeptCredentials:
-    """Return the ambient credentials, or those of the role that is assumed with them."""
-    ambient = KeptCredentials(lambda: _session(settings, wire), observer)
+def _credentials(settings: SourceSettings, observer: ApiObserver, transport: Transport) -> CredentialCache:
+    """Return the credentials of the environment or the profile, or those of the role that is assumed with them."""
+    base = CredentialCache(lambda: _session(settings, transport), observer)
     if settings.role_arn is None:
-        return ambient
-    role = AssumedRole(settings.role_arn, settings.external_id, ambient, _session(settings, wire).create_client)
-    return KeptCredentials(lambda: role, observer)
+        return base
+    role = AssumedRole(
+        settings.role_arn,
+        settings.external_id,
+        settings.external_id_file,
+        base,
+        _session(settings, transport).create_client,
+    )
+    return CredentialCache(lambda: role, observer)
 
 
-def _session(settings: SourceSettings, wire: Wire) -> botocore.session.Session:
-    """Return a new session, whose clients send over our wire, also those that get credentials."""
+def _session(settings: SourceSettings, transport: Transport) -> botocore.session.Session:
+    """Return a new session. Its clients use `transport`, including those that get credentials."""
     session = botocore.session.get_session()
+    if settings.profile is not None:
+        session.set_config_variable("profile", settings.profile)
     if settings.region is not None:
         session.set_config_variable("region", settings.region)
-    # The one in the source's own Region: a failure of another Region is none of its business.
+    # STS of the source's own Region: an outage of another Region must not matter.
     session.set_config_variable("sts_regional_endpoints", "regional")
-    session.set_default_client_config(
-        Config(
-            # One attempt: the attempts are made in calls.py, where a wait ends with the deadline.
-            retries={"total_max_attempts": 1, "mode": "standard"},
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            user_agent_extra=f"stackset-monitor/{__version__}",
-        )
-    )
+    session.set_default_client_config(_CONFIG)
     session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
-    wire.serve(session)
+    transport.install(session)
     return session
 
 
 @functools.cache
 def _loader(data_path: str | None) -> Loader:
-    """Read the descriptions of the APIs once for all sources: 9 MB and 0.1 s for each of them otherwise."""
+    """Read the API descriptions once for all sources; each source would take 9 MB and 0.1 s for them."""
     return create_loader(data_path)

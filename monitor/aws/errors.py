@@ -1,12 +1,14 @@
-"""AWS' errors, as boto3 raises them, put into the reasons why a poll fails."""
+"""Classifies the errors of boto3 by the reason for which a poll fails."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from monitor.aws.redaction import sentence
+from monitor.aws.responses import ERROR_CODE
 from monitor.model.errors import PollFailedError, Reason
 
 _THROTTLED = frozenset({
@@ -22,11 +24,13 @@ _CREDENTIALS = frozenset({
     "AuthFailure", "ExpiredToken", "ExpiredTokenException", "IDPCommunicationError", "IncompleteSignature",
     "IncompleteSignatureException", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidIdentityToken",
     "InvalidSignatureException", "InvalidToken", "MissingAuthenticationToken", "MissingAuthenticationTokenException",
-    "RequestExpired", "SignatureDoesNotMatch", "UnrecognizedClientException",
+    "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch", "UnrecognizedClientException",
 })  # fmt: skip
 _PASSING = frozenset({"IDPCommunicationError", "RequestTimeout", "RequestTimeoutException"})
-_BELOW: tuple[tuple[tuple[type[Exception], ...], Reason, bool], ...] = (
-    # The first that fits: which errors below AWS' own count as what, and whether they may pass.
+_CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
+_CLOCK_MESSAGE = re.compile("signature (expired|not yet current)", re.IGNORECASE)
+_BELOW_AWS: tuple[tuple[tuple[type[Exception], ...], Reason, bool], ...] = (
+    # Exceptions of botocore without a response; the first match counts: their reason, and whether they may pass.
     ((aws.ReadTimeoutError, aws.ConnectTimeoutError), Reason.TIMEOUT, True),
     (
         (
@@ -43,23 +47,28 @@ _BELOW: tuple[tuple[tuple[type[Exception], ...], Reason, bool], ...] = (
     ),
     ((aws.ConnectionError, aws.HTTPClientError), Reason.CONNECTION, True),
 )
-# What botocore's parser raises on bodies that are not what the API sends.
+# What botocore's parser raises for the body of an STS response that is not what the API sends.
 _PARSER_ERRORS = (
     ResponseParserError, AttributeError, TypeError, LookupError, ValueError, ArithmeticError, RecursionError,
 )  # fmt: skip
-_CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
+_RETRY_HEADERS = {"x-amz-retry-after": 0.001, "retry-after": 1.0}
+"""Headers that say when to retry, and their unit in seconds."""
+_MAXIMUM_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One failed attempt: what it counts as, and whether the same call may go well a moment later."""
+    """A failed attempt, classified."""
 
     reason: Reason
     code: str
     message: str
     passing: bool
+    """Whether the same call may succeed a moment later."""
+    retry_after: float = 0.0
+    """Seconds to wait before the next attempt, as the response says."""
 
     def error(self) -> PollFailedError:
         """Return the error that ends the poll."""
@@ -67,26 +76,26 @@ class Fault:
 
 
 class NoCredentialsFoundError(Exception):
-    """There are no credentials to sign a request with; raised inside a call, so that none goes out."""
+    """There are no credentials to sign a request with, so it is not sent."""
 
     def __init__(self, seen: Fault) -> None:
-        """Tell what went wrong when they were to be had."""
+        """Take the failure of the attempt to get them."""
         self.fault = replace(seen, reason=Reason.CREDENTIALS, message=f"no credentials: {seen.message}")
         super().__init__(self.fault.message)
 
 
 class RoleRefusedError(NoCredentialsFoundError):
-    """The role cannot be assumed with the credentials that there are."""
+    """The role cannot be assumed with the available credentials."""
 
     def __init__(self, seen: Fault) -> None:
-        """Tell what STS said. Where it is the permission that is missing, that is the reason."""
+        """Take the failure of AssumeRole. Without the permission for it, the reason is `access_denied`."""
         super().__init__(seen)
         reason = seen.reason if seen.reason is Reason.ACCESS_DENIED else Reason.CREDENTIALS
         self.fault = replace(seen, reason=reason)
 
 
 def fault(error: Exception) -> Fault:
-    """Classify what a boto3 call raised."""
+    """Classify an exception of a boto3 call."""
     name = type(error).__name__
     match error:
         case NoCredentialsFoundError():
@@ -94,27 +103,38 @@ def fault(error: Exception) -> Fault:
         case PollFailedError():
             return Fault(error.reason, error.error_code, error.message, passing=error.reason is Reason.INCOMPLETE)
         case aws.ClientError():
-            return _answered(error)
-    for kinds, reason, passing in _BELOW:
+            return _error_response(error)
+    for kinds, reason, passing in _BELOW_AWS:
         if isinstance(error, kinds):
             return Fault(reason, name, sentence(str(error)), passing=passing)
     if isinstance(error, _PARSER_ERRORS) and not isinstance(error, aws.BotoCoreError):
-        return Fault(Reason.INCOMPLETE, name, "the answer of AWS could not be read", passing=True)
+        return Fault(Reason.INCOMPLETE, name, "the response of AWS could not be read", passing=True)
     return Fault(Reason.OTHER, name, sentence(str(error)) or name, passing=False)
 
 
-def _answered(error: aws.ClientError) -> Fault:
-    body = error.response.get("Error", {})
-    http = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+def _error_response(error: aws.ClientError) -> Fault:
+    body, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+    status = metadata.get("HTTPStatusCode", 0)
     code, message = str(body.get("Code") or ""), sentence(str(body.get("Message") or ""))
-    if not _CODE.fullmatch(code):  # a proxy or a load balancer: not a word of AWS
-        code, message = str(http), f"the answer was HTTP status {http} and no error of AWS"
+    if not ERROR_CODE.fullmatch(code):  # from a proxy or a load balancer, not from AWS
+        code, message = str(status), f"the response was HTTP status {status} without an AWS error code"
     message = message or f"{code}, without a message"
-    if code in _THROTTLED or http == _TOO_MANY_REQUESTS:
-        return Fault(Reason.THROTTLED, code, message, passing=True)
+    if code in _CLOCK_CODES or _CLOCK_MESSAGE.search(message):
+        message = sentence(f"the clock of this machine differs from that of AWS: {message}")
+    retry_after = _retry_after(metadata.get("HTTPHeaders", {}))
+    if code in _THROTTLED or status == _TOO_MANY_REQUESTS:
+        return Fault(Reason.THROTTLED, code, message, passing=True, retry_after=retry_after)
     if code in _ACCESS_DENIED:
         return Fault(Reason.ACCESS_DENIED, code, message, passing=False)
     if code == "ResourceNotFoundException":
         return Fault(Reason.NOT_FOUND, code, message, passing=False)
-    passing = http >= _SERVER_ERROR or code in _PASSING
-    return Fault(Reason.CREDENTIALS if code in _CREDENTIALS else Reason.OTHER, code, message, passing=passing)
+    reason = Reason.CREDENTIALS if code in _CREDENTIALS else Reason.OTHER
+    return Fault(reason, code, message, passing=status >= _SERVER_ERROR or code in _PASSING, retry_after=retry_after)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    for name, unit in _RETRY_HEADERS.items():
+        value = headers.get(name, "")
+        if value.isdecimal() and len(value) <= _MAXIMUM_DIGITS:
+            return int(value) * unit
+    return 0.0

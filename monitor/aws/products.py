@@ -1,82 +1,107 @@
-"""What AWS says of provisioned products, checked: a well-formed answer or an error.
+"""Checks what AWS returns of provisioned products.
 
 API: DescribeProvisionedProduct (`ProvisionedProductDetail`) and SearchProvisionedProducts
-(`ProvisionedProductAttribute`), which have the same fields as far as we use them; only the search has tags.
+(`ProvisionedProductAttribute`). Both have the fields that are used here; only the search has tags.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeGuard
 
-from monitor.aws.listing import check_token, incomplete
+from monitor.aws.responses import incomplete, next_token
 from monitor.config.settings import DiscoverSettings
 from monitor.model.products import STACK_SET, ProductDetail, ProductStatus
 
-_REQUIRED = ("Id", "Name", "Type", "Status")
+_REQUIRED = ("Id", "Type", "Status")
 _ARN_PARTS = 6
 
 
-def checked_description(answer: Any) -> Mapping[str, Any]:
-    """Return the answer where it describes a product; raise `PollFailedError` (incomplete) where it does not."""
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """One checked page of a search."""
+
+    items: Sequence[Mapping[str, Any]]
+    invalid_items: int
+    """Items left out, because they lack an id, a name, a type or a status."""
+    next_token: str | None
+
+
+def check_description(answer: Any) -> ProductDetail:
+    """Return the provisioned product of a decoded response.
+
+    Raises:
+        PollFailedError: it does not describe a provisioned product (incomplete).
+    """
     found = answer.get("ProvisionedProductDetail") if isinstance(answer, Mapping) else None
     if not _is_product(found):
-        raise incomplete("NotADescription", "the answer does not describe a provisioned product")
-    described: Mapping[str, Any] = answer
-    return described
+        raise incomplete("NotADescription", "the response does not describe a provisioned product")
+    return product_detail(found)
 
 
-def checked_search(answer: Any) -> Mapping[str, Any]:
-    """Return the answer where it is a page of products; raise `PollFailedError` (incomplete) where it is not."""
+def check_search(answer: Any) -> SearchPage:
+    """Return a decoded response as a page of a search.
+
+    Raises:
+        PollFailedError: it has no list of provisioned products (incomplete).
+    """
     found = answer.get("ProvisionedProducts") if isinstance(answer, Mapping) else None
-    if not isinstance(found, list) or not all(map(_is_product, found)):
-        raise incomplete("NotASearch", "the answer has no list of provisioned products")
-    check_token(answer)
-    page: Mapping[str, Any] = answer
-    return page
+    if not isinstance(found, list):
+        raise incomplete("NotASearch", "the response has no list of provisioned products")
+    items = [item for item in found if _is_product(item)]
+    return SearchPage(items, len(found) - len(items), next_token(answer))
 
 
-def detail(fields: Mapping[str, Any]) -> ProductDetail:
+def product_detail(fields: Mapping[str, Any]) -> ProductDetail:
     """Return a checked product as a value."""
-    account, region = _place(fields.get("Arn"))
+    account, region = _account_and_region(fields.get("Arn"))
     status = fields["Status"]
     return ProductDetail(
         id=fields["Id"],
-        name=fields["Name"],
+        # A name may contain any character; half of a surrogate pair could not be written anywhere.
+        name=fields["Name"].encode(errors="replace").decode(),
         type=fields["Type"],
         status=ProductStatus(status) if status in ProductStatus.__members__ else ProductStatus.UNKNOWN,
-        product_id=_text(fields.get("ProductId")),
-        provisioning_artifact_id=_text(fields.get("ProvisioningArtifactId")),
+        product_id=_printable(fields.get("ProductId")),
+        provisioning_artifact_id=_printable(fields.get("ProvisioningArtifactId")),
         account=account,
         region=region,
     )
 
 
-def matching(found: Iterable[Mapping[str, Any]], wanted: DiscoverSettings) -> Sequence[ProductDetail]:
-    """Return the products that are StackSets, fit one of the names and have all tags; each once, sorted by id."""
-    kept = {fields["Id"]: detail(fields) for fields in found if _wanted(fields, wanted)}
-    return [kept[product_id] for product_id in sorted(kept)]
+def matching(found: Iterable[Mapping[str, Any]], wanted: DiscoverSettings) -> tuple[ProductDetail, ...]:
+    """Return the StackSet products that match one of the names and all tags, without duplicates, sorted by id."""
+    products = {fields["Id"]: product_detail(fields) for fields in found if _matches(fields, wanted)}
+    return tuple(products[product_id] for product_id in sorted(products))
 
 
-def _wanted(fields: Mapping[str, Any], wanted: DiscoverSettings) -> bool:
-    tags = {tag.get("Key"): tag.get("Value") for tag in fields.get("Tags") or () if isinstance(tag, Mapping)}
+def _matches(fields: Mapping[str, Any], wanted: DiscoverSettings) -> bool:
+    tags = fields.get("Tags")
     return (
         fields["Type"] == STACK_SET
         and any(fnmatchcase(fields["Name"], pattern) for pattern in wanted.names)
-        and wanted.tags.items() <= tags.items()
+        and all(_has_tag(tags, key, value) for key, value in wanted.tags.items())
     )
 
 
-def _is_product(fields: Any) -> bool:
-    return isinstance(fields, Mapping) and all(
-        isinstance(value := fields.get(name), str) and value and value.isprintable() for name in _REQUIRED
+def _has_tag(tags: Any, key: str, value: str) -> bool:
+    return isinstance(tags, list) and any(
+        isinstance(tag, Mapping) and tag.get("Key") == key and tag.get("Value") == value for tag in tags
     )
 
 
-def _place(arn: Any) -> tuple[str, str]:
-    """Return the account and Region that an ARN names: `arn:PARTITION:servicecatalog:REGION:ACCOUNT:...`."""
-    parts = _text(arn).split(":", _ARN_PARTS - 1)
+def _is_product(fields: Any) -> TypeGuard[Mapping[str, Any]]:
+    if not isinstance(fields, Mapping):
+        return False
+    name = fields.get("Name")
+    return isinstance(name, str) and bool(name) and all(_printable(fields.get(member)) for member in _REQUIRED)
+
+
+def _account_and_region(arn: Any) -> tuple[str, str]:
+    """Return account and Region of an ARN, `arn:PARTITION:servicecatalog:REGION:ACCOUNT:...`; empty if it is none."""
+    parts = _printable(arn).split(":", _ARN_PARTS - 1)
     return (parts[4], parts[3]) if len(parts) == _ARN_PARTS and parts[0] == "arn" else ("", "")
 
 
-def _text(value: Any) -> str:
+def _printable(value: Any) -> str:
     return value if isinstance(value, str) and value.isprintable() else ""

@@ -1,22 +1,24 @@
-"""What may be said of an error: one short line, and no credential in it.
+"""Removes credentials from error messages, and shortens them to one line.
 
-AWS tells back what it was sent: the message of a signature that does not match has the session token in it.
+AWS repeats what it received: the message of a signature that does not match contains the session token.
 """
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 from urllib.parse import parse_qs, quote_plus
 
-if TYPE_CHECKING:
-    from botocore.awsrequest import AWSPreparedRequest
+from botocore.awsrequest import AWSPreparedRequest
 
-LONGEST = 400
-"""Characters of a message; an HTML page instead of an error of AWS would be a log line of its own size."""
-HIDDEN = "[hidden]"
+MAXIMUM_LENGTH = 600
+"""Characters of a message. An AccessDenied message with two ARNs has about 400; a proxy may send a whole HTML page."""
+REDACTED = "[hidden]"
 
-_REMEMBERED = 32
-_SHORTEST = 4
-"""Characters of a secret that is hidden wherever it stands: a shorter one would hide half of every message."""
+_REMEMBERED_SECRETS = 32
+_SHORTEST_SECRET = 4
+"""Characters. Hiding a shorter secret everywhere would hide parts of most words."""
+_ARN = re.compile(r"\barn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:\d*:[\w+=,.@:/*-]+")
+_URL_CREDENTIALS = re.compile(r"(?<=://)[^\s\"'<>]*@")
+_HTTP_CREDENTIALS = re.compile(r"\b(Basic|Bearer)\s+\S+", re.IGNORECASE)
 _KEY_ID = re.compile(r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}\b")
 _WEB_TOKEN = re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]+)*")
 _RANDOM = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
@@ -24,27 +26,42 @@ _FORM_SECRETS = ("ExternalId", "WebIdentityToken", "TokenCode", "SAMLAssertion")
 
 
 def sentence(text: str) -> str:
-    """Return text as one line of bounded length, without what looks like a credential."""
-    line = " ".join(text[: 16 * LONGEST].split())
-    line = _KEY_ID.sub(HIDDEN, _WEB_TOKEN.sub(HIDDEN, line))
-    line = _RANDOM.sub(lambda found: HIDDEN if _looks_random(found[0]) else found[0], line)
-    return line if len(line) <= LONGEST else f"{line[:LONGEST].rstrip()}..."
+    """Return text as one line of bounded length, without anything that looks like a credential."""
+    line = " ".join(text[: 16 * MAXIMUM_LENGTH].split())
+    line = _URL_CREDENTIALS.sub(f"{REDACTED}@", _HTTP_CREDENTIALS.sub(rf"\1 {REDACTED}", line))
+    line = _KEY_ID.sub(REDACTED, _WEB_TOKEN.sub(REDACTED, line))
+    line = _outside_arns(line, lambda part: _RANDOM.sub(_redact_random, part))
+    return line if len(line) <= MAXIMUM_LENGTH else f"{line[:MAXIMUM_LENGTH].rstrip()}..."
 
 
-def _looks_random(text: str) -> bool:
-    """Tell secret keys and session tokens from hexadecimal digests and words."""
-    return any(map(str.isupper, text)) and any(map(str.islower, text)) and any(map(str.isdigit, text))
+def _redact_random(found: re.Match[str]) -> str:
+    """Redact secret keys and session tokens, but not hexadecimal digests and words."""
+    text = found[0]
+    random = any(map(str.isupper, text)) and any(map(str.islower, text)) and any(map(str.isdigit, text))
+    return REDACTED if random else text
+
+
+def _outside_arns(text: str, redact: Callable[[str], str]) -> str:
+    """Leave ARNs as they are: without the principal and the resource, an AccessDenied message helps nobody.
+
+    A path of a role may look like a random string, and an external id may be an account id.
+    """
+    parts, end = [], 0
+    for arn in _ARN.finditer(text):
+        parts += [redact(text[end : arn.start()]), arn[0]]
+        end = arn.end()
+    return "".join([*parts, redact(text[end:])])
 
 
 class Secrets:
-    """What was sent of late that no message may have in it. Safe to use from many threads."""
+    """Secrets of the latest requests, which no message may contain. Safe to use from many threads."""
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Know no secret yet."""
         self._known: dict[str, None] = {}
 
-    def sent(self, request: "AWSPreparedRequest") -> None:
-        """Take note of what a request carries: the session token, and what roles are assumed with."""
+    def add_from(self, request: AWSPreparedRequest) -> None:
+        """Remember the session token of a request, and what a role is assumed with."""
         self._add(_text(request.headers.get("X-Amz-Security-Token")))
         if "form-urlencoded" in _text(request.headers.get("Content-Type")):
             form = parse_qs(_text(request.body))
@@ -53,17 +70,20 @@ class Secrets:
                     self._add(secret)
                     self._add(quote_plus(secret))
 
-    def hide(self, text: str) -> str:
-        """Return text as `sentence` does, without any of what was sent."""
+    def redact(self, text: str) -> str:
+        """Return text as `sentence` does, without the remembered secrets."""
+        return sentence(_outside_arns(text, self._redact_known))
+
+    def _redact_known(self, text: str) -> str:
         for secret in sorted(self._known, key=len, reverse=True):
-            text = text.replace(secret, HIDDEN)
-        return sentence(text)
+            text = text.replace(secret, REDACTED)
+        return text
 
     def _add(self, secret: str) -> None:
-        if len(secret) < _SHORTEST or secret in self._known:
+        if len(secret) < _SHORTEST_SECRET or secret in self._known:
             return
         self._known[secret] = None
-        if len(self._known) > _REMEMBERED:
+        if len(self._known) > _REMEMBERED_SECRETS:
             self._known.pop(next(iter(tuple(self._known))), None)
 
 

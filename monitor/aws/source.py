@@ -1,120 +1,120 @@
-"""A source of products: an AWS account and Region, and what is asked of Service Catalog there."""
+"""A source of products: one AWS account and Region, and the Service Catalog operations that are called there."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError
 
-from monitor.aws.budget import Budget
-from monitor.aws.calls import Caller
-from monitor.aws.clients import Clients, connect
+from monitor.aws.caller import Caller
+from monitor.aws.clients import Clients, create_clients
 from monitor.aws.errors import fault
-from monitor.aws.listing import Pages, PageTokens, check_page, checked, read_body
-from monitor.aws.products import checked_description, checked_search, detail, matching
+from monitor.aws.listing import ListingBuilder, Page, PageTokens, check_page
+from monitor.aws.observer import ApiObserver
+from monitor.aws.products import SearchPage, check_description, check_search, matching
+from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.redaction import sentence
+from monitor.aws.responses import ANSWER, check_responses
 from monitor.aws.roles import ASSUME_ROLE
-from monitor.aws.wire import ApiObserver, Wire
+from monitor.aws.transport import Transport
 from monitor.config.settings import SourceSettings
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing
-from monitor.model.products import STACK_SET, ProductDetail
+from monitor.model.products import STACK_SET, ProductDetail, ProductSearch
 
 LIST_STACK_INSTANCES = "ListStackInstancesForProvisionedProduct"
 DESCRIBE = "DescribeProvisionedProduct"
 SEARCH = "SearchProvisionedProducts"
 GET_CALLER_IDENTITY = "GetCallerIdentity"
 SEARCH_PAGE_SIZE = 100
-"""The most that the API allows."""
+"""The maximum of the API."""
 
-_FIRST_ERROR_STATUS = 301
-"""Below it, botocore reads an answer as a success."""
-_CHECKS: Mapping[str, Callable[[Any], object]] = {
-    LIST_STACK_INSTANCES: check_page,
-    DESCRIBE: checked_description,
-    SEARCH: checked_search,
-}
-
-Call = Callable[[Any], Mapping[str, Any]]
+T = TypeVar("T")
 
 
 def operations(settings: SourceSettings) -> Sequence[str]:
-    """Return the operations that are called at a source again and again."""
-    wanted = [LIST_STACK_INSTANCES, DESCRIBE]
+    """Return the operations that a source calls again and again."""
+    called = [LIST_STACK_INSTANCES, DESCRIBE]
     if settings.discover is not None:
-        wanted.append(SEARCH)
+        called.append(SEARCH)
     if settings.role_arn is not None:
-        wanted.append(ASSUME_ROLE)
-    return wanted
+        called.append(ASSUME_ROLE)
+    return called
 
 
 @dataclass(frozen=True, slots=True)
-class _Connected:
+class _Connection:
     clients: Clients
     caller: Caller
 
 
 class Source:
-    """One AWS account and Region that products are read from. Safe to use from many threads."""
+    """One AWS account and Region that products are read from. Safe to use from many threads.
+
+    The methods that call AWS raise `PollFailedError` if they cannot return a complete and well-formed result, and
+    `PollCancelledError` if the deadline was cancelled.
+    """
 
     def __init__(self, settings: SourceSettings, observer: ApiObserver, connections: int) -> None:
-        """Reach the source over up to `connections` connections; nothing is called yet."""
+        """Use up to `connections` connections; no request is sent yet."""
         self._settings = settings
         self._observer = observer
-        self._budget = Budget(settings.calls_per_second)
-        self._wire = Wire(observer, connections)
+        self._limiter = RateLimiter(settings.calls_per_second)
+        self._transport = Transport(observer, connections)
+        observer.rate_limited(settings.calls_per_second, settings.calls_per_second)
         self._lock = threading.Lock()
-        self._connected: _Connected | None = None
+        self._connection: _Connection | None = None
 
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None
     ) -> Listing:
-        """List all stack instances of a provisioned product, every page.
+        """Return all stack instances of a provisioned product.
 
-        `on_page` is told the pages and instances so far. Raises `PollFailedError` where any page is
-        missing, and `PollCancelledError` when the monitor stops. API: ListStackInstancesForProvisionedProduct.
+        `on_page` is called after each page with the number of pages and of instances so far.
+        API: ListStackInstancesForProvisionedProduct.
         """
-        pages = Pages()
+        listing = ListingBuilder()
         arguments = {
             "ProvisionedProductId": product_id,
             "PageSize": self._settings.page_size,
             "AcceptLanguage": self._settings.accept_language,
         }
 
-        def page(client: Any) -> Mapping[str, Any]:
-            return checked(client.list_stack_instances_for_provisioned_product(**arguments))
+        def list_page(client: Any) -> Page:
+            page: Page = client.list_stack_instances_for_provisioned_product(**arguments)[ANSWER]
+            return page
 
         while True:
-            token = pages.add(self._call(LIST_STACK_INSTANCES, page, deadline))
+            token = listing.add(self._call(LIST_STACK_INSTANCES, list_page, deadline))
             if on_page:
-                on_page(pages.count, len(pages))
+                on_page(listing.pages, listing.instances)
             if token is None:
-                return pages.listing()
+                return listing.listing()
             arguments["PageToken"] = token
 
     def describe(self, product_id: str, deadline: Deadline) -> ProductDetail:
-        """Return what AWS says of a provisioned product. Raises as `list_stack_instances` does.
+        """Return the name, type and status of a provisioned product. API: DescribeProvisionedProduct."""
+        arguments = {"Id": product_id, "AcceptLanguage": self._settings.accept_language}
 
-        API: DescribeProvisionedProduct.
-        """
-        language = self._settings.accept_language
+        def describe(client: Any) -> ProductDetail:
+            detail: ProductDetail = client.describe_provisioned_product(**arguments)[ANSWER]
+            return detail
 
-        def call(client: Any) -> Mapping[str, Any]:
-            return checked_description(client.describe_provisioned_product(Id=product_id, AcceptLanguage=language))
+        return self._call(DESCRIBE, describe, deadline)
 
-        return detail(self._call(DESCRIBE, call, deadline)["ProvisionedProductDetail"])
+    def search(self, deadline: Deadline) -> ProductSearch:
+        """Return the StackSet products of the account that match `discover`.
 
-    def search(self, deadline: Deadline) -> Sequence[ProductDetail]:
-        """Return the StackSets of the account that `discover` is about, sorted by id. Raises as a listing does.
-
-        API: SearchProvisionedProducts at the level of the account, every page.
+        API: SearchProvisionedProducts at the level of the account, all pages.
         """
         if self._settings.discover is None:
-            return ()
+            return ProductSearch(())
         tokens = PageTokens()
         found: list[Mapping[str, Any]] = []
+        invalid_items = 0
         arguments: dict[str, Any] = {
             "AcceptLanguage": self._settings.accept_language,
             "AccessLevelFilter": {"Key": "Account", "Value": "self"},
@@ -122,36 +122,37 @@ class Source:
             "PageSize": SEARCH_PAGE_SIZE,
         }
 
-        def call(client: Any) -> Mapping[str, Any]:
-            return checked_search(client.search_provisioned_products(**arguments))
+        def search_page(client: Any) -> SearchPage:
+            page: SearchPage = client.search_provisioned_products(**arguments)[ANSWER]
+            return page
 
         while True:
-            page = self._call(SEARCH, call, deadline)
-            found.extend(page["ProvisionedProducts"])
-            token = tokens.after(page)
+            page = self._call(SEARCH, search_page, deadline)
+            found.extend(page.items)
+            invalid_items += page.invalid_items
+            token = tokens.add(page.next_token)
             if token is None:
-                return matching(found, self._settings.discover)
+                return ProductSearch(matching(found, self._settings.discover), invalid_items)
             arguments["PageToken"] = token
 
     def caller_identity(self, deadline: Deadline) -> str:
-        """Return the ARN of who calls. Raises as a listing does. API: AWS STS, GetCallerIdentity."""
-        connected = self._connect()
-        ask = connected.clients.make_sts().get_caller_identity
-        answer = self._with_credentials(
-            connected, lambda: connected.caller.call(GET_CALLER_IDENTITY, ask, deadline, budgeted=False)
+        """Return the ARN of the principal that calls. API: AWS STS, GetCallerIdentity."""
+        connection = self._connect()
+        get_caller_identity = connection.clients.create_sts().get_caller_identity
+        response = self._with_credentials(
+            connection,
+            lambda: connection.caller.call(GET_CALLER_IDENTITY, get_caller_identity, deadline, limited=False),
         )
-        return str(answer.get("Arn", ""))
+        return str(response.get("Arn", ""))
 
-    def _call(self, operation: str, function: Call, deadline: Deadline) -> Mapping[str, Any]:
-        connected = self._connect()
-        client = connected.clients.service_catalog
-        return self._with_credentials(
-            connected, lambda: connected.caller.call(operation, lambda: function(client), deadline)
-        )
+    def _call(self, operation: str, function: Callable[[Any], T], deadline: Deadline) -> T:
+        connection = self._connect()
+        request = partial(function, connection.clients.service_catalog)
+        return self._with_credentials(connection, lambda: connection.caller.call(operation, request, deadline))
 
-    def _with_credentials(self, connected: _Connected, call: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Make one call; where AWS does not take the credentials any more, once more with what is found anew."""
-        credentials = connected.clients.credentials
+    def _with_credentials(self, connection: _Connection, call: Callable[[], T]) -> T:
+        """Make one call; if AWS does not accept the credentials, find them again and try once more."""
+        credentials = connection.clients.credentials
         if (held := credentials.held) is not None:
             try:
                 return call()
@@ -163,36 +164,25 @@ class Source:
             return call()
         except PollFailedError as error:
             if error.reason is Reason.CREDENTIALS:
-                credentials.forget(credentials.held)  # the next poll looks for them anew, without a restart
+                credentials.forget(credentials.held)  # the next poll finds them again, without a restart
             raise
 
-    def _connect(self) -> _Connected:
-        """Make the clients on first use: a missing Region or profile then fails a poll, not the daemon."""
+    def _connect(self) -> _Connection:
+        """Create the clients on first use: a missing Region or profile then fails a poll, not the daemon."""
         with self._lock:
-            if self._connected is None:
+            if self._connection is None:
                 try:
-                    clients = connect(self._settings, self._observer, self._wire)
-                except Exception as error:  # botocore's own, and whatever a wrong setting leads to
-                    raise _unusable(error) from error
-                events = clients.service_catalog.meta.events
-                for operation, check in _CHECKS.items():
-                    events.register(f"before-parse.service-catalog.{operation}", _before_parse(check))
-                caller = Caller(self._budget, self._observer, clients.attempts, self._wire.secrets.hide)
-                self._connected = _Connected(clients, caller)
-            return self._connected
-
-
-def _before_parse(check: Callable[[Any], object]) -> Callable[..., None]:
-    """Look at an answer before botocore does, which makes a success of what it cannot read."""
-
-    def look(response_dict: Mapping[str, Any], **_: Any) -> None:
-        if response_dict["status_code"] < _FIRST_ERROR_STATUS:
-            check(read_body(response_dict["body"]))
-
-    return look
-
-
-def _unusable(error: Exception) -> PollFailedError:
-    if isinstance(error, BotoCoreError):
-        return fault(error).error()
-    return PollFailedError(Reason.OTHER, type(error).__name__, sentence(str(error)))
+                    clients = create_clients(self._settings, self._observer, self._transport)
+                except BotoCoreError as error:
+                    raise fault(error).error() from error
+                except Exception as error:  # a wrong setting can lead to any exception
+                    raise PollFailedError(Reason.OTHER, type(error).__name__, sentence(str(error))) from error
+                checks: dict[str, Callable[[Any], object]] = {
+                    LIST_STACK_INSTANCES: partial(check_page, page_size=self._settings.page_size),
+                    DESCRIBE: check_description,
+                    SEARCH: check_search,
+                }
+                check_responses(clients.service_catalog.meta.events, checks)
+                caller = Caller(self._limiter, self._observer, clients.attempts, self._transport.secrets.redact)
+                self._connection = _Connection(clients, caller)
+            return self._connection

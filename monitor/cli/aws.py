@@ -49,7 +49,7 @@ def discover(
         if isinstance(result, PollFailedError):
             failed[name] = result
         else:
-            found[name] = [Product(detail.id, detail.name) for detail in result]
+            found[name] = [Product(detail.id, detail.name) for detail in result.products]
     return list(monitored_products(settings, found, Shard()).values()), failed
 
 

@@ -7,14 +7,11 @@ interrupt would hold the command for half a minute.
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TypeVar
 
 from monitor.model.deadline import Deadline, Deadlines
 from monitor.model.errors import PollFailedError
-
-TICK_SECONDS = 0.5
-"""How often the deadlines are enforced."""
 
 T = TypeVar("T")
 Task = tuple[float, Callable[[Deadline], T]]
@@ -49,11 +46,7 @@ def run_tasks(
     results: dict[int, T | PollFailedError] = {}
     try:
         while len(results) < len(tasks):
-            deadlines.enforce()
-            try:
-                place, result, error = done.get(timeout=TICK_SECONDS)
-            except Empty:
-                continue
+            place, result, error = done.get()
             if isinstance(error, PollFailedError):
                 results[place] = error
             elif error is not None:

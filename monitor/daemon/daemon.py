@@ -95,7 +95,7 @@ class Daemon:
         self._deadlines = Deadlines()
         self._metrics = MetricsCache(settings.series, self._monitor_metrics.render)
         self._outbox = Outbox(self._state, log.writer, partial(transition_line, log), self._state_failed)
-        self._sources = Sources(self._monitor_metrics, settings.poll.concurrency)
+        self._sources = Sources(self._monitor_metrics, settings.poll.concurrency, log)
         self._poller = Poller(
             self._sources,
             self._state,
@@ -167,7 +167,6 @@ class Daemon:
 
     def _look_after(self) -> None:
         """Do what has to be done again and again. This is the supervisor; it never waits for AWS."""
-        self._deadlines.enforce()
         if jump := self._scheduler.watch_clock():
             self._log.event(LogLevel.WARNING, EventName.CLOCK_JUMPED, seconds=round(jump, 3))
         for product_id in self._product_set.products:

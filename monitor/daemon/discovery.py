@@ -44,7 +44,7 @@ class Discovery:
             return
         try:
             with self._deadlines.running(SEARCH_SECONDS) as deadline:
-                found = opened.search(deadline)
+                search = opened.search(deadline)
         except PollFailedError as error:
             self._monitor_metrics.discovery_failed(source.name, error.reason)
             self._log.event(
@@ -56,7 +56,8 @@ class Discovery:
                 message=error.message,
             )
             return
-        self._monitor_metrics.discovered(source.name, len(found))
+        found = search.products
+        self._monitor_metrics.discovered(source.name, len(found), search.invalid_items)
         changes = {"added": 0, "removed": 0}
         try:
             changes |= self._product_set.found(source.name, [Product(one.id, one.name) for one in found])

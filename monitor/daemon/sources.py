@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from monitor.config.settings import SourceSettings
+from monitor.daemon.throttling import ThrottlingObserver
+from monitor.events.setup import Log
 from monitor.metrics.registry import MonitorMetrics
 
 if TYPE_CHECKING:
@@ -13,8 +15,9 @@ if TYPE_CHECKING:
 class Sources(Mapping[str, "Source"]):
     """Opens and closes them. A poll under way keeps the one that it began with."""
 
-    def __init__(self, monitor_metrics: MonitorMetrics, connections: int) -> None:
+    def __init__(self, monitor_metrics: MonitorMetrics, connections: int, log: Log) -> None:
         """Open none yet; each over up to `connections` connections."""
+        self._log = log
         self._monitor_metrics = monitor_metrics
         self._connections = connections
         self._open: dict[str, tuple[SourceSettings, Source]] = {}
@@ -42,7 +45,8 @@ class Sources(Mapping[str, "Source"]):
             if known is not None and known[0] == settings:
                 opened[settings.name] = known
             else:
-                observer = self._monitor_metrics.source(settings.name, operations(settings))
+                metrics = self._monitor_metrics.source(settings.name, operations(settings))
+                observer = ThrottlingObserver(settings.name, metrics, self._log)
                 if settings.discover is not None:
                     self._monitor_metrics.discovering(settings.name, settings.discover.interval)
                 opened[settings.name] = (settings, Source(settings, observer, self._connections))

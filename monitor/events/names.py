@@ -22,6 +22,8 @@ class EventName(StrEnum):
     WEB_CONFIG_REFUSED = "web_config.reload_failed"
     DISCOVERY_COMPLETED = "discovery.completed"
     DISCOVERY_FAILED = "discovery.failed"
+    THROTTLED = "source.throttled"
+    THROTTLING_ENDED = "source.throttling_ended"
     CONFIG_RELOADED = "config.reloaded"
     CONFIG_REFUSED = "config.reload_failed"
     STARTED = "monitor.started"

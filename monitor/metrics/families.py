@@ -159,6 +159,12 @@ API_WAIT = Family(
     ("source",),
     "Seconds that requests waited because of the setting calls_per_second.",
 )
+API_RATE_LIMIT = Family(
+    "servicecatalog_api_rate_limit_calls_per_second",
+    Kind.GAUGE,
+    ("source",),
+    "Calls per second that are allowed now: calls_per_second, or less while AWS throttles.",
+)
 DISCOVERY_SUCCESS = Family(
     "servicecatalog_discovery_last_success_timestamp_seconds",
     Kind.GAUGE,
@@ -176,6 +182,12 @@ DISCOVERED = Family(
     Kind.GAUGE,
     ("source",),
     "Number of products that the last complete search of a source found.",
+)
+DISCOVERY_INVALID_ITEMS = Family(
+    "servicecatalog_discovery_invalid_items",
+    Kind.GAUGE,
+    ("source",),
+    "Items of the last search without an id, a name, a type or a status. They are not monitored.",
 )
 DISCOVERY_FAILURES = Family(
     "servicecatalog_discovery_failures_total",
@@ -228,7 +240,8 @@ PRODUCT_FAMILIES = (
     FAILING, SKIPPED, DROPPED, ANOMALIES,
 )  # fmt: skip
 OWN_FAMILIES = (
-    API_REQUESTS, API_ERRORS, API_DURATION, API_WAIT, DISCOVERY_SUCCESS, DISCOVERY_INTERVAL, DISCOVERED,
-    DISCOVERY_FAILURES, BUILD_INFO, RELOAD_OK, RELOAD_TIME, STATE_COMMIT, STATE_ERRORS, SHARD, SHARDS,
+    API_REQUESTS, API_ERRORS, API_DURATION, API_WAIT, API_RATE_LIMIT, DISCOVERY_SUCCESS, DISCOVERY_INTERVAL,
+    DISCOVERED, DISCOVERY_INVALID_ITEMS, DISCOVERY_FAILURES, BUILD_INFO, RELOAD_OK, RELOAD_TIME, STATE_COMMIT,
+    STATE_ERRORS, SHARD, SHARDS,
 )  # fmt: skip
 FAMILIES = (*INSTANCE_FAMILIES, *PRODUCT_FAMILIES, *OWN_FAMILIES)

@@ -40,9 +40,11 @@ class MonitorMetrics:
         duration = families.API_DURATION
         self._durations = Histogram(duration.name, duration.help, duration.labels, registry=registry, buckets=_BUCKETS)
         self._waits = _counter(families.API_WAIT, registry)
+        self._rate_limits = _gauge(families.API_RATE_LIMIT, registry)
         self._discovery_success = _gauge(families.DISCOVERY_SUCCESS, registry)
         self._discovery_interval = _gauge(families.DISCOVERY_INTERVAL, registry)
         self._discovered = _gauge(families.DISCOVERED, registry)
+        self._invalid_items = _gauge(families.DISCOVERY_INVALID_ITEMS, registry)
         self._discovery_failures = _counter(families.DISCOVERY_FAILURES, registry)
         shard = shard or Shard()
         _gauge(families.SHARD, registry).set(shard.ordinal)
@@ -62,7 +64,7 @@ class MonitorMetrics:
         for operation in operations:
             self._requests.labels(name, operation)
             self._durations.labels(name, operation)
-        observer = SourceMetrics(name, self._requests, self._errors, self._durations, self._waits)
+        observer = SourceMetrics(name, self._requests, self._errors, self._durations, self._waits, self._rate_limits)
         self._sources.setdefault(name, []).append(observer)
         return observer
 
@@ -70,7 +72,14 @@ class MonitorMetrics:
         """Remove the series of a source. Requests that are still running do not bring them back."""
         for observer in self._sources.pop(name, ()):
             observer.close()
-        for metric in (self._requests, self._errors, self._durations, self._waits, *self._discovery_metrics()):
+        for metric in (
+            self._requests,
+            self._errors,
+            self._durations,
+            self._waits,
+            self._rate_limits,
+            *self._discovery_metrics(),
+        ):
             metric.remove_by_labels({"source": name})
 
     def discovering(self, source: str, interval: float) -> None:
@@ -78,11 +87,13 @@ class MonitorMetrics:
         self._discovery_interval.labels(source).set(interval)
         self._discovery_success.labels(source)
         self._discovered.labels(source)
+        self._invalid_items.labels(source)
         for reason in Reason:
             self._discovery_failures.labels(source, reason)
 
-    def discovered(self, source: str, products: int) -> None:
-        """Record a complete search that found this number of products."""
+    def discovered(self, source: str, products: int, invalid_items: int) -> None:
+        """Record a complete search: the number of products, and of items that were left out."""
+        self._invalid_items.labels(source).set(invalid_items)
         self._discovery_success.labels(source).set_to_current_time()
         self._discovered.labels(source).set(products)
 
@@ -91,7 +102,13 @@ class MonitorMetrics:
         self._discovery_failures.labels(source, reason).inc()
 
     def _discovery_metrics(self) -> Sequence[Gauge | Counter]:
-        return (self._discovery_success, self._discovery_interval, self._discovered, self._discovery_failures)
+        return (
+            self._discovery_success,
+            self._discovery_interval,
+            self._discovered,
+            self._invalid_items,
+            self._discovery_failures,
+        )
 
     def config_loaded(self) -> None:
         """Record that a configuration was loaded."""
@@ -119,7 +136,9 @@ class MonitorMetrics:
 class SourceMetrics:
     """The `ApiObserver` of one source."""
 
-    def __init__(self, name: str, requests: Counter, errors: Counter, durations: Histogram, waits: Counter) -> None:
+    def __init__(
+        self, name: str, requests: Counter, errors: Counter, durations: Histogram, waits: Counter, rate_limits: Gauge
+    ) -> None:
         """Update these metrics with the label source=`name`."""
         self._name = name
         self._closed = False
@@ -127,6 +146,7 @@ class SourceMetrics:
         self._errors = errors
         self._durations = durations
         self._waits = waits
+        self._rate_limits = rate_limits
 
     def close(self) -> None:
         """Ignore everything from now on."""
@@ -150,6 +170,12 @@ class SourceMetrics:
         if self._closed:
             return
         self._waits.labels(self._name).inc(seconds)
+
+    def rate_limited(self, calls_per_second: float, configured: float) -> None:  # noqa: ARG002 - of the interface
+        """The rate limit changed."""
+        if self._closed:
+            return
+        self._rate_limits.labels(self._name).set(calls_per_second)
 
 
 def _counter(family: Family, registry: CollectorRegistry) -> Counter:

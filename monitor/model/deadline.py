@@ -1,41 +1,38 @@
-"""The deadline of a poll: it ends waiting, sleeping and sockets alike, whatever the server does."""
+"""The deadline of a poll. Whoever waits checks it at least every `CHECK_SECONDS`."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 
-
-class Line(Protocol):
-    """An open connection that somebody may be blocked on."""
-
-    def interrupt(self) -> None:
-        """End every blocking call on the connection, at once and from another thread."""
+CHECK_SECONDS = 0.5
+"""The longest wait, in seconds, on something that `cancel` cannot interrupt: a socket, another thread."""
 
 
 class Deadline:
-    """The time one poll has. Belongs to the thread that polls; `enforce` and `cancel` to any other."""
+    """The time that one poll has. `cancel` may be called from any thread."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Let it end `seconds` from now, by a clock that only goes forward."""
+        """Set the deadline to `seconds` from now, by a monotonic clock."""
         self._clock = clock
         self._seconds = seconds
         self._end = clock() + seconds
-        self._over = threading.Event()
-        self._cancelled = False
-        self._lock = threading.Lock()
-        self._lines: list[Line] = []
+        self._cancelled = threading.Event()
 
     def remaining(self) -> float:
-        """Seconds left; never negative."""
+        """Return the seconds left; never negative."""
         return max(0.0, self._end - self._clock())
 
     def check(self) -> None:
-        """Raise `PollCancelledError` after a cancel, `PollFailedError` (timeout) after the end."""
-        if self._cancelled:
+        """Return if there is time left.
+
+        Raises:
+            PollCancelledError: the deadline was cancelled.
+            PollFailedError: the deadline has passed (timeout).
+        """
+        if self._cancelled.is_set():
             raise PollCancelledError
         if not self.remaining():
             raise PollFailedError(
@@ -43,47 +40,20 @@ class Deadline:
             )
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but no longer than the deadline; raise like `check` where that comes first."""
-        self._over.wait(min(seconds, self.remaining()))
+        """Sleep until `seconds` have passed, the deadline comes or `cancel` is called; then `check`."""
+        self._cancelled.wait(min(seconds, self.remaining()))
         self.check()
 
-    @contextmanager
-    def attached(self, line: Line) -> Iterator[None]:
-        """Interrupt `line` when the deadline comes inside of this block."""
-        with self._lock:
-            self._lines.append(line)
-            over = self._over.is_set()
-        try:
-            if over:
-                line.interrupt()
-            yield
-        finally:
-            with self._lock:
-                self._lines.remove(line)
-
-    def enforce(self) -> None:
-        """Interrupt the poll where its time has come. Called again and again by the supervisor."""
-        if not self.remaining():
-            self._end_now()
-
     def cancel(self) -> None:
-        """Interrupt the poll now, because the monitor stops."""
-        self._cancelled = True
-        self._end_now()
-
-    def _end_now(self) -> None:
-        self._over.set()
-        with self._lock:
-            lines = tuple(self._lines)
-        for line in lines:
-            line.interrupt()
+        """End the poll, because the monitor stops."""
+        self._cancelled.set()
 
 
 class Deadlines:
-    """All deadlines that run now, so that one supervisor can see to them."""
+    """All deadlines of polls that are under way, so that a stop can cancel them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take the clock that every deadline goes by."""
+        """Use `clock` for every deadline."""
         self._clock = clock
         self._lock = threading.Lock()
         self._running: set[Deadline] = set()
@@ -91,7 +61,7 @@ class Deadlines:
 
     @contextmanager
     def running(self, seconds: float) -> Iterator[Deadline]:
-        """Give a deadline that is looked after until the block ends."""
+        """Yield a deadline that `cancel` reaches until the block ends."""
         deadline = Deadline(seconds, self._clock)
         with self._lock:
             self._running.add(deadline)
@@ -104,18 +74,10 @@ class Deadlines:
             with self._lock:
                 self._running.discard(deadline)
 
-    def enforce(self) -> None:
-        """Interrupt every poll whose time has come."""
-        for deadline in self._all():
-            deadline.enforce()
-
     def cancel(self) -> None:
-        """Interrupt every poll, and those that begin later."""
+        """Cancel every poll that is under way, and every later one as soon as it begins."""
         with self._lock:
             self._cancelled = True
-        for deadline in self._all():
+            running = tuple(self._running)
+        for deadline in running:
             deadline.cancel()
-
-    def _all(self) -> tuple[Deadline, ...]:
-        with self._lock:
-            return tuple(self._running)

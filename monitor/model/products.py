@@ -48,6 +48,15 @@ class ProductDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductSearch:
+    """The products that a complete search found."""
+
+    products: tuple[ProductDetail, ...]
+    invalid_items: int = 0
+    """Items of the response without an id, a name, a type or a status. Any of them may be a product of the source."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProductTransition:
     """A provisioned product that changed status between two polls."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitor.aws import calls
+from monitor.aws import caller
 from monitor.aws.source import Source
 from tests.conftest import Aws
 from tests.faulty_aws.exchange import Response
@@ -30,7 +30,7 @@ def descriptions() -> None:
 def nothing_left_behind() -> Iterator[None]:
     """Wait for what a test left hanging beside its polls: it would go on with the environment of the next one."""
     yield
-    until(lambda: not any(thread.name == "aside" for thread in threading.enumerate()))
+    until(lambda: not any(thread.name == "call" for thread in threading.enumerate()))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def faulty(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the back-off between two attempts be a moment."""
-    monkeypatch.setattr(calls, "FIRST_BACKOFF", 0.001)
+    monkeypatch.setattr(caller, "FIRST_BACKOFF", 0.001)
 
 
 @pytest.fixture

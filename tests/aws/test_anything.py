@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.aws.source import Source
+from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing
 from tests.faulty_aws.exchange import Fault, Line, Plan, Response
 from tests.faulty_aws.server import FaultyAws
-from tests.support import Observer, source_settings, supervised
+from tests.support import Observer, source_settings
 
 SHORT = 1.0
 deterministic = settings(derandomize=True, deadline=None, max_examples=60)
@@ -31,8 +32,8 @@ class Meeting:
         self.server.clear()
         self.server.plan(Plan(fault, times=None))
         try:
-            with supervised(SHORT) as deadline:
-                return self.source.list_stack_instances("pp-aaaaaaaaaaaaa", deadline)
+            deadline = Deadline(SHORT)
+            return self.source.list_stack_instances("pp-aaaaaaaaaaaaa", deadline)
         except PollFailedError as error:
             return error
 

@@ -12,6 +12,7 @@ import pytest
 
 from monitor.aws.credentials import GET_CREDENTIALS
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
+from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 from tests.conftest import Aws
 from tests.faulty_aws import faults
@@ -19,7 +20,7 @@ from tests.faulty_aws.exchange import Fault, Plan, Request, Response
 from tests.faulty_aws.server import FaultyAws, Upstream
 from tests.faulty_aws.upstream import respond
 from tests.making import EU, ONE
-from tests.support import Observer, source_settings, supervised, until
+from tests.support import Observer, source_settings, until
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 ROLE = "arn:aws:iam::123456789012:role/stackset-monitor"
@@ -98,13 +99,14 @@ def way(request: pytest.FixtureRequest, faulty: FaultyAws, tmp_path: Path, monke
 
 def poll(source: Source) -> int:
     """Poll, and return how many instances there are."""
-    with supervised() as deadline:
-        return len(source.list_stack_instances(PRODUCT, deadline).statuses)
+    deadline = Deadline(30.0)
+    return len(source.list_stack_instances(PRODUCT, deadline).statuses)
 
 
 def failure(source: Source, seconds: float = 30.0) -> tuple[Reason, str, str]:
     """Poll, and return how that failed."""
-    with supervised(seconds) as deadline, pytest.raises(PollFailedError) as caught:
+    deadline = Deadline(seconds)
+    with pytest.raises(PollFailedError) as caught:
         source.list_stack_instances(PRODUCT, deadline)
     return caught.value.reason, caught.value.error_code, caught.value.message
 
@@ -214,7 +216,7 @@ def test_polling_goes_on_while_what_hands_out_credentials_hangs(
     """A silent STS costs a poll with good credentials no time."""
     tokens.lifetime = 300.0
     assert poll(source) == 1
-    source._connect().clients.credentials._next_try = time.monotonic()
+    source._connect().clients.credentials._next_fetch = time.monotonic()
     faulty.plan(Plan(faults.SILENCE, operation=way, times=None))
     begun = time.monotonic()
     assert [poll(source) for _ in range(3)] == [1] * 3

@@ -52,7 +52,7 @@ def test_an_error_of_aws_counts_by_its_code(code: str, http: int, reason: Reason
 def test_a_code_that_is_none_is_the_status(code: object) -> None:
     """A label must not be what somebody before AWS wrote."""
     assert fault(answered(code, "<h1>500</h1>", 500)) == Fault(
-        Reason.OTHER, "500", "the answer was HTTP status 500 and no error of AWS", passing=True
+        Reason.OTHER, "500", "the response was HTTP status 500 without an AWS error code", passing=True
     )
 
 
@@ -65,7 +65,7 @@ def test_an_error_without_a_message_is_told_by_its_code(message: str | None) -> 
 def test_an_error_of_aws_without_anything_is_an_error() -> None:
     """Whatever it is."""
     assert fault(aws.ClientError({}, "Any")) == Fault(
-        Reason.OTHER, "0", "the answer was HTTP status 0 and no error of AWS", passing=False
+        Reason.OTHER, "0", "the response was HTTP status 0 without an AWS error code", passing=False
     )
 
 
@@ -170,7 +170,7 @@ def test_an_error_below_aws_counts_by_its_kind(error: Exception, expected: Fault
 def test_what_a_parser_stumbles_over_is_an_incomplete_answer(error: Exception) -> None:
     """The inside of botocore is no matter of the reader's."""
     assert fault(error) == Fault(
-        Reason.INCOMPLETE, type(error).__name__, "the answer of AWS could not be read", passing=True
+        Reason.INCOMPLETE, type(error).__name__, "the response of AWS could not be read", passing=True
     )
 
 

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from monitor.aws import calls, wire
+from monitor.aws import caller, http_session
 from monitor.aws.source import Source
-from monitor.model.deadline import Deadlines
+from monitor.model.deadline import Deadline, Deadlines
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 from tests.conftest import Aws
 from tests.faulty_aws import faults
@@ -28,7 +28,7 @@ from tests.faulty_aws.exchange import Fault, Plan
 from tests.faulty_aws.server import FaultyAws
 from tests.faulty_aws.upstream import respond
 from tests.making import EU, ONE, TWO
-from tests.support import Observer, source_settings, supervised, supervisor, until
+from tests.support import Observer, source_settings, until
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 SHORT = 0.3
@@ -51,7 +51,8 @@ def ends_with_the_deadline(source: Source, limit: float = SHORT) -> None:
     """Poll, and see that it takes as long as it may and no longer."""
     source._connect()
     begun = time.monotonic()
-    with supervised(limit) as deadline, pytest.raises(PollFailedError) as caught:
+    deadline = Deadline(limit)
+    with pytest.raises(PollFailedError) as caught:
         source.list_stack_instances(PRODUCT, deadline)
     seconds = time.monotonic() - begun
     error = caught.value
@@ -77,14 +78,13 @@ def stops_at_once(source: Source, when: Callable[[], bool]) -> None:
         else:
             ended.append((None, time.monotonic()))
 
-    with supervisor(deadlines):
-        thread = threading.Thread(target=poll, daemon=True)
-        thread.start()
-        until(when)
-        assert ended == []
-        stopped = time.monotonic()
-        deadlines.cancel()
-        thread.join(10)
+    thread = threading.Thread(target=poll, daemon=True)
+    thread.start()
+    until(when)
+    assert ended == []
+    stopped = time.monotonic()
+    deadlines.cancel()
+    thread.join(10)
     error, end = ended[0]
     assert type(error) is PollCancelledError
     assert end - stopped < LATE
@@ -97,8 +97,8 @@ def test_the_deadline_ends_a_poll_in_mid_page(fault: Fault, source: Source, faul
     ends_with_the_deadline(source)
     assert len(faulty.requests) <= 1
     faulty.clear()
-    with supervised() as deadline:
-        assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
+    deadline = Deadline(30.0)
+    assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
 
 
 @pytest.mark.parametrize("fault", HANGING, ids=str)
@@ -111,22 +111,15 @@ def test_a_stop_ends_a_poll_in_mid_page(fault: Fault, source: Source, faulty: Fa
 def test_a_slow_answer_within_the_deadline_is_an_answer(source: Source, faulty: FaultyAws) -> None:
     """Slowness alone is no failure."""
     faulty.plan(Plan(faults.dripping(0.001), times=None))
-    with supervised() as deadline:
-        assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
+    deadline = Deadline(30.0)
+    assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
 
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the back-off between two attempts be many minutes."""
-    monkeypatch.setattr(calls, "FIRST_BACKOFF", 100_000.0)
-    monkeypatch.setattr(calls, "LONGEST_BACKOFF", 100_000.0)
-
-
-def test_the_deadline_ends_a_poll_in_back_off(source: Source, faulty: FaultyAws, patient: None) -> None:
-    """Nobody waits for an attempt that could not take place any more."""
-    faulty.plan(Plan(faults.THROTTLED, times=None))
-    ends_with_the_deadline(source)
-    assert len(faulty.requests) <= 1
+    """Let the back-off between two attempts be 20 s."""
+    monkeypatch.setattr(caller, "FIRST_BACKOFF", caller.LONGEST_BACKOFF)
+    monkeypatch.setattr("random.uniform", lambda _, most: most)
 
 
 def test_a_stop_ends_a_poll_in_back_off(source: Source, faulty: FaultyAws, observer: Observer, patient: None) -> None:
@@ -180,7 +173,7 @@ def deaf_place() -> Iterator[int]:
 
 def test_the_deadline_ends_a_poll_that_connects(aws: Aws, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer to the SYN, as from behind a firewall."""
-    monkeypatch.setattr(wire, "CONNECT_TIMEOUT", 2.0)
+    monkeypatch.setattr(http_session, "CONNECT_TIMEOUT", 2.0)
     with deaf_place() as port:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         ends_with_the_deadline(Source(source_settings(), observer, 1))
@@ -259,13 +252,13 @@ def faulty_tls(aws: Aws, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_deadline_ends_a_poll_over_tls(fault: Fault, faulty_tls: FaultyAws, observer: Observer) -> None:
     """As without it, and the next poll is complete."""
     source = Source(source_settings(), observer, 1)
-    with supervised() as deadline:
-        assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
+    deadline = Deadline(30.0)
+    assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
     faulty_tls.plan(Plan(fault, times=None))
     ends_with_the_deadline(source)
     faulty_tls.clear()
-    with supervised() as deadline:
-        assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
+    deadline = Deadline(30.0)
+    assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
 
 
 def test_a_certificate_that_is_not_trusted_is_a_failed_poll(
@@ -273,7 +266,8 @@ def test_a_certificate_that_is_not_trusted_is_a_failed_poll(
 ) -> None:
     """Nothing is sent to somebody else than AWS."""
     monkeypatch.delenv("AWS_CA_BUNDLE")
-    with supervised() as deadline, pytest.raises(PollFailedError) as caught:
+    deadline = Deadline(30.0)
+    with pytest.raises(PollFailedError) as caught:
         Source(source_settings(), observer, 1).list_stack_instances(PRODUCT, deadline)
     assert (caught.value.reason, caught.value.error_code) == (Reason.CONNECTION, "SSLError")
     assert "certificate verify failed" in caught.value.message

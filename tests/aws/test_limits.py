@@ -9,12 +9,14 @@ from typing import Any
 import botocore.session
 import pytest
 
-from monitor.aws.budget import Budget
-from monitor.aws.calls import Caller
+from monitor.aws.caller import Caller
 from monitor.aws.clients import Clients
-from monitor.aws.connections import LARGEST_ANSWER
-from monitor.aws.credentials import KeptCredentials
-from monitor.aws.source import LIST_STACK_INSTANCES, Source, _Connected
+from monitor.aws.credentials import CredentialCache
+from monitor.aws.http_session import MAXIMUM_RESPONSE_BYTES
+from monitor.aws.listing import Page
+from monitor.aws.rate_limiter import RateLimiter
+from monitor.aws.responses import ANSWER
+from monitor.aws.source import LIST_STACK_INSTANCES, Source, _Connection
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing, Status
@@ -23,7 +25,7 @@ from tests.faulty_aws import faults
 from tests.faulty_aws.exchange import Plan
 from tests.faulty_aws.server import FaultyAws
 from tests.making import EU, US
-from tests.support import Observer, source_settings, supervised, until
+from tests.support import Observer, source_settings, until
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 QUICK = [
@@ -50,12 +52,14 @@ def test_descriptors_and_threads_do_not_grow_with_failures(
         for number in range(times):
             faulty.clear()
             faulty.plan(Plan(QUICK[number % len(QUICK)], times=None))
-            with supervised() as deadline, pytest.raises(PollFailedError):
+            deadline = Deadline(30.0)
+            with pytest.raises(PollFailedError):
                 source.list_stack_instances(PRODUCT, deadline)
         for fault in (*faults.SILENT_WAITS, *faults.slow()):
             faulty.clear()
             faulty.plan(Plan(fault, times=None))
-            with supervised(0.05) as deadline, pytest.raises(PollFailedError):
+            deadline = Deadline(0.05)
+            with pytest.raises(PollFailedError):
                 source.list_stack_instances(PRODUCT, deadline)
 
     fail(len(QUICK))
@@ -70,24 +74,25 @@ def test_descriptors_and_threads_do_not_grow_with_failures(
 @pytest.mark.parametrize("name", ["endless body", "endless chunks", "huge length"])
 def test_an_endless_answer_takes_bounded_memory(name: str, page_source: Source, page_server: FaultyAws) -> None:
     """A megabyte of it is read in each attempt, and some copies are made of that."""
-    with supervised() as deadline:
-        page_source.list_stack_instances(PRODUCT, deadline)
+    deadline = Deadline(30.0)
+    page_source.list_stack_instances(PRODUCT, deadline)
     page_server.plan(Plan(faults.FAULTS[name], times=None))
     tracemalloc.start()
     try:
-        with supervised() as deadline, pytest.raises(PollFailedError, match="more than 1048576 bytes"):
+        deadline = Deadline(30.0)
+        with pytest.raises(PollFailedError, match="more than 1048576 bytes"):
             page_source.list_stack_instances(PRODUCT, deadline)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 3 * 4 * LARGEST_ANSWER
+    assert peak < 3 * 4 * MAXIMUM_RESPONSE_BYTES
 
 
 def test_an_answer_may_be_as_large_as_the_limit(page_source: Source, page_server: FaultyAws) -> None:
     """More than two hundred times what a page is."""
-    page_server.plan(Plan(faults.body("large", b'{"StackInstances": []}' + b" " * (LARGEST_ANSWER - 4096))))
-    with supervised() as deadline:
-        assert page_source.list_stack_instances(PRODUCT, deadline) == Listing({}, 1, {})
+    page_server.plan(Plan(faults.body("large", b'{"StackInstances": []}' + b" " * (MAXIMUM_RESPONSE_BYTES - 4096))))
+    deadline = Deadline(30.0)
+    assert page_source.list_stack_instances(PRODUCT, deadline) == Listing({}, 1, {})
 
 
 class FakeClient:
@@ -104,19 +109,16 @@ class FakeClient:
         """Return a page."""
         begin, size = int(arguments.get("PageToken", "0")), arguments["PageSize"]
         following = begin + size
-        return {
-            "StackInstances": self.items[begin:following],
-            **({"NextPageToken": str(following)} if following < len(self.items) else {}),
-        }
+        return {ANSWER: Page(self.items[begin:following], str(following) if following < len(self.items) else None)}
 
 
 def big_source(observer: Observer, calls_per_second: float) -> Source:
     """Return a source with one big product."""
     source = Source(source_settings(), observer, 1)
-    caller = Caller(Budget(calls_per_second), observer, 1, str)
-    credentials = KeptCredentials(botocore.session.get_session, observer)
+    caller = Caller(RateLimiter(calls_per_second), observer, 1, str)
+    credentials = CredentialCache(botocore.session.get_session, observer)
     clients = Clients(FakeClient(100_000), lambda: None, credentials, attempts=1)
-    source._connected = _Connected(clients, caller)
+    source._connection = _Connection(clients, caller)
     return source
 
 
@@ -166,8 +168,8 @@ def test_many_polls_at_once_do_not_get_into_each_others_way(
 
     def poll(product: str) -> None:
         try:
-            with supervised() as deadline:
-                outcomes[product] = source.list_stack_instances(product, deadline)
+            deadline = Deadline(30.0)
+            outcomes[product] = source.list_stack_instances(product, deadline)
         except PollFailedError as error:
             outcomes[product] = error
 
@@ -190,6 +192,6 @@ def test_many_polls_at_once_do_not_get_into_each_others_way(
 def test_good_answers_keep_their_connection(page_source: Source, page_server: FaultyAws) -> None:
     """A hundred polls need one."""
     for _ in range(100):
-        with supervised() as deadline:
-            page_source.list_stack_instances(PRODUCT, deadline)
+        deadline = Deadline(30.0)
+        page_source.list_stack_instances(PRODUCT, deadline)
         assert len(page_server._connections) == 1

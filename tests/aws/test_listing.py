@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.aws.listing import MOST_UNKNOWN_STATUSES, Pages, check_page, checked, read_body
+from monitor.aws.listing import MAXIMUM_UNKNOWN_STATUSES, ListingBuilder, Page, check_page
+from monitor.aws.responses import MAXIMUM_TOKEN_LENGTH, read_body
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Anomaly, Listing, Status
 from tests.making import EU, ONE, TWO, US
+
+JSON = "application/x-amz-json-1.1"
 
 
 def item(account: Any = ONE, region: Any = EU, status: Any = "CURRENT") -> dict[str, Any]:
@@ -22,12 +25,11 @@ def item(account: Any = ONE, region: Any = EU, status: Any = "CURRENT") -> dict[
 
 def listed(*pages: list[Any]) -> Listing:
     """Return the listing of pages with these items."""
-    reader = Pages()
+    builder = ListingBuilder()
     for number, items in enumerate(pages, start=1):
-        last = number == len(pages)
-        token = reader.add({"StackInstances": items, **({} if last else {"NextPageToken": f"token-{number}"})})
-        assert token == (None if last else f"token-{number}")
-    return reader.listing()
+        token = None if number == len(pages) else f"token-{number}"
+        assert builder.add(Page(items, token)) == token
+    return builder.listing()
 
 
 def test_pages_are_one_listing() -> None:
@@ -45,17 +47,17 @@ def test_a_product_without_instances_is_an_empty_listing() -> None:
 @pytest.mark.parametrize("token", [None, ""])
 def test_no_token_is_the_end(token: str | None) -> None:
     """However it is written."""
-    assert Pages().add({"StackInstances": [], "NextPageToken": token}) is None
+    assert check_page({"StackInstances": [], "NextPageToken": token}, 20) == Page([], None)
 
 
 def test_a_token_that_was_there_before_is_refused() -> None:
     """Whether it is that of this page or of one long ago."""
     for tokens in (["a", "a"], ["a", "b", "c", "a"]):
-        pages = Pages()
+        builder = ListingBuilder()
         for token in tokens[:-1]:
-            assert pages.add({"StackInstances": [item()], "NextPageToken": token}) == token
-        with pytest.raises(PollFailedError, match=rf"^page {len(tokens)} leads back to a page that was read before$"):
-            pages.add({"StackInstances": [item()], "NextPageToken": tokens[-1]})
+            assert builder.add(Page([item()], token)) == token
+        with pytest.raises(PollFailedError, match=rf"^the page token of page {len(tokens)} is a repeated page token$"):
+            builder.add(Page([item()], tokens[-1]))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_of_many_unknown_statuses_few_are_named_and_in_short() -> None:
     """A log line has an end."""
     listing = listed([item(f"{number:012}", status=f"{number}" * 100) for number in range(100)])
     assert listing.anomalies == {Anomaly.UNKNOWN_STATUS: 100}
-    assert len(listing.unknown_statuses) == MOST_UNKNOWN_STATUSES
+    assert len(listing.unknown_statuses) == MAXIMUM_UNKNOWN_STATUSES
     assert all(len(status) == 64 for status in listing.unknown_statuses)
 
 
@@ -100,9 +102,7 @@ def test_of_many_unknown_statuses_few_are_named_and_in_short() -> None:
     [
         None,
         {},
-        "CURRENT",
-        [],
-        7,
+        {"account": ONE, "region": EU, "stackInstanceStatus": "CURRENT"},
         {"Account": ONE},
         {"Region": EU},
         item(account=""),
@@ -141,13 +141,18 @@ def test_an_item_that_names_no_instance_is_left_out_and_counted(wrong: object) -
         (b'{"StackInstances": ["a"]}', "NotAListing"),
         (b'{"StackInstances": [], "NextPageToken": 7}', "BadPageToken"),
         (b'{"StackInstances": [], "NextPageToken": ["a"]}', "BadPageToken"),
+        (b'{"StackInstances": [], "NextPageToken": 0}', "BadPageToken"),
+        (b'{"StackInstances": [], "NextPageToken": false}', "BadPageToken"),
+        (b'{"StackInstances": [], "NextPageToken": []}', "BadPageToken"),
+        (b'{"StackInstances": [], "NextPageToken": "%s"}' % (b"t" * (MAXIMUM_TOKEN_LENGTH + 1)), "BadPageToken"),
+        (b'{"StackInstances": [%s]}' % b", ".join([b"{}"] * 21), "PageTooLarge"),
     ],
     ids=lambda value: value if isinstance(value, str) else value[:40].decode("latin-1"),
 )
 def test_a_body_that_is_no_page_is_refused(body: bytes, code: str) -> None:
-    """Before botocore makes an empty fleet of it."""
+    """Botocore would make an empty listing of most of these."""
     with pytest.raises(PollFailedError) as caught:
-        check_page(read_body(body))
+        check_page(read_body(body, JSON), 20)
     assert (caught.value.reason, caught.value.error_code) == (Reason.INCOMPLETE, code)
 
 
@@ -162,7 +167,7 @@ def test_a_body_that_is_no_page_is_refused(body: bytes, code: str) -> None:
 )
 def test_a_body_that_is_a_page_is_let_through(body: bytes) -> None:
     """Members of the future included."""
-    check_page(read_body(body))
+    check_page(read_body(body, JSON), 20)
 
 
 json_values = st.recursive(
@@ -204,9 +209,9 @@ def reason(function: Callable[[], object]) -> Reason | None:
 @given(st.lists(pages | json_values, max_size=6))
 def test_whatever_comes_is_a_listing_or_a_failed_poll(answers: list[Any]) -> None:
     """Nothing else is raised, and every label of a listing is a text that can be written."""
-    reader = Pages()
-    assert reason(lambda: [reader.add(checked(answer)) for answer in answers]) in {None, Reason.INCOMPLETE}
-    listing = reader.listing()
+    builder = ListingBuilder()
+    assert reason(lambda: [builder.add(check_page(answer, 20)) for answer in answers]) in {None, Reason.INCOMPLETE}
+    listing = builder.listing()
     for account, region in listing.statuses:
         assert account.encode()
         assert region.encode()
@@ -217,10 +222,10 @@ def test_whatever_comes_is_a_listing_or_a_failed_poll(answers: list[Any]) -> Non
 @given(st.binary(max_size=200) | pages.map(lambda page: json.dumps(page).encode()))
 def test_whatever_body_comes_is_a_page_or_a_failed_poll(body: bytes) -> None:
     """Bytes that are nothing, and JSON of any shape."""
-    seen = reason(lambda: check_page(read_body(body)))
+    seen = reason(lambda: check_page(read_body(body, JSON), 20))
     assert seen in {None, Reason.INCOMPLETE}
     if seen is None:
-        Pages().add(json.loads(body))
+        ListingBuilder().add(check_page(json.loads(body), 20))
 
 
 @deterministic

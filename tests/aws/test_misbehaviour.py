@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
+from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Anomaly, Listing, Status
 from tests.conftest import Aws
@@ -15,24 +16,24 @@ from tests.faulty_aws import faults
 from tests.faulty_aws.exchange import Fault, Plan
 from tests.faulty_aws.server import FaultyAws
 from tests.making import EU
-from tests.support import Observer, supervised
+from tests.support import Observer
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 FLEET = {(f"{account:012d}", EU): Status.CURRENT for account in range(25)}
 TWO_PAGES = Listing(FLEET, 2, {})
 ATTEMPTS = 3
 
-_NOT_JSON = (Reason.INCOMPLETE, "NotJSON", "the answer is not JSON")
-_NO_LIST = (Reason.INCOMPLETE, "NotAListing", "the answer has no list of stack instances")
-_NO_ITEM = (Reason.INCOMPLETE, "NotAListing", "the list has something in it that is no stack instance")
+_NOT_JSON = (Reason.INCOMPLETE, "NotJSON", "the response is not JSON")
+_NO_LIST = (Reason.INCOMPLETE, "NotAListing", "the response has no list of stack instances")
+_NO_ITEM = (Reason.INCOMPLETE, "NotAListing", "the list contains something that is not a stack instance")
 _BAD_TOKEN = (Reason.INCOMPLETE, "BadPageToken", "the page token is not a string")
-_CUT = (Reason.INCOMPLETE, "CutAnswer", "the connection was closed before the end of the answer")
+_CUT = (Reason.INCOMPLETE, "CutAnswer", "the connection was closed before the end of the response")
 _CLOSED = (
     Reason.CONNECTION,
     "ConnectionClosedError",
     'Connection was closed before we received a valid response from endpoint URL: "URL/".',
 )
-_TOO_LARGE = (Reason.INCOMPLETE, "AnswerTooLarge", "the answer has more than 1048576 bytes")
+_TOO_LARGE = (Reason.INCOMPLETE, "AnswerTooLarge", "the response has more than 1048576 bytes")
 
 FAILURES: dict[str, tuple[Reason, str, str]] = {
     "HTML": _NOT_JSON,
@@ -73,10 +74,10 @@ FAILURES: dict[str, tuple[Reason, str, str]] = {
     "endless continues": _TOO_LARGE,
     "huge length": _TOO_LARGE,
     "ThrottlingException": (Reason.THROTTLED, "ThrottlingException", "Rate exceeded"),
-    "too many requests": (Reason.THROTTLED, "429", "the answer was HTTP status 429 and no error of AWS"),
+    "too many requests": (Reason.THROTTLED, "429", "the response was HTTP status 429 without an AWS error code"),
     "InternalServerException": (Reason.OTHER, "InternalServerException", "An internal error occurred."),
-    "HTML 500": (Reason.OTHER, "500", "the answer was HTTP status 500 and no error of AWS"),
-    "HTML 503": (Reason.OTHER, "503", "the answer was HTTP status 503 and no error of AWS"),
+    "HTML 500": (Reason.OTHER, "500", "the response was HTTP status 500 without an AWS error code"),
+    "HTML 503": (Reason.OTHER, "503", "the response was HTTP status 503 without an AWS error code"),
 }
 """What may pass, and is asked for again."""
 
@@ -104,8 +105,8 @@ REFUSALS: dict[str, tuple[Reason, str, str]] = {
         "UnrecognizedClientException",
         "The security token included in the request is invalid.",
     ),
-    "HTML 403": (Reason.OTHER, "403", "the answer was HTTP status 403 and no error of AWS"),
-    "redirect": (Reason.OTHER, "302", "the answer was HTTP status 302 and no error of AWS"),
+    "HTML 403": (Reason.OTHER, "403", "the response was HTTP status 403 without an AWS error code"),
+    "redirect": (Reason.OTHER, "302", "the response was HTTP status 302 without an AWS error code"),
 }
 """What does not pass by itself, and is not asked for again."""
 
@@ -127,7 +128,8 @@ def fleet(aws: Aws) -> None:
 
 def failure(source: Source, product_id: str = PRODUCT, seconds: float = 30.0) -> tuple[Reason, str, str]:
     """Poll, and return how that failed."""
-    with supervised(seconds) as deadline, pytest.raises(PollFailedError) as caught:
+    deadline = Deadline(seconds)
+    with pytest.raises(PollFailedError) as caught:
         source.list_stack_instances(product_id, deadline)
     assert str(caught.value) == caught.value.message
     message = re.sub(r"http://127\.0\.0\.1:\d+", "URL", caught.value.message)
@@ -136,8 +138,8 @@ def failure(source: Source, product_id: str = PRODUCT, seconds: float = 30.0) ->
 
 def listed(source: Source, product_id: str = PRODUCT) -> Listing:
     """Poll, and return the listing."""
-    with supervised() as deadline:
-        return source.list_stack_instances(product_id, deadline)
+    deadline = Deadline(30.0)
+    return source.list_stack_instances(product_id, deadline)
 
 
 def test_there_is_an_expectation_of_every_fault() -> None:
@@ -199,7 +201,7 @@ def test_a_token_that_leads_back_is_a_failed_poll(
     assert failure(source) == (
         Reason.INCOMPLETE,
         "RepeatedPageToken",
-        f"page {requests} leads back to a page that was read before",
+        f"the page token of page {requests} is a repeated page token",
     )
     assert len(faulty.requests) == requests
 
@@ -224,7 +226,7 @@ def test_an_empty_page_with_a_token_is_not_the_end(source: Source, faulty: Fault
     ("fault", "changed", "anomalies", "unknown"),
     [
         (faults.TWICE, {}, {Anomaly.DUPLICATE: 1}, frozenset()),
-        (faults.TWICE_INOPERABLE, {("0" * 12, EU): Status.INOPERABLE}, {Anomaly.DUPLICATE: 1}, frozenset()),
+        (faults.TWICE_INOPERABLE, {(f"{20:012d}", EU): Status.INOPERABLE}, {Anomaly.DUPLICATE: 1}, frozenset()),
         (
             faults.UNKNOWN_STATUS,
             {("999999999999", EU): Status.UNKNOWN},
@@ -244,7 +246,7 @@ def test_an_odd_page_is_complete_all_the_same(
     faulty: FaultyAws,
 ) -> None:
     """What cannot be used is counted, the worse of two statuses counts, and all the rest is there."""
-    faulty.plan(Plan(fault))
+    faulty.plan(Plan(fault, page=2))
     assert listed(source) == Listing({**FLEET, **changed}, 2, anomalies, unknown)
 
 

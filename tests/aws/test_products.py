@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.aws.products import checked_description, checked_search, detail, matching
+from monitor.aws.products import SearchPage, check_description, check_search, matching, product_detail
 from monitor.config.settings import DiscoverSettings
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.products import ProductDetail, ProductStatus
@@ -33,7 +33,7 @@ def refused(check: Any, answer: Any) -> str:
 
 def test_a_description_becomes_a_value() -> None:
     """Account and Region are those of the ARN."""
-    assert detail(FIELDS) == ProductDetail(
+    assert product_detail(FIELDS) == ProductDetail(
         id="pp-1",
         name="baseline",
         type="CFN_STACKSET",
@@ -48,35 +48,62 @@ def test_a_description_becomes_a_value() -> None:
 @pytest.mark.parametrize("arn", [None, "", 7, "arn", "pp-1", "nra:a:b:c:d:e", "arn:a:b:\0:d:e"])
 def test_what_is_not_said_is_empty(arn: object) -> None:
     """A product without a readable ARN, or without the ids of what it was made of, is a product all the same."""
-    found = detail({"Id": "pp-1", "Name": "b", "Type": "T", "Status": "ERROR", "Arn": arn, "ProductId": None})
+    found = product_detail({"Id": "pp-1", "Name": "b", "Type": "T", "Status": "ERROR", "Arn": arn, "ProductId": None})
     assert (found.account, found.region, found.product_id, found.provisioning_artifact_id) == ("", "", "", "")
 
 
 def test_a_status_of_the_future_is_unknown() -> None:
     """So is the name that we give to it, should AWS use it one day."""
-    assert detail({**FIELDS, "Status": "IMAGINARY"}).status is ProductStatus.UNKNOWN
+    assert product_detail({**FIELDS, "Status": "IMAGINARY"}).status is ProductStatus.UNKNOWN
 
 
-@pytest.mark.parametrize("name", ["Id", "Name", "Type", "Status"])
-@pytest.mark.parametrize("value", [None, "", 7, ["a"], "two\nlines"])
-def test_a_product_without_what_matters_is_refused(name: str, value: object) -> None:
-    """In a description, and amid a page of a search: the search is not complete then."""
-    wrong = {**FIELDS, name: value}
-    assert refused(checked_description, {"ProvisionedProductDetail": wrong}) == "NotADescription"
-    assert refused(checked_search, {"ProvisionedProducts": [FIELDS, wrong]}) == "NotASearch"
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        "pp-1",
+        7,
+        {},
+        *({**FIELDS, name: value} for name in ("Id", "Name", "Type", "Status") for value in (None, "", 7, ["a"])),
+        *({**FIELDS, name: "two\nlines"} for name in ("Id", "Type", "Status")),
+    ],
+    ids=repr,
+)
+def test_an_invalid_product_is_refused_in_a_description_and_skipped_in_a_search(wrong: object) -> None:
+    """One bad item never fails a search, and it is counted."""
+    assert refused(check_description, {"ProvisionedProductDetail": wrong}) == "NotADescription"
+    assert check_search({"ProvisionedProducts": [FIELDS, wrong, FIELDS]}) == SearchPage([FIELDS, FIELDS], 1, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("two\nlines", "two\nlines"),
+        ("no-break\u00a0space", "no-break\u00a0space"),
+        ("\U0001f468\u200d\U0001f4bb", "\U0001f468\u200d\U0001f4bb"),
+        ("half a pair \ud83d", "half a pair ?"),
+    ],
+)
+def test_a_name_may_contain_any_character(name: str, expected: str) -> None:
+    """Half of a surrogate pair is replaced, because it cannot be encoded."""
+    fields = {**FIELDS, "Name": name}
+    assert check_description({"ProvisionedProductDetail": fields}).name == expected
+    (found,) = matching(check_search({"ProvisionedProducts": [fields]}).items, DiscoverSettings(("*",), {}, 60.0))
+    assert found.name == expected
 
 
 @pytest.mark.parametrize("answer", [None, [], "a", {}, {"ProvisionedProductDetail": []}, {"ProvisionedProducts": {}}])
 def test_what_is_no_answer_is_refused(answer: object) -> None:
     """Whichever of both was asked for."""
-    assert refused(checked_description, answer) == "NotADescription"
-    assert refused(checked_search, answer) == "NotASearch"
+    assert refused(check_description, answer) == "NotADescription"
+    assert refused(check_search, answer) == "NotASearch"
 
 
 def test_a_token_that_is_none_is_refused() -> None:
     """A page of a search has one that is text, or none."""
-    assert refused(checked_search, {"ProvisionedProducts": [], "NextPageToken": 7}) == "BadPageToken"
-    assert checked_search({"ProvisionedProducts": [], "NextPageToken": None})
+    assert refused(check_search, {"ProvisionedProducts": [], "NextPageToken": 7}) == "BadPageToken"
+    assert refused(check_search, {"ProvisionedProducts": [], "NextPageToken": 0}) == "BadPageToken"
+    assert check_search({"ProvisionedProducts": [], "NextPageToken": None}) == SearchPage([], 0, None)
 
 
 def product(name: str, tags: dict[str, str] | None = None, kind: str = "CFN_STACKSET") -> dict[str, object]:
@@ -112,9 +139,12 @@ def test_which_products_are_wanted(names: list[str], tags: dict[str, str], expec
     assert [one.id for one in matching(FOUND, DiscoverSettings(tuple(names), tags, 60.0))] == expected
 
 
-@given(st.lists(st.none() | st.text() | st.dictionaries(st.text(), st.text()), max_size=4) | st.none() | st.text())
+values = st.none() | st.text() | st.integers() | st.lists(st.text(), max_size=1)
+
+
+@given(st.lists(values | st.dictionaries(st.sampled_from(["Key", "Value"]), values), max_size=4) | values)
 def test_tags_of_any_shape_fit_or_do_not(tags: object) -> None:
     """What is no tag is none."""
     wanted = DiscoverSettings(("*",), {"team": "platform"}, 60.0)
-    found = [{**product("a"), "Tags": tags if isinstance(tags, list | None) else []}]
-    assert matching(found, wanted) in ([], [detail(found[0])])
+    found = [{**product("a"), "Tags": tags}]
+    assert matching(found, wanted) in ((), (product_detail(found[0]),))

@@ -9,13 +9,14 @@ from urllib.parse import quote_plus
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
 
-from monitor.aws.redaction import LONGEST, Secrets, sentence
+from monitor.aws.redaction import MAXIMUM_LENGTH, Secrets, sentence
 from monitor.aws.source import Source
+from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError
 from tests.faulty_aws import faults
 from tests.faulty_aws.exchange import Change, Fault, Plan, Request, Response
 from tests.faulty_aws.server import FaultyAws
-from tests.support import Observer, supervised
+from tests.support import Observer
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 KEY_ID = "AKIACANARYCANARY0001"
@@ -90,14 +91,15 @@ def tells_nothing(
     """Poll, see that no canary comes out anywhere, and return the message of the failure."""
     message = None
     source._connect()
-    with caplog.at_level(logging.WARNING), supervised(seconds) as deadline:
+    deadline = Deadline(seconds)
+    with caplog.at_level(logging.WARNING):
         try:
             source.list_stack_instances(PRODUCT, deadline)
         except PollFailedError as error:
             message = str(error)
             told = [message, error.error_code, caplog.text, *(code for _, code in observer.errors)]
             assert [canary for canary in CANARIES if any(canary in text for text in told)] == []
-            assert len(message) <= LONGEST + 64
+            assert len(message) <= MAXIMUM_LENGTH + 64
             assert "\n" not in message
     return message
 
@@ -173,7 +175,7 @@ def test_what_a_role_is_assumed_with_is_hidden(
         (f"token: {TOKEN}.", "token: [hidden]."),
         (f"token {WEB_IDENTITY} has expired", "token [hidden] has expired"),
         ("sha256 " + "0123456789abcdef" * 4, "sha256 " + "0123456789abcdef" * 4),
-        ("x" * (LONGEST + 1), "x" * LONGEST + "..."),
+        ("x" * (MAXIMUM_LENGTH + 1), "x" * MAXIMUM_LENGTH + "..."),
         ("", ""),
     ],
 )
@@ -190,17 +192,17 @@ def request(**headers: str) -> AWSPreparedRequest:
 def test_what_was_sent_is_hidden_in_whatever_shape() -> None:
     """A session token that looks like nothing else is known from the request."""
     secrets = Secrets()
-    assert secrets.hide("the token plain-words was refused") == "the token plain-words was refused"
-    secrets.sent(request(**{"X-Amz-Security-Token": "plain-words"}))
-    secrets.sent(request())
-    assert secrets.hide("the token plain-words was refused") == "the token [hidden] was refused"
+    assert secrets.redact("the token plain-words was refused") == "the token plain-words was refused"
+    secrets.add_from(request(**{"X-Amz-Security-Token": "plain-words"}))
+    secrets.add_from(request())
+    assert secrets.redact("the token plain-words was refused") == "the token [hidden] was refused"
 
 
 def test_only_the_latest_secrets_are_remembered_and_no_short_ones() -> None:
     """Bounded, and a value like `me` does not hide half of every word."""
     secrets = Secrets()
     for number in range(100):
-        secrets.sent(request(**{"X-Amz-Security-Token": f"token-number-{number:03}"}))
-    secrets.sent(request(**{"X-Amz-Security-Token": "me"}))
+        secrets.add_from(request(**{"X-Amz-Security-Token": f"token-number-{number:03}"}))
+    secrets.add_from(request(**{"X-Amz-Security-Token": "me"}))
     assert len(secrets._known) == 32
-    assert secrets.hide("token-number-067 token-number-099 me") == "token-number-067 [hidden] me"
+    assert secrets.redact("token-number-067 token-number-099 me") == "token-number-067 [hidden] me"

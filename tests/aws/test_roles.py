@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.aws.clients import connect
+from monitor.aws.clients import create_clients
 from monitor.aws.credentials import GET_CREDENTIALS
 from monitor.aws.roles import ASSUME_ROLE
 from monitor.aws.source import LIST_STACK_INSTANCES, Source, operations
-from monitor.aws.wire import Wire
+from monitor.aws.transport import Transport
 from monitor.config.settings import DiscoverSettings, SourceSettings
+from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.products import ProductStatus
 from monitor.simulation.aws import stack_sets
@@ -20,7 +21,7 @@ from tests.faulty_aws import faults, roles
 from tests.faulty_aws.exchange import Fault, Plan
 from tests.faulty_aws.server import FaultyAws, forward_to
 from tests.making import EU, ONE
-from tests.support import Observer, source_settings, supervised
+from tests.support import Observer, source_settings
 
 ACCOUNTS = ("111111111111", "222222222222", "333333333333")
 PRODUCT = "pp-aaaaaaaaaaaaa"
@@ -55,13 +56,14 @@ def proxy(aws: Aws, impatient: None, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 def listed(source: Source) -> int:
     """Return how many instances the product has there."""
-    with supervised() as deadline:
-        return len(source.list_stack_instances(PRODUCT, deadline).statuses)
+    deadline = Deadline(30.0)
+    return len(source.list_stack_instances(PRODUCT, deadline).statuses)
 
 
 def failure(source: Source) -> tuple[Reason, str, str]:
     """Return how a listing fails."""
-    with supervised() as deadline, pytest.raises(PollFailedError) as caught:
+    deadline = Deadline(30.0)
+    with pytest.raises(PollFailedError) as caught:
         source.list_stack_instances(PRODUCT, deadline)
     return caught.value.reason, caught.value.error_code, caught.value.message
 
@@ -86,12 +88,12 @@ def test_a_source_says_who_it_is_and_what_its_products_are(proxy: FaultyAws, obs
     there.add_product("pp-third", "guardrails", tags={"team": "platform"})
     wanted = DiscoverSettings(("base*", "*two"), {"team": "platform"}, 60.0)
     source = Source(assuming(account, discover=wanted), observer, 4)
-    with supervised() as deadline:
-        assert source.caller_identity(deadline) == (
-            f"arn:aws:sts::{account}:assumed-role/stackset-monitor/stackset-monitor"
-        )
-        detail = source.describe(PRODUCT, deadline)
-        (found,) = source.search(deadline)
+    deadline = Deadline(30.0)
+    assert source.caller_identity(deadline) == (
+        f"arn:aws:sts::{account}:assumed-role/stackset-monitor/stackset-monitor"
+    )
+    detail = source.describe(PRODUCT, deadline)
+    (found,) = source.search(deadline).products
     assert (detail.name, detail.status, detail.account, detail.region) == (
         f"of {account}", ProductStatus.AVAILABLE, account, "eu-west-1",
     )  # fmt: skip
@@ -106,8 +108,8 @@ def test_a_search_reads_every_page(proxy: FaultyAws, observer: Observer) -> None
     for number in range(250):
         there.add_product(f"pp-{number:04}", f"product {number}")
     source = Source(assuming(ACCOUNTS[0], discover=DiscoverSettings(("product*",), {}, 60.0)), observer, 4)
-    with supervised() as deadline:
-        found = source.search(deadline)
+    deadline = Deadline(30.0)
+    found = source.search(deadline).products
     assert [one.id for one in found] == [f"pp-{number:04}" for number in range(250)]
     assert there.calls["SearchProvisionedProducts"] == 3
 
@@ -120,7 +122,8 @@ def test_an_answer_that_cannot_be_read_is_no_empty_one(
     """Botocore makes a success of it; here it is a failure, or every product would be gone."""
     source = Source(assuming(ACCOUNTS[0], discover=DiscoverSettings(("*",), {}, 60.0)), observer, 4)
     proxy.plan(Plan(fault, operation=operation, times=None))
-    with supervised() as deadline, pytest.raises(PollFailedError) as caught:
+    deadline = Deadline(30.0)
+    with pytest.raises(PollFailedError) as caught:
         source.describe(PRODUCT, deadline) if operation.startswith("Describe") else source.search(deadline)
     assert caught.value.reason is Reason.INCOMPLETE
 
@@ -173,7 +176,8 @@ def test_polling_goes_on_with_a_role_while_sts_is_down(proxy: FaultyAws, observe
 def test_a_silent_sts_ends_with_the_deadline(proxy: FaultyAws, observer: Observer) -> None:
     """Nobody waits for a role longer than for anything else."""
     proxy.plan(Plan(faults.SILENCE, operation=ASSUME_ROLE, times=None))
-    with supervised(0.3) as deadline, pytest.raises(PollFailedError) as caught:
+    deadline = Deadline(0.3)
+    with pytest.raises(PollFailedError) as caught:
         Source(assuming(ACCOUNTS[0]), observer, 4).list_stack_instances(PRODUCT, deadline)
     assert caught.value.reason is Reason.TIMEOUT
 
@@ -205,6 +209,6 @@ def test_the_endpoints_are_those_of_the_sources_region(
     if sts_endpoints:
         monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", sts_endpoints)
     settings = replace(source_settings(region=region), role_arn=role(ONE, partition))
-    clients = connect(settings, Observer(), Wire(Observer(), 1))
+    clients = create_clients(settings, Observer(), Transport(Observer(), 1))
     assert clients.service_catalog.meta.endpoint_url == f"https://{service_catalog}"
-    assert clients.make_sts().meta.endpoint_url == f"https://{sts}"
+    assert clients.create_sts().meta.endpoint_url == f"https://{sts}"

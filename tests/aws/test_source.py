@@ -10,6 +10,7 @@ import pytest
 from monitor import __version__
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
 from monitor.config.settings import SourceSettings
+from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing, Status
 from tests.conftest import Aws
@@ -17,7 +18,7 @@ from tests.faulty_aws import faults
 from tests.faulty_aws.exchange import Plan, Request, Response
 from tests.faulty_aws.server import FaultyAws, forward_to
 from tests.making import EU, ONE, THREE, TWO
-from tests.support import Observer, source_settings, supervised
+from tests.support import Observer, source_settings
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 
@@ -32,13 +33,14 @@ def fleet(aws: Aws) -> None:
 
 def poll(source: Source) -> Listing:
     """Poll once."""
-    with supervised() as deadline:
-        return source.list_stack_instances(PRODUCT, deadline)
+    deadline = Deadline(30.0)
+    return source.list_stack_instances(PRODUCT, deadline)
 
 
 def failure(source: Source) -> PollFailedError:
     """Poll once, and return why that failed."""
-    with supervised() as deadline, pytest.raises(PollFailedError) as caught:
+    deadline = Deadline(30.0)
+    with pytest.raises(PollFailedError) as caught:
         source.list_stack_instances(PRODUCT, deadline)
     return caught.value
 
@@ -56,10 +58,8 @@ def test_a_listing_is_asked_for_page_by_page(aws: Aws, observer: Observer, monke
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     told: list[tuple[int, int]] = []
     source = Source(SourceSettings("hub", "eu-west-1", 1e6, 2, "jp"), observer, 1)
-    with supervised() as deadline:
-        listing = source.list_stack_instances(
-            PRODUCT, deadline, lambda pages, instances: told.append((pages, instances))
-        )
+    deadline = Deadline(30.0)
+    listing = source.list_stack_instances(PRODUCT, deadline, lambda pages, instances: told.append((pages, instances)))
     server.stop()
     assert listing == Listing({(account, EU): Status.CURRENT for account in (ONE, TWO, THREE)}, 2, {})
     assert told == [(1, 2), (2, 3)]
@@ -131,7 +131,7 @@ def test_a_wrong_setting_fails_a_poll_and_not_the_daemon(
     assert len(poll(source).statuses) == 3
 
 
-@pytest.mark.parametrize(("where", "attempts"), [("default", 3), ("environment", 5), ("file", 2)])
+@pytest.mark.parametrize(("where", "attempts"), [("environment", 5), ("file", 2)])
 def test_the_attempts_are_those_of_botocores_own_settings(
     where: str,
     attempts: int,
@@ -140,15 +140,26 @@ def test_the_attempts_are_those_of_botocores_own_settings(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """AWS_MAX_ATTEMPTS, `max_attempts` of the configuration file, or three."""
+    """AWS_MAX_ATTEMPTS, or `max_attempts` of the AWS configuration file."""
     if where == "environment":
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "5")
     if where == "file":
+        monkeypatch.delenv("AWS_MAX_ATTEMPTS")
         (tmp_path / "config").write_text("[default]\nmax_attempts = 2\n")
         monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
     faulty.plan(Plan(faults.THROTTLED, times=None))
     failure(source)
     assert len(faulty.requests) == attempts
+
+
+def test_by_default_throttled_calls_are_retried_until_the_deadline(
+    source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing of many pages is not thrown away after three throttled responses."""
+    monkeypatch.delenv("AWS_MAX_ATTEMPTS")
+    faulty.plan(Plan(faults.THROTTLED, times=6))
+    assert len(poll(source).statuses) == 3
+    assert len(faulty.requests) == 7
 
 
 def test_requests_go_through_a_proxy_where_there_is_one(

@@ -12,7 +12,7 @@ from monitor.aws.source import Source
 from monitor.cli.aws import list_products, open_sources
 from monitor.config.load import load_settings
 from monitor.model.deadline import Deadline
-from monitor.model.errors import PollFailedError, Reason
+from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 from monitor.model.instances import Listing, Status
 from tests.cli.commands import OTHER, PRODUCT, configuration, started
 from tests.making import EU, ONE, listing
@@ -33,23 +33,10 @@ def outcomes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Answe
     return run
 
 
-class Line:
-    """A connection that somebody waits on until it is interrupted."""
-
-    def __init__(self) -> None:
-        """Nobody interrupted it yet."""
-        self.interrupted = threading.Event()
-
-    def interrupt(self) -> None:
-        """End the wait."""
-        self.interrupted.set()
-
-    def wait(self, deadline: Deadline) -> Listing:
-        """Wait as long as nobody interrupts, then say why."""
-        with deadline.attached(self):
-            assert self.interrupted.wait(20)
-        deadline.check()
-        return CURRENT
+def wait_for_end(deadline: Deadline) -> Listing:
+    """Wait until the deadline ends or is cancelled."""
+    deadline.wait(20)
+    return CURRENT
 
 
 def test_outcomes_come_in_the_order_of_the_products(
@@ -71,8 +58,7 @@ def test_outcomes_come_in_the_order_of_the_products(
 
 def test_the_deadline_interrupts_whoever_waits(outcomes: Callable[[Answer], list[Listing | PollFailedError]]) -> None:
     """One product is late, and the other is there all the same."""
-    line = Line()
-    late, there = outcomes(lambda product, deadline: line.wait(deadline) if product == PRODUCT else CURRENT)
+    late, there = outcomes(lambda product, deadline: wait_for_end(deadline) if product == PRODUCT else CURRENT)
     assert isinstance(late, PollFailedError)
     assert late.reason is Reason.TIMEOUT
     assert there == CURRENT
@@ -80,19 +66,22 @@ def test_the_deadline_interrupts_whoever_waits(outcomes: Callable[[Answer], list
 
 def test_a_bug_ends_the_others_too(outcomes: Callable[[Answer], list[Listing | PollFailedError]]) -> None:
     """What nobody expected is raised here, and no thread goes on calling AWS."""
-    line = Line()
-    waits = threading.Event()
+    waits, cancelled = threading.Event(), threading.Event()
 
     def answer(product: str, deadline: Deadline) -> Listing:
         if product == PRODUCT:
             waits.set()
-            return line.wait(deadline)
+            try:
+                return wait_for_end(deadline)
+            except PollCancelledError:
+                cancelled.set()
+                raise
         assert waits.wait(20)
         raise LookupError(product)
 
     with pytest.raises(LookupError):
         outcomes(answer)
-    assert line.interrupted.wait(20)
+    assert cancelled.wait(20)
 
 
 def test_ctrl_c_does_not_wait_for_what_nothing_interrupts(tmp_path: Path) -> None:

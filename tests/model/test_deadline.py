@@ -1,4 +1,4 @@
-"""Deadlines end what waits for them."""
+"""A deadline ends waits, and a stop cancels all deadlines."""
 
 import threading
 
@@ -9,7 +9,7 @@ from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 
 
 class Clock:
-    """A clock that stands until it is set."""
+    """A clock that a test sets."""
 
     now = 100.0
 
@@ -18,19 +18,8 @@ class Clock:
         return self.now
 
 
-class Connection:
-    """A line that remembers being interrupted."""
-
-    def __init__(self) -> None:
-        self.interrupted = threading.Event()
-
-    def interrupt(self) -> None:
-        """Remember."""
-        self.interrupted.set()
-
-
-def test_time_goes_by() -> None:
-    """What remains is counted by the clock, and never below zero."""
+def test_remaining_counts_down_to_zero() -> None:
+    """The seconds left come from the clock and are never negative."""
     clock = Clock()
     deadline = Deadline(4.0, clock)
     clock.now = 103.0
@@ -40,8 +29,8 @@ def test_time_goes_by() -> None:
     assert deadline.remaining() == 0.0
 
 
-def test_after_the_end_there_is_a_timeout() -> None:
-    """The failure says how long the poll had."""
+def test_check_raises_a_timeout_after_the_deadline() -> None:
+    """The message contains the seconds that the poll had."""
     clock = Clock()
     deadline = Deadline(4.5, clock)
     clock.now = 104.5
@@ -50,45 +39,18 @@ def test_after_the_end_there_is_a_timeout() -> None:
     assert (caught.value.reason, caught.value.error_code) == (Reason.TIMEOUT, "DeadlineExceeded")
 
 
-def test_a_cancel_is_no_failure() -> None:
-    """When the monitor stops, the poll did not take place."""
-    deadline = Deadline(10.0, Clock())
+def test_a_cancelled_deadline_is_not_a_failure() -> None:
+    """A cancelled poll is neither complete nor failed, even after its deadline."""
+    clock = Clock()
+    deadline = Deadline(10.0, clock)
     deadline.cancel()
+    clock.now = 200.0
     with pytest.raises(PollCancelledError):
         deadline.check()
 
 
-def test_the_supervisor_interrupts_only_what_is_over() -> None:
-    """A connection is interrupted when its poll's time has come, not before."""
-    clock, connection = Clock(), Connection()
-    deadlines = Deadlines(clock)
-    with deadlines.running(4.0) as deadline, deadline.attached(connection):
-        deadlines.enforce()
-        assert not connection.interrupted.is_set()
-        clock.now = 104.0
-        deadlines.enforce()
-        assert connection.interrupted.is_set()
-
-
-def test_a_connection_that_comes_too_late_is_interrupted_at_once() -> None:
-    """Between a cancel and the next call nothing gets through."""
-    deadline, connection = Deadline(4.0, Clock()), Connection()
-    deadline.cancel()
-    with deadline.attached(connection):
-        assert connection.interrupted.is_set()
-
-
-def test_a_connection_that_is_done_is_left_alone() -> None:
-    """After its block a connection may belong to another poll."""
-    deadline, connection = Deadline(4.0, Clock()), Connection()
-    with deadline.attached(connection):
-        pass
-    deadline.cancel()
-    assert not connection.interrupted.is_set()
-
-
-def test_a_cancel_ends_every_wait_and_what_comes_after() -> None:
-    """A poll that sleeps for an hour ends when the monitor stops; a poll that begins then ends as well."""
+def test_cancel_ends_running_waits_and_later_polls() -> None:
+    """A poll that sleeps for an hour ends when the monitor stops, and so does a poll that begins later."""
     deadlines = Deadlines()
     waiting, ended = threading.Event(), threading.Event()
 
@@ -108,6 +70,15 @@ def test_a_cancel_ends_every_wait_and_what_comes_after() -> None:
     thread.join()
     with deadlines.running(1.0) as late, pytest.raises(PollCancelledError):
         late.check()
+
+
+def test_a_finished_poll_is_not_cancelled() -> None:
+    """`cancel` reaches only the polls that are under way."""
+    deadlines = Deadlines()
+    with deadlines.running(60.0) as deadline:
+        pass
+    deadlines.cancel()
+    deadline.check()
 
 
 def test_a_wait_is_no_longer_than_the_deadline() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.aws.listing import Pages
+from monitor.aws.listing import ListingBuilder, Page
 from monitor.model.diff import Transition, apply, diff, net_change
 from monitor.model.instances import InstanceKey, InstanceState, Status
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, THREE, TWO, US, listing, snapshot
@@ -138,10 +138,10 @@ def test_net_change_is_the_difference_between_its_ends(first: Statuses, second: 
 def test_order_and_duplicates_do_not_matter(old: Statuses, new: Statuses, chance: random.Random) -> None:
     """However AWS orders the items, and whichever it lists again, the diff is the same."""
 
-    def listed(items: list[dict[str, str]]) -> Pages:
-        pages = Pages()
-        pages.add({"StackInstances": items})
-        return pages
+    def listed(items: list[dict[str, str]]) -> ListingBuilder:
+        builder = ListingBuilder()
+        builder.add(Page(items, None))
+        return builder
 
     items = [
         {"Account": account, "Region": region, "StackInstanceStatus": status.value}

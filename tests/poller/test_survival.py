@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from monitor.aws import calls
+from monitor.aws import caller
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
 from monitor.config.settings import MonitoredProduct, SeriesOptions
 from monitor.events.event_logger import EventLogger
@@ -33,7 +33,7 @@ from tests.faulty_aws.exchange import Fault, Plan
 from tests.faulty_aws.server import FaultyAws, Seen
 from tests.faulty_aws.upstream import respond
 from tests.making import EU, US
-from tests.support import Observer, source_settings, supervisor, until
+from tests.support import Observer, source_settings, until
 
 SHORT = 0.2
 VICTIM = MonitoredProduct(Product("pp-aaaaaaaaaaaaa", "victim"), "default", 300.0, 30.0)
@@ -165,7 +165,7 @@ def logging_as_it_was() -> Iterator[None]:
 @pytest.fixture
 def world(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging_as_it_was: None) -> Iterator[World]:
     """Return a world in which each product was polled once, and then one instance of each changed."""
-    monkeypatch.setattr(calls, "FIRST_BACKOFF", 0.001)
+    monkeypatch.setattr(caller, "FIRST_BACKOFF", 0.001)
     for product, there in places():
         there.add_product(product.product.id, product.product.name)
         for account in ACCOUNTS:
@@ -173,12 +173,11 @@ def world(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging_as_
     server = FaultyAws(respond)
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     world = World(server, tmp_path / "monitor.db")
-    with supervisor(world.deadlines):
-        world.poll(*ALL)
-        assert len(world.events(EventName.BASELINE)) == 3
-        world.change("OUTDATED")
-        server.clear()
-        yield world
+    world.poll(*ALL)
+    assert len(world.events(EventName.BASELINE)) == 3
+    world.change("OUTDATED")
+    server.clear()
+    yield world
     world.stop()
     server.stop()
 
@@ -244,8 +243,8 @@ def test_a_failure_on_a_later_page_shows_nothing_of_the_first(name: str, world: 
     ids=str,
 )
 def test_an_odd_page_is_shown_and_counted(fault: Fault, counted: dict[str, float], world: World) -> None:
-    """Complete is complete."""
-    world.server.plan(Plan(fault, product_id=VICTIM.product.id))
+    """The listing is complete. Page 1 is full, and one more item would be refused."""
+    world.server.plan(Plan(fault, product_id=VICTIM.product.id, page=2))
     world.poll(VICTIM)
     stranger = {f"999999999999 {EU} UNKNOWN": 1.0} if fault is faults.UNKNOWN_STATUS else {}
     assert world.instances() == {**AFTER, **stranger}

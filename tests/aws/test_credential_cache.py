@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.credentials import Credentials, RefreshableCredentials
+from botocore.credentials import Credentials, DeferredRefreshableCredentials, RefreshableCredentials
 from botocore.exceptions import ClientError, CredentialRetrievalError, EndpointConnectionError
 
-from monitor.aws.aside import within
-from monitor.aws.credentials import FETCH_SECONDS, GET_CREDENTIALS, RETRY_SECONDS, KeptCredentials
+from monitor.aws.background import deadline_scope
+from monitor.aws.credentials import FETCH_SECONDS, GET_CREDENTIALS, RETRY_SECONDS, CredentialCache
 from monitor.aws.errors import Fault, NoCredentialsFoundError
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
@@ -26,6 +26,11 @@ NOT_REACHED = Fault(
     "EndpointConnectionError",
     'no credentials: Could not connect to the endpoint URL: "https://sts.eu-west-1.amazonaws.com/"',
     passing=True,
+)
+
+
+NO_ANSWER = Fault(
+    Reason.CREDENTIALS, "DeadlineExceeded", "no credentials: there was no answer within 60 s", passing=False
 )
 
 
@@ -86,30 +91,30 @@ def world() -> World:
 
 
 @pytest.fixture
-def kept(world: World) -> KeptCredentials:
+def kept(world: World) -> CredentialCache:
     """Return credentials that nobody asked for yet."""
-    return KeptCredentials(world.session, world.observer, lambda: world.passed)
+    return CredentialCache(world.session, world.observer, lambda: world.passed)
 
 
-def key(kept: KeptCredentials, seconds: float = 10.0) -> str:
+def key(kept: CredentialCache, seconds: float = 10.0) -> str:
     """Return the access key that a request would be signed with."""
-    with within(Deadline(seconds)):
+    with deadline_scope(Deadline(seconds)):
         return str(kept.get_frozen_credentials().access_key)
 
 
-def fault(kept: KeptCredentials) -> Fault:
+def fault(kept: CredentialCache) -> Fault:
     """Return why there is nothing to sign with."""
     with pytest.raises(NoCredentialsFoundError) as caught:
         key(kept)
     return caught.value.fault
 
 
-def idle(kept: KeptCredentials) -> bool:
+def idle(kept: CredentialCache) -> bool:
     """Say whether nothing is under way."""
-    return kept._fetch is None
+    return kept._fetch is None or kept._fetch.done
 
 
-def test_credentials_are_found_once(kept: KeptCredentials, world: World) -> None:
+def test_credentials_are_found_once(kept: CredentialCache, world: World) -> None:
     """The first request waits for them; for most of an hour nobody asks STS again."""
     assert kept.held is None
     assert [key(kept) for _ in range(3)] == ["key-1"] * 3
@@ -119,7 +124,7 @@ def test_credentials_are_found_once(kept: KeptCredentials, world: World) -> None
     assert kept.held is not None
 
 
-def test_credentials_are_refreshed_before_their_end_while_requests_go_on(kept: KeptCredentials, world: World) -> None:
+def test_credentials_are_refreshed_before_their_end_while_requests_go_on(kept: CredentialCache, world: World) -> None:
     """Within the last quarter of an hour new ones are fetched on another thread, and no request waits for them."""
     key(kept)
     world.passed = 46 * MINUTE
@@ -129,12 +134,12 @@ def test_credentials_are_refreshed_before_their_end_while_requests_go_on(kept: K
     world.silence.set()
     until(lambda: idle(kept))
     assert key(kept) == "key-2"
-    assert (world.sessions, world.tries) == (1, 2)
+    assert (world.sessions, world.tries) == (2, 2)
 
 
 @pytest.mark.parametrize("minutes", [46, 51, 59])
 def test_polling_goes_on_with_good_credentials_while_sts_is_down(
-    minutes: int, kept: KeptCredentials, world: World
+    minutes: int, kept: CredentialCache, world: World
 ) -> None:
     """Down to the last minute. botocore itself gives up ten minutes before it has to: the second half shows it."""
     key(kept)
@@ -153,7 +158,7 @@ def test_polling_goes_on_with_good_credentials_while_sts_is_down(
         assert credentials.get_frozen_credentials().access_key == "key-1"
 
 
-def test_a_refresh_that_fails_is_tried_again_after_a_while_and_counted(kept: KeptCredentials, world: World) -> None:
+def test_a_refresh_that_fails_is_tried_again_after_a_while_and_counted(kept: CredentialCache, world: World) -> None:
     """Not with each request: STS has enough to do."""
     key(kept)
     world.passed = 55 * MINUTE
@@ -174,7 +179,7 @@ def test_a_refresh_that_fails_is_tried_again_after_a_while_and_counted(kept: Kep
     assert key(kept) == "key-2"
 
 
-def test_credentials_that_ended_are_no_credentials(kept: KeptCredentials, world: World) -> None:
+def test_credentials_that_ended_are_no_credentials(kept: CredentialCache, world: World) -> None:
     """Then each request asks STS, fails with what STS says, and goes on when STS is back."""
     key(kept)
     world.passed = HOUR + 1
@@ -185,20 +190,20 @@ def test_credentials_that_ended_are_no_credentials(kept: KeptCredentials, world:
     assert key(kept) == "key-2"
 
 
-def test_a_refresh_that_hangs_holds_up_nobody_who_has_good_credentials(kept: KeptCredentials, world: World) -> None:
+def test_a_refresh_that_hangs_holds_up_nobody_who_has_good_credentials(kept: CredentialCache, world: World) -> None:
     """One thread waits for STS, however many requests there are."""
     key(kept)
     world.passed = 55 * MINUTE
     world.silence = threading.Event()
     assert [key(kept) for _ in range(20)] == ["key-1"] * 20
     until(lambda: world.tries == 2)
-    assert [thread.name for thread in threading.enumerate()].count("aside") == 1
+    assert [thread.name for thread in threading.enumerate()].count("aws-background") == 1
     world.silence.set()
     until(lambda: idle(kept))
 
 
 def test_a_poll_waits_for_its_first_credentials_no_longer_than_its_deadline(
-    kept: KeptCredentials, world: World
+    kept: CredentialCache, world: World
 ) -> None:
     """Nor after the monitor stops; what comes of it later is there for the next poll."""
     world.silence = threading.Event()
@@ -206,14 +211,14 @@ def test_a_poll_waits_for_its_first_credentials_no_longer_than_its_deadline(
         key(kept, 0.05)
     deadline = Deadline(30.0)
     threading.Timer(0.05, deadline.cancel).start()
-    with within(deadline), pytest.raises(PollCancelledError):
+    with deadline_scope(deadline), pytest.raises(PollCancelledError):
         kept.get_frozen_credentials()
     assert world.tries == 1
     world.silence.set()
     assert key(kept) == "key-1"
 
 
-def test_many_polls_wait_for_the_same_credentials(kept: KeptCredentials, world: World) -> None:
+def test_many_polls_wait_for_the_same_credentials(kept: CredentialCache, world: World) -> None:
     """STS is asked once."""
     world.silence = threading.Event()
     keys: list[str] = []
@@ -228,39 +233,57 @@ def test_many_polls_wait_for_the_same_credentials(kept: KeptCredentials, world: 
     assert world.tries == 1
 
 
-class _Line:
-    """A connection to STS that somebody waits on."""
+def test_an_attempt_that_hangs_is_given_up_and_made_again(kept: CredentialCache, world: World) -> None:
+    """A `credential_process` may hang for ever; the time between two attempts doubles with each that hangs."""
+    hanging = world.silence = threading.Event()
+    with pytest.raises(PollFailedError):
+        key(kept, 0.01)
+    for attempts in (1, 2, 3):
+        assert world.tries == attempts
+        world.passed += FETCH_SECONDS
+        assert fault(kept) == NO_ANSWER
+        world.passed += RETRY_SECONDS * 2**attempts - 1
+        assert fault(kept) == NO_ANSWER
+        assert world.tries == attempts
+        world.passed += 1
+        with pytest.raises(PollFailedError):
+            key(kept, 0.01)
+        until(lambda: world.tries == attempts + 1)  # noqa: B023 - it is called in this iteration
+    assert world.observer.errors == {(GET_CREDENTIALS, "DeadlineExceeded"): 3}
+    world.passed += FETCH_SECONDS
+    world.silence = None
+    hanging.set()
+    until(lambda: not kept._fetch or kept._fetch.done)
+    assert key(kept).startswith("key-")
 
-    def __init__(self) -> None:
-        self.interrupted = threading.Event()
 
-    def interrupt(self) -> None:
-        self.interrupted.set()
-
-
-def test_a_try_has_a_deadline_of_its_own_that_the_next_request_enforces(kept: KeptCredentials, world: World) -> None:
-    """An STS that sends one byte a second is given up, and asked again."""
+def test_valid_credentials_are_used_while_an_attempt_hangs(kept: CredentialCache, world: World) -> None:
+    """The next attempt may bring new ones."""
     key(kept)
     world.passed = 46 * MINUTE
-    world.silence = threading.Event()
-    line = _Line()
-    key(kept)
-    with kept._fetch_deadline.attached(line):
-        key(kept)
-        assert not line.interrupted.is_set()
+    hanging = world.silence = threading.Event()
+    assert key(kept) == "key-1"
+    until(lambda: world.tries == 2)
+    world.silence = None
+    for _ in range(5):
         world.passed += FETCH_SECONDS
         assert key(kept) == "key-1"
-        assert line.interrupted.is_set()
-    world.failure = PollFailedError(Reason.TIMEOUT, "DeadlineExceeded", "the poll was not complete after 60 s")
-    world.silence.set()
     until(lambda: idle(kept))
-    world.passed = HOUR + 1
-    assert fault(kept) == Fault(
-        Reason.CREDENTIALS, "DeadlineExceeded", "no credentials: there was no answer within 60 s", passing=False
-    )
+    assert key(kept) == "key-2"
+    hanging.set()
 
 
-def test_forgotten_credentials_are_looked_for_in_a_new_session(kept: KeptCredentials, world: World) -> None:
+def test_a_poll_that_waits_for_an_attempt_that_hangs_gives_up_with_it(
+    kept: CredentialCache, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait until its own deadline."""
+    monkeypatch.setattr("monitor.aws.credentials.FETCH_SECONDS", 0.05)
+    world.silence = threading.Event()
+    assert fault(kept) == NO_ANSWER
+    world.silence.set()
+
+
+def test_forgotten_credentials_are_looked_for_in_a_new_session(kept: CredentialCache, world: World) -> None:
     """AWS did not take them: whatever they were read from is read anew."""
     key(kept)
     kept.forget(kept.held)
@@ -269,7 +292,7 @@ def test_forgotten_credentials_are_looked_for_in_a_new_session(kept: KeptCredent
     assert world.sessions == 2
 
 
-def test_credentials_that_are_not_held_any_more_cannot_be_forgotten(kept: KeptCredentials, world: World) -> None:
+def test_credentials_that_are_not_held_any_more_cannot_be_forgotten(kept: CredentialCache, world: World) -> None:
     """Of several polls that fail with the same credentials only the first one has them looked for anew."""
     key(kept)
     old = kept.held
@@ -281,7 +304,7 @@ def test_credentials_that_are_not_held_any_more_cannot_be_forgotten(kept: KeptCr
 
 
 def test_a_refresh_that_was_under_way_does_not_bring_back_what_was_forgotten(
-    kept: KeptCredentials, world: World
+    kept: CredentialCache, world: World
 ) -> None:
     """The next request finds them in a new session."""
     key(kept)
@@ -294,7 +317,6 @@ def test_a_refresh_that_was_under_way_does_not_bring_back_what_was_forgotten(
     until(lambda: idle(kept))
     assert kept.held is None
     assert key(kept) == "key-3"
-    assert world.sessions == 2
 
 
 def test_credentials_without_an_end_are_not_refreshed(world: World) -> None:
@@ -305,7 +327,7 @@ def test_credentials_without_an_end_are_not_refreshed(world: World) -> None:
         def get_credentials(self) -> Credentials:
             return static
 
-    kept = KeptCredentials(Session, world.observer, lambda: world.passed)  # type: ignore[arg-type]
+    kept = CredentialCache(Session, world.observer, lambda: world.passed)
     assert key(kept) == "key"
     world.passed = 1000 * HOUR
     assert key(kept) == "key"
@@ -350,7 +372,7 @@ def test_credentials_without_an_end_are_not_refreshed(world: World) -> None:
     ids=["denied", "throttled", "process", "agent", "expired"],
 )
 def test_whatever_is_wrong_is_a_matter_of_credentials(
-    failure: Exception, expected: Fault, kept: KeptCredentials, world: World
+    failure: Exception, expected: Fault, kept: CredentialCache, world: World
 ) -> None:
     """Their reason is their own, with the code and the words of what went wrong, and it is counted."""
     world.failure = failure
@@ -365,26 +387,23 @@ def test_no_credentials_at_all_are_said_plainly(world: World) -> None:
         def get_credentials(self) -> None:
             return None
 
-    assert fault(KeptCredentials(Session, world.observer)) == Fault(  # type: ignore[arg-type]
+    assert fault(CredentialCache(Session, world.observer)) == Fault(
         Reason.CREDENTIALS, "NoCredentialsError", "no credentials: Unable to locate credentials", passing=False
     )
 
 
-def test_botocore_logs_no_traceback_of_a_refresh(
-    kept: KeptCredentials, world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The error of STS may have in it what was sent."""
-    key(kept)
-    world.passed = 55 * MINUTE
-    world.failure = UNREACHABLE
-    with caplog.at_level(logging.DEBUG):
-        key(kept)
-        until(lambda: idle(kept))
-    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [(record.name, record.getMessage(), record.exc_info) for record in told] == [
-        (
-            "botocore.credentials",
-            "Refreshing temporary credentials failed during mandatory refresh period.",
-            None,
-        )
+def test_botocore_logs_no_traceback_of_a_failed_renewal(observer: Observer, caplog: pytest.LogCaptureFixture) -> None:
+    """The error of STS may contain the secrets that it received. Credentials of a profile's role are found lazily."""
+
+    class Session:
+        def get_credentials(self) -> DeferredRefreshableCredentials:
+            def refresh() -> None:
+                raise UNREACHABLE
+
+            return DeferredRefreshableCredentials(refresh, "assume-role")
+
+    with caplog.at_level(logging.WARNING):
+        assert fault(CredentialCache(Session, observer)) == NOT_REACHED
+    assert [(record.name, record.getMessage(), record.exc_info) for record in caplog.records] == [
+        ("botocore.credentials", "Refreshing temporary credentials failed during mandatory refresh period.", None)
     ]

@@ -4,21 +4,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-import tenacity
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from monitor.aws.aside import current_deadline
-from monitor.aws.budget import Budget
-from monitor.aws.calls import FIRST_BACKOFF, LONGEST_BACKOFF, Caller
+from monitor.aws.background import current_deadline
+from monitor.aws.caller import FIRST_BACKOFF, LONGEST_BACKOFF, RETRY_QUOTA, UNREACHED_ATTEMPTS, Caller
 from monitor.aws.errors import Fault, NoCredentialsFoundError
+from monitor.aws.rate_limiter import RateLimiter
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 from tests.support import Observer
 
 OPERATION = "ListStackInstancesForProvisionedProduct"
 ANSWER: Mapping[str, Any] = {"StackInstances": []}
+STATUS_500: Any = {"HTTPStatusCode": 500}
 THROTTLED = ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, OPERATION)
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "You may not"}}, OPERATION)
+INTERNAL_ERROR = ClientError({"Error": {"Code": "InternalServerException"}, "ResponseMetadata": STATUS_500}, OPERATION)
 UNREACHABLE = EndpointConnectionError(endpoint_url="http://aws/")
 INCOMPLETE = PollFailedError(Reason.INCOMPLETE, "NotJSON", "the answer is not JSON")
 NO_CREDENTIALS = NoCredentialsFoundError(Fault(Reason.CREDENTIALS, "AccessDenied", "You may not", passing=False))
@@ -64,15 +65,21 @@ def observer() -> Observer:
 
 
 def caller(
-    observer: Observer, attempts: int = 3, budget: Budget | None = None, hide: Callable[[str], str] = str
+    observer: Observer, attempts: int | None = 3, limiter: RateLimiter | None = None, hide: Callable[[str], str] = str
 ) -> Caller:
-    """Return a caller with a budget that nobody notices."""
-    return Caller(budget or Budget(1e9, lambda: 0.0), observer, attempts, hide)
+    """Return a caller; without a limiter it never waits for a slot."""
+    return Caller(limiter or RateLimiter(1e9, lambda: 0.0), observer, attempts, hide)
 
 
-def test_a_good_call_is_made_once_and_without_tenacity(observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Setting tenacity up takes ten times as long as all the rest."""
-    monkeypatch.delattr(tenacity, "Retrying")
+def failure(caller: Caller, aws: Aws, deadline: Deadline | None = None) -> PollFailedError:
+    """Make a call, and return how it fails."""
+    with pytest.raises(PollFailedError) as caught:
+        caller.call(OPERATION, aws, deadline or Waits())
+    return caught.value
+
+
+def test_a_call_that_succeeds_is_made_once(observer: Observer) -> None:
+    """Nothing is counted as an error."""
     aws = Aws(ANSWER)
     assert caller(observer).call(OPERATION, aws, Waits()) == ANSWER
     assert aws.calls == 1
@@ -131,18 +138,14 @@ def test_the_bound_of_the_back_off_doubles(observer: Observer, monkeypatch: pyte
     """Each wait is drawn below it, so that many pollers do not come back at the same moment."""
     monkeypatch.setattr("random.uniform", lambda _, most: most)
     deadline = Waits()
-    with pytest.raises(PollFailedError):
-        caller(observer, 9, Budget(1e9, lambda: deadline.time)).call(OPERATION, Aws(THROTTLED), deadline)
+    failure(caller(observer, 9, RateLimiter(1e9, lambda: deadline.time)), Aws(INTERNAL_ERROR), deadline)
     assert deadline.waits == [FIRST_BACKOFF * 2**n for n in range(6)] + [LONGEST_BACKOFF] * 2
 
 
-def test_each_attempt_takes_a_place_in_the_budget(observer: Observer) -> None:
+def test_each_attempt_counts_against_the_calls_per_second(observer: Observer) -> None:
     """A retry is a request like any other."""
     deadline = Waits()
-    budget = Budget(0.1, lambda: deadline.time)
-    calls = caller(observer, 3, budget)
-    with pytest.raises(PollFailedError, match="Rate exceeded"):
-        calls.call(OPERATION, Aws(THROTTLED), deadline)
+    failure(caller(observer, 3, RateLimiter(0.1, lambda: deadline.time)), Aws(INTERNAL_ERROR), deadline)
     assert deadline.time == pytest.approx(20.0)
     assert len(observer.waits) == 2
 
@@ -150,7 +153,7 @@ def test_each_attempt_takes_a_place_in_the_budget(observer: Observer) -> None:
 def test_a_wait_for_the_budget_ends_with_the_deadline(observer: Observer) -> None:
     """Only the seconds that were waited are counted."""
     deadline = Waits(5.0)
-    budget = Budget(0.1, lambda: deadline.time)
+    budget = RateLimiter(0.1, lambda: deadline.time)
     calls = caller(observer, 3, budget)
     calls.call(OPERATION, Aws(ANSWER), deadline)
     aws = Aws(ANSWER)
@@ -160,14 +163,101 @@ def test_a_wait_for_the_budget_ends_with_the_deadline(observer: Observer) -> Non
     assert observer.waits == [5.0]
 
 
-def test_a_back_off_ends_with_the_deadline(observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The poll is told to have taken too long."""
-    monkeypatch.setattr("random.uniform", lambda _, most: most)
-    aws = Aws(THROTTLED)
-    with pytest.raises(PollFailedError) as caught:
-        caller(observer).call(OPERATION, aws, Waits(0.2))
-    assert (caught.value.reason, caught.value.error_code) == (Reason.TIMEOUT, "DeadlineExceeded")
-    assert aws.calls == 1
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(THROTTLED, Reason.THROTTLED), (INTERNAL_ERROR, Reason.OTHER), (INCOMPLETE, Reason.INCOMPLETE)],
+    ids=["throttled", "500", "incomplete"],
+)
+def test_without_a_setting_a_call_is_retried_until_the_deadline(
+    error: Exception, reason: Reason, observer: Observer
+) -> None:
+    """The back-off bounds the requests, and the poll fails for the reason of the last failure."""
+    aws, deadline = Aws(error), Waits(240.0)
+    assert failure(caller(observer, None), aws, deadline).reason is reason
+    assert deadline.time >= 240.0 - LONGEST_BACKOFF
+    assert 10 < aws.calls < 80
+    assert caller(observer, None).call(OPERATION, Aws(*[error] * 10, ANSWER), Waits(1e6)) == ANSWER
+
+
+def test_a_source_that_never_answered_is_reported_soon(observer: Observer) -> None:
+    """A wrong endpoint fails after three attempts; a network that fails later is waited for."""
+    aws, calls = Aws(UNREACHABLE), caller(observer, None)
+    assert failure(calls, aws).reason is Reason.CONNECTION
+    assert aws.calls == UNREACHED_ATTEMPTS
+    assert calls.call(OPERATION, Aws(ANSWER), Waits()) == ANSWER
+    assert calls.call(OPERATION, Aws(*[UNREACHABLE] * 10, ANSWER), Waits()) == ANSWER
+
+
+def test_an_outage_uses_up_the_retries_of_all_polls(observer: Observer) -> None:
+    """Then each poll makes one attempt, and each success allows one more retry."""
+    calls = caller(observer, None)
+    aws = Aws(INTERNAL_ERROR)
+    polls = 0
+    while aws.calls < RETRY_QUOTA + polls:
+        polls += 1
+        failure(calls, aws, Waits(240.0))
+    assert polls < 20
+    before = aws.calls
+    for _ in range(100):
+        failure(calls, aws, Waits(240.0))
+    assert aws.calls == before + 100
+    assert calls.call(OPERATION, Aws(ANSWER), Waits()) == ANSWER
+    assert calls.call(OPERATION, Aws(INTERNAL_ERROR, ANSWER), Waits()) == ANSWER
+
+
+def test_throttled_retries_are_not_limited_by_an_outage(observer: Observer) -> None:
+    """The rate limit bounds them."""
+    calls = caller(observer, None)
+    for _ in range(20):
+        assert failure(calls, Aws(THROTTLED), Waits(240.0)).reason is Reason.THROTTLED
+    assert calls.call(OPERATION, Aws(*[THROTTLED] * 5, ANSWER), Waits()) == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-amz-retry-after": "1500"}, 1.5),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "7", "x-amz-retry-after": "30000"}, 30.0),
+        ({"retry-after": "soon"}, 0.0),
+        ({"retry-after": "-5"}, 0.0),
+        ({"retry-after": "9" * 5000}, 0.0),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_a_response_says_when_to_retry(
+    headers: dict[str, str], seconds: float, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The headers are `x-amz-retry-after` in milliseconds and `Retry-After` in seconds."""
+    monkeypatch.setattr("random.uniform", lambda least, _: least)
+    response: Any = {"ResponseMetadata": {**STATUS_500, "HTTPHeaders": headers}}
+    deadline = Waits()
+    limiter = RateLimiter(1e9, lambda: deadline.time + len(deadline.waits))
+    calls = caller(observer, limiter=limiter)
+    assert calls.call(OPERATION, Aws(ClientError(response, OPERATION), ANSWER), deadline) == ANSWER
+    assert deadline.waits == [seconds]
+
+
+def test_a_retry_that_the_response_forbids_before_the_deadline_is_not_waited_for(observer: Observer) -> None:
+    """The poll fails at once, and says why."""
+    response: Any = {"Error": {"Code": "Throttling"}, "ResponseMetadata": {"HTTPHeaders": {"retry-after": "3600"}}}
+    aws, deadline = Aws(ClientError(response, OPERATION)), Waits(240.0)
+    assert failure(caller(observer, None), aws, deadline).reason is Reason.THROTTLED
+    assert (aws.calls, deadline.time) == (1, 0.0)
+
+
+def test_throttling_lowers_the_rate_of_all_calls_until_it_has_ended(observer: Observer) -> None:
+    """The observer gets each new rate, and at last the configured one."""
+    deadline = Waits(1e6)
+    calls = caller(observer, None, RateLimiter(10.0, lambda: deadline.time))
+    calls.call(OPERATION, Aws(THROTTLED, ANSWER), deadline)
+    assert observer.rates[0] == 5.0
+    calls.call(OPERATION, Aws(INTERNAL_ERROR, ANSWER), deadline)
+    assert min(observer.rates) == 5.0
+    deadline.time += 60.0
+    calls.call(OPERATION, Aws(ANSWER), deadline)
+    assert observer.rates[-1] == 10.0
+    assert observer.rates == sorted(observer.rates)
 
 
 def test_a_failure_after_the_deadline_is_the_deadline(observer: Observer) -> None:

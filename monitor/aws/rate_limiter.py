@@ -1,0 +1,61 @@
+"""The calls per second to one source, shared by all its polls, and lowered while AWS throttles."""
+
+import threading
+import time
+from collections.abc import Callable
+
+MINIMUM_CALLS_PER_SECOND = 0.1
+DECREASE_FACTOR = 0.5
+DECREASE_SECONDS = 1.0
+"""Throttled responses within this time of a decrease do not count: their requests were sent at the old rate."""
+RECOVERY_SECONDS = 60.0
+"""The time in which the rate rises from zero to the configured one."""
+
+
+class RateLimiter:
+    """Spaces calls evenly, and adapts the rate by additive increase and multiplicative decrease (AIMD).
+
+    A throttled response halves the rate. From then on the rate rises evenly, by the whole configured rate
+    a minute. This needs no feedback from successful calls: if AWS still throttles, the rate is halved again.
+
+    Each call takes the next free slot, and a poll asks for one page at a time: a product with 5,000 pages
+    takes every other slot while a product with two pages takes those between.
+    """
+
+    def __init__(self, calls_per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Allow the first call at once."""
+        self.configured = calls_per_second
+        self._minimum = min(MINIMUM_CALLS_PER_SECOND, calls_per_second)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._lowered = calls_per_second
+        self._lowered_at = clock() - DECREASE_SECONDS
+        self._next_slot = clock()
+
+    @property
+    def calls_per_second(self) -> float:
+        """The current rate."""
+        with self._lock:
+            return self._rate(self._clock())
+
+    def reserve(self) -> float:
+        """Take the next slot; return the seconds until it."""
+        with self._lock:
+            now = self._clock()
+            slot = max(now, self._next_slot)
+            self._next_slot = slot + 1.0 / self._rate(now)
+            return slot - now
+
+    def throttled(self) -> None:
+        """Lower the rate, because AWS throttled a call."""
+        with self._lock:
+            now = self._clock()
+            if now - self._lowered_at < DECREASE_SECONDS:
+                return
+            self._lowered = max(self._minimum, self._rate(now) * DECREASE_FACTOR)
+            self._lowered_at = now
+            self._next_slot = max(self._next_slot, now + 1.0 / self._lowered)
+
+    def _rate(self, now: float) -> float:
+        risen = self.configured * (now - self._lowered_at) / RECOVERY_SECONDS
+        return min(self.configured, self._lowered + risen)

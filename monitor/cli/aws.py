@@ -12,8 +12,8 @@ from monitor.model.products import ProductDetail
 from monitor.model.shard import Shard
 from monitor.poller.product_list import monitored_products
 
-CALL_SECONDS = 30.0
-"""Time limit of a single call."""
+CALL_SECONDS = 15.0
+"""Time limit of a single call, with its retries. Without a network, `check --aws` ends after it."""
 SEARCH_SECONDS = 60.0
 """Time limit of the search for the products of a source."""
 

@@ -41,7 +41,7 @@ def load_with_lines(path: Path) -> tuple[Settings, Document]:
         text = read_file(path)
     except OSError as error:
         if error.errno == errno.EFBIG:
-            raise ConfigurationError(path, [Problem(1, "", f"the file cannot be used: {error.strerror}")]) from error
+            raise ConfigurationError(path, [Problem(1, "", f"the file is {error.strerror}")]) from error
         message = f"cannot read the configuration file {path}: {error.strerror or error}"
         raise UnreadableError(message) from error
     return _parse(text, path)

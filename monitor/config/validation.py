@@ -38,14 +38,14 @@ def read_file(path: Path) -> bytes:
         content = b""
         while len(content) <= MAX_BYTES:
             if not waiter.poll(max(0.0, end - time.monotonic()) * 1000):
-                raise OSError(errno.ETIMEDOUT, f"it was not complete after {READ_SECONDS:g} s", str(path))
+                raise OSError(errno.ETIMEDOUT, f"not complete after {READ_SECONDS:g} s", str(path))
             chunk = os.read(descriptor, _CHUNK_BYTES)
             if not chunk:
                 return content
             content += chunk
     finally:
         os.close(descriptor)
-    raise OSError(errno.EFBIG, f"it is larger than {MAX_BYTES // 1024**2} MiB", str(path))
+    raise OSError(errno.EFBIG, f"larger than {MAX_BYTES // 1024**2} MiB", str(path))
 
 
 def validate(

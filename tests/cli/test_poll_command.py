@@ -133,6 +133,11 @@ def test_a_name_that_cannot_be_read_is_reported(fleet: Aws, tmp_path: Path, caps
     found = poll(capsys, configuration(tmp_path, PRODUCT), "--output", "csv")
     assert (found.code, found.out.count(f"{PRODUCT},{PRODUCT},")) == (0, 3)
     assert found.err.startswith(f"stackset-monitor: cannot read the name of {PRODUCT}: ")
+    found = poll(capsys, configuration(tmp_path, PRODUCT), "--product", "baseline")
+    assert (found.code, found.out) == (3, "")
+    assert found.err.splitlines()[1] == (
+        "stackset-monitor: --product: cannot look up 'baseline', because some names could not be read"
+    )
 
 
 def test_what_cannot_be_listed_is_told_and_the_rest_printed(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-import botocore
 import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader, create_loader
@@ -24,8 +23,8 @@ _CONFIG = Config(
     retries={"total_max_attempts": 1, "mode": "standard"},
     connect_timeout=CONNECT_TIMEOUT,
     read_timeout=READ_TIMEOUT,
-    # Fixed, because botocore otherwise composes it again for each call.
-    user_agent=f"stackset-monitor/{__version__} Boto3/{boto3.__version__} Botocore/{botocore.__version__}",
+    # Fixed, because botocore otherwise composes it again for each call. boto3 adds the version of botocore.
+    user_agent=f"stackset-monitor/{__version__} Boto3/{boto3.__version__}",
     # The arguments are constants, or checked by monitor.config.
     parameter_validation=False,
 )

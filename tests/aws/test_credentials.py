@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.aws import credentials
 from monitor.aws.credentials import GET_CREDENTIALS
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
 from monitor.model.deadline import Deadline
@@ -314,6 +315,64 @@ def test_a_credential_process_that_hangs_is_left_behind(
     pipe.write_text(json.dumps(answer))
     assert poll(source) == 1
     assert keys(faulty) == ["AKIAPROCESS"]
+
+
+def test_a_source_may_have_a_profile_of_its_own(
+    faulty: FaultyAws, observer: Observer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes precedence over AWS_PROFILE and over keys in the environment, and also signs AssumeRole."""
+    (tmp_path / "config").write_text(
+        "[profile hub]\naws_access_key_id = AKIAHUB\naws_secret_access_key = secret\nregion = eu-west-3\n"
+        "[profile spoke]\naws_access_key_id = AKIASPOKE\naws_secret_access_key = secret\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "spoke")
+    settings = replace(source_settings(region=None), profile="hub")
+    assert poll(Source(settings, observer, 4)) == 1
+    assert keys(faulty) == ["AKIAHUB"]
+    assert poll(Source(replace(settings, role_arn=ROLE), observer, 4)) == 1
+    assert [seen.key_id for seen in faulty.requests if seen.operation == "AssumeRole"] == ["AKIAHUB"]
+    assert failure(Source(replace(settings, profile="none"), observer, 4)) == (
+        Reason.CREDENTIALS,
+        "ProfileNotFound",
+        "The config profile (none) could not be found",
+    )
+
+
+def test_a_credential_process_that_hangs_is_started_again(
+    source: Source, faulty: FaultyAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A poll during the outage fails with a clear message, and recovery needs no restart."""
+    monkeypatch.setattr(credentials, "FETCH_SECONDS", 0.1)
+    monkeypatch.setattr(credentials, "RETRY_SECONDS", 0.1)
+    answer = json.dumps({"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "secret"})
+    script, pipe = tmp_path / "process", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "answer").write_text(answer)
+    script.write_text(f"#!/bin/sh\nif [ -e {tmp_path}/hung ]; then cat {tmp_path}/answer; exit; fi\n")
+    with script.open("a") as file:
+        file.write(f"touch {tmp_path}/hung; cat {pipe}\n")
+    script.chmod(0o755)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {script}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
+    assert failure(source) == (
+        Reason.CREDENTIALS,
+        "DeadlineExceeded",
+        "no credentials: there was no answer within 60 s",
+    )
+    until(lambda: poll_or_none(source))
+    assert set(keys(faulty)) == {"AKIAPROCESS"}
+    pipe.write_text(answer)
+
+
+def poll_or_none(source: Source) -> int | None:
+    """Poll once; return None if that failed."""
+    try:
+        return poll(source)
+    except PollFailedError:
+        return None
 
 
 def test_a_role_is_assumed_with_whatever_credentials_there_are(

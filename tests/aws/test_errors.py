@@ -56,6 +56,22 @@ def test_a_code_that_is_none_is_the_status(code: object) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("RequestExpired", "Request has expired."),
+        ("RequestTimeTooSkewed", "The difference is too large."),
+        ("InvalidSignatureException", "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z"),
+        ("SignatureDoesNotMatch", "Signature not yet current: 20260101T000000Z is still later than 20251231T235000Z"),
+    ],
+)
+def test_a_wrong_clock_is_named(code: str, message: str) -> None:
+    """The reason is that of credentials, because AWS does not accept the signature."""
+    assert fault(answered(code, message)) == Fault(
+        Reason.CREDENTIALS, code, f"the clock of this machine differs from that of AWS: {message}", passing=False
+    )
+
+
 @pytest.mark.parametrize("message", ["", None])
 def test_an_error_without_a_message_is_told_by_its_code(message: str | None) -> None:
     """A log line says something in any case."""

@@ -24,6 +24,7 @@ SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLECANARY"
 TOKEN = "IQoJb3JpZ2luX2VjEJb//////////wEaCWV1LXdlc3QtMSJHMEUCIQ+CANARY" * 4
 EXTERNAL_ID = "canary/between us"
 WEB_IDENTITY = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJDQU5BUlkifQ.c2lnbmF0dXJlLUNBTkFSWQ"
+ROLE = "arn:aws:sts::123456789012:assumed-role/Team/Platform1/StacksetMonitorReadOnlyProductionRole/session"
 CANARIES = (
     KEY_ID,
     SECRET,
@@ -170,6 +171,11 @@ def test_what_a_role_is_assumed_with_is_hidden(
             "User: arn:aws:sts::123456789012:assumed-role/stackset-monitor/botocore-session-1700000000 may not",
             "User: arn:aws:sts::123456789012:assumed-role/stackset-monitor/botocore-session-1700000000 may not",
         ),
+        (f"User: {ROLE} is not authorized on resource: {ROLE}", f"User: {ROLE} is not authorized on resource: {ROLE}"),
+        ("proxy socks5://me:pass@host:1080/ failed", "proxy socks5://[hidden]@host:1080/ failed"),
+        ('endpoint URL: "http://me:p/a@ss@host/x"', 'endpoint URL: "http://[hidden]@host/x"'),
+        ("Proxy-Authorization: Basic bWU6cGFzcw== refused", "Proxy-Authorization: Basic [hidden] refused"),
+        ("see https://host/path for 1@2", "see https://host/path for 1@2"),
         (f"the key {KEY_ID} is not there", "the key [hidden] is not there"),
         (f"secret={SECRET}", "secret=[hidden]"),
         (f"token: {TOKEN}.", "token: [hidden]."),
@@ -196,6 +202,15 @@ def test_what_was_sent_is_hidden_in_whatever_shape() -> None:
     secrets.add_from(request(**{"X-Amz-Security-Token": "plain-words"}))
     secrets.add_from(request())
     assert secrets.redact("the token plain-words was refused") == "the token [hidden] was refused"
+
+
+def test_an_external_id_does_not_hide_parts_of_an_arn() -> None:
+    """Many external ids are account ids; alone they are hidden."""
+    secrets = Secrets()
+    body = "Action=AssumeRole&ExternalId=123456789012"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    secrets.add_from(AWSPreparedRequest("POST", "http://127.0.0.1/", headers, body, stream_output=False))
+    assert secrets.redact(f"{ROLE} may not, with 123456789012") == f"{ROLE} may not, with [hidden]"
 
 
 def test_only_the_latest_secrets_are_remembered_and_no_short_ones() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -139,6 +140,29 @@ def test_a_role_asks_for_its_external_id(proxy: FaultyAws, observer: Observer) -
         assert f"the role {role(account)} cannot be assumed: " in message
         assert "canary" not in message
     assert observer.errors == {(GET_CREDENTIALS, "AccessDenied"): 2}
+
+
+def test_the_file_of_the_external_id_is_read_for_each_assume_role(
+    proxy: FaultyAws, observer: Observer, tmp_path: Path
+) -> None:
+    """A rotated external id needs no restart, and a missing file is named."""
+    account, file = ACCOUNTS[0], tmp_path / "external-id"
+    roles.require_external_id(role(account), EXTERNAL_ID)
+    source = Source(assuming(account, external_id_file=file), observer, 4)
+    assert failure(source) == (
+        Reason.CREDENTIALS,
+        "FileNotFoundError",
+        (
+            f"the role {role(account)} cannot be assumed: the external id file {file} cannot be read:"
+            " No such file or directory"
+        ),
+    )
+    file.write_bytes(b"\xff")
+    assert failure(source)[2].endswith("cannot be read: it is not UTF-8 text")
+    file.write_text("another-canary-id\n")
+    assert failure(source)[0] is Reason.ACCESS_DENIED
+    file.write_text(f"{EXTERNAL_ID}\n")
+    assert listed(source) == 1
 
 
 def test_a_role_that_was_refused_is_assumed_as_soon_as_it_may_be(proxy: FaultyAws, observer: Observer) -> None:

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import boto3
+import botocore
 import pytest
 
 from monitor import __version__
@@ -68,7 +70,8 @@ def test_a_listing_is_asked_for_page_by_page(aws: Aws, observer: Observer, monke
     assert first == {"ProvisionedProductId": PRODUCT, "PageSize": 2, "AcceptLanguage": "jp"}
     assert second == {**first, "PageToken": second["PageToken"]}
     headers = dict(asked[0].headers)
-    assert f"stackset-monitor/{__version__}" in headers["User-Agent"].split()
+    agent = f"stackset-monitor/{__version__} Boto3/{boto3.__version__} Botocore/{botocore.__version__}"
+    assert headers["User-Agent"] == agent
     assert "/eu-west-1/servicecatalog/aws4_request" in headers["Authorization"]
 
 

@@ -38,6 +38,7 @@ def test_attempts_failures_and_waits_are_counted_by_source() -> None:
     hub.attempted(OPERATION, 3.0)
     hub.failed(OPERATION, "ThrottlingException")
     hub.waited(1.5)
+    hub.rate_limited(5.0, 10.0)
     other.attempted(OPERATION, 0.01)
     found = samples(monitor_metrics)
     assert found["servicecatalog_api_requests_total", OPERATION, "hub"] == 2
@@ -46,6 +47,7 @@ def test_attempts_failures_and_waits_are_counted_by_source() -> None:
     assert found["servicecatalog_api_request_duration_seconds_sum", OPERATION, "hub"] == 3.2
     assert found["servicecatalog_api_request_duration_seconds_bucket", "0.25", OPERATION, "hub"] == 1
     assert found["servicecatalog_api_budget_wait_seconds_total", "hub"] == 1.5
+    assert found["servicecatalog_api_rate_limit_calls_per_second", "hub"] == 5.0
 
 
 def test_a_refused_configuration_is_visible() -> None:

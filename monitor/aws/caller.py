@@ -109,10 +109,11 @@ class Caller:
             deadline.wait(pause)
 
     def _report_rate(self) -> None:
-        rate = self._limiter.calls_per_second
-        if rate != self._reported_rate:
-            self._reported_rate = rate
-            self._observer.rate_limited(rate, self._limiter.configured)
+        with self._lock:  # the rates arrive in the order in which they were read
+            rate = self._limiter.calls_per_second
+            if rate != self._reported_rate:
+                self._reported_rate = rate
+                self._observer.rate_limited(rate, self._limiter.configured)
 
     def _attempt(self, operation: str, function: Callable[[], T], deadline: Deadline) -> T:
         deadline.check()

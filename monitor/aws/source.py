@@ -68,6 +68,11 @@ class Source:
         self._lock = threading.Lock()
         self._connection: _Connection | None = None
 
+    @property
+    def calls_per_second(self) -> float:
+        """The configured budget of all calls to this source."""
+        return self._settings.calls_per_second
+
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None
     ) -> Listing:

@@ -90,6 +90,7 @@ def _poll(section: PollSection, longest_interval: float) -> PollSettings:
         section.confirm_shrink,
         section.interval,
         _timeout(section, section.interval),
+        adaptive_timeout=section.timeout is None,
     )
 
 
@@ -120,6 +121,7 @@ def _product(section: ProductSection, file: MonitorFile, first_source: str) -> M
         interval=interval,
         timeout=_timeout(file.poll, interval),
         own_name=section.name is None,
+        adaptive_timeout=file.poll.timeout is None,
     )
 
 

@@ -85,6 +85,8 @@ class MonitoredProduct:
     timeout: float
     own_name: bool = False
     """True: it was given no name, so it has the one that AWS knows it by as soon as that is known."""
+    adaptive_timeout: bool = False
+    """True: `poll.timeout` is not configured, so `timeout` may grow with what the product needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class PollSettings:
     """Of products that say nothing themselves, those that are discovered included."""
     timeout: float = 240.0
     """Of these."""
+    adaptive_timeout: bool = True
+    """True: `poll.timeout` is not configured."""
 
 
 @dataclass(frozen=True, slots=True)

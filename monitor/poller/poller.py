@@ -28,6 +28,7 @@ from monitor.poller.protocols import (
     StateError,
     Store,
 )
+from monitor.poller.timeouts import ROOM, STALLED, calls_of, explain_timeout, poll_timeout
 
 
 def utc_now() -> datetime:
@@ -116,14 +117,14 @@ class Poller:
             raise PollCancelledError
         if not state.loaded:
             self._try_store(lambda: self._load(monitored, state))
-        poll = _Poll(_named(monitored, state.detail), catalog, state, str(uuid4()), self._clock())
+        poll = self._start(_named(monitored, state.detail), catalog, state)
         try:
-            with self._deadlines.running(monitored.timeout) as deadline:
+            with self._deadlines.running(poll.timeout) as deadline:
                 self._describe(poll, deadline)
                 listing = self._list(poll, deadline)
             self._complete(poll, listing)
         except PollFailedError as error:
-            self._fail(poll, error)
+            self._fail(poll, self._explained(poll, error))
         except PollCancelledError:
             raise
         except Exception as error:
@@ -131,6 +132,13 @@ class Poller:
             with suppress(PollCancelledError):
                 self._fail(poll, defect)
             raise
+
+    def _start(self, monitored: MonitoredProduct, catalog: Catalog, state: ProductState) -> "_Poll":
+        now = self._clock()
+        if state.needed_seconds is None and state.snapshot:  # after a restart, the last snapshot tells the size
+            state.needed_seconds = ROOM * calls_of(len(state.snapshot.states)) / catalog.calls_per_second
+        timeout = poll_timeout(monitored, state.needed_seconds or 0.0)
+        return _Poll(monitored, catalog, state, str(uuid4()), timeout, started_at=now, responded_at=now)
 
     def _describe(self, poll: "_Poll", deadline: Deadline) -> None:
         """Find out what AWS says about the product itself. Without that permission the poll goes on."""
@@ -141,6 +149,7 @@ class Poller:
                 raise
             poll.undescribed = error
             return
+        poll.responded(self._clock())
         poll.monitored = _named(poll.monitored, detail)
         poll.description = describe(poll.state.detail, detail, poll.monitored.product, poll.poll_id, self._now())
         if detail.type != STACK_SET:
@@ -153,6 +162,7 @@ class Poller:
         def on_page(_pages: int, _instances: int) -> None:
             if poll.state.forgotten:  # do not spend the source's calls on a product that was removed
                 raise PollCancelledError
+            poll.responded(self._clock())
 
         return list_confirmed(
             lambda: poll.catalog.list_stack_instances(poll.monitored.product.id, deadline, on_page),
@@ -173,6 +183,7 @@ class Poller:
             newly_undescribed = None if state.undescribed else poll.undescribed
             state.undescribed = poll.undescribed is not None
             state.completed_at = self._clock()
+            state.needed_seconds = ROOM * (state.completed_at - poll.started_at)
             completed = CompletedPoll(
                 monitored=poll.monitored,
                 change=change,
@@ -184,6 +195,24 @@ class Poller:
             )
             self._publisher.completed(completed)
             self._event_sink.completed(completed)
+
+    def _explained(self, poll: "_Poll", error: PollFailedError) -> PollFailedError:
+        """Say what the product needs if the poll ran out of time while pages came in, and give the next one more."""
+        now, monitored, state = self._clock(), poll.monitored, poll.state
+        timed_out = error.reason is Reason.TIMEOUT and now - poll.started_at >= poll.timeout
+        if not timed_out or not poll.calls or now - poll.responded_at > STALLED * poll.timeout:
+            return error
+        state.needed_seconds = ROOM * poll.timeout
+        instances = len(state.snapshot.states) if state.snapshot else 0
+        message = explain_timeout(
+            monitored,
+            poll.timeout,
+            poll_timeout(monitored, state.needed_seconds),
+            poll.calls,
+            instances,
+            poll.catalog.calls_per_second,
+        )
+        return PollFailedError(error.reason, error.error_code, message)
 
     def _fail(self, poll: "_Poll", error: PollFailedError) -> None:
         monitored, state, description = poll.monitored, poll.state, poll.description
@@ -256,9 +285,19 @@ class _Poll:
     catalog: Catalog
     state: ProductState
     poll_id: str
+    timeout: float
     started_at: float
+    responded_at: float
+    """When the last response came in, by the monotonic clock."""
+    calls: int = 0
+    """Calls that AWS answered so far: the description and every page of every listing."""
     description: Description | None = None
     undescribed: PollFailedError | None = None
+
+    def responded(self, now: float) -> None:
+        """Count a call that AWS answered."""
+        self.calls += 1
+        self.responded_at = now
 
 
 def _named(monitored: MonitoredProduct, detail: ProductDetail | None) -> MonitoredProduct:

@@ -19,8 +19,13 @@ def monitored_products(
         if source.discover is None:
             continue
         for product in found.get(source.name, ()):
-            monitored.setdefault(
-                product.id,
-                MonitoredProduct(product, source.name, settings.poll.interval, settings.poll.timeout, own_name=True),
+            discovered = MonitoredProduct(
+                product=product,
+                source=source.name,
+                interval=settings.poll.interval,
+                timeout=settings.poll.timeout,
+                own_name=True,
+                adaptive_timeout=settings.poll.adaptive_timeout,
             )
+            monitored.setdefault(product.id, discovered)
     return {product_id: one for product_id, one in monitored.items() if shard.owns(product_id)}

@@ -37,6 +37,8 @@ class ProductState:
     """The last complete poll had no permission to describe the product."""
     completed_at: float | None = None
     """When the last complete poll ended, by the monotonic clock."""
+    needed_seconds: float | None = None
+    """How long the next poll may need by what the last one took; None before the first one that says so."""
 
     def load(self, stored: StoredProduct) -> None:
         """Take over what the store knows."""

@@ -62,6 +62,10 @@ class FailedPoll:
 class Catalog(Protocol):
     """Where listings come from."""
 
+    @property
+    def calls_per_second(self) -> float:
+        """The configured budget of all calls to this source."""
+
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None
     ) -> Listing:

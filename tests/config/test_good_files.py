@@ -42,7 +42,14 @@ def test_the_least_file_gives_the_defaults_of_the_contract() -> None:
         poll=PollSettings(concurrency=16, stale_after=3600.0, confirm_shrink=0.5, interval=300.0, timeout=240.0),
         sources=(SourceSettings("default", None, 10.0, 20, "en"),),
         products=(
-            MonitoredProduct(Product("pp-aaaaaaaaaaaaa", "pp-aaaaaaaaaaaaa"), "default", 300.0, 240.0, own_name=True),
+            MonitoredProduct(
+                Product("pp-aaaaaaaaaaaaa", "pp-aaaaaaaaaaaaa"),
+                "default",
+                300.0,
+                240.0,
+                own_name=True,
+                adaptive_timeout=True,
+            ),
         ),
         series=SeriesOptions(InstanceSeries.ALL, zero_series=True, max_instance_series=1_000_000),
         state_path=Path("state/monitor.db"),
@@ -56,7 +63,14 @@ def test_the_least_file_gives_the_defaults_of_the_contract() -> None:
 def test_every_key_reaches_the_settings() -> None:
     """A file that sets every key gives settings without any default."""
     assert load_settings(GOOD / "whole.yaml") == Settings(
-        poll=PollSettings(concurrency=256, stale_after=86400.0, confirm_shrink=1.0, interval=600.0, timeout=540.0),
+        poll=PollSettings(
+            concurrency=256,
+            stale_after=86400.0,
+            confirm_shrink=1.0,
+            interval=600.0,
+            timeout=540.0,
+            adaptive_timeout=False,
+        ),
         sources=(
             SourceSettings(
                 name="hub",

@@ -48,6 +48,7 @@ class World:
     """Those that are stored, in the order in which they are published."""
     monotonic: float = 1000.0
     wall: datetime = EPOCH
+    calls_per_second: float = 10.0
 
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None

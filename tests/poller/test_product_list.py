@@ -46,7 +46,9 @@ def test_what_is_listed_comes_first_and_as_it_is_listed(settings: Settings) -> N
 def test_what_is_found_has_the_defaults_and_its_own_name(settings: Settings) -> None:
     """Its source is the one that has found it."""
     found = monitored_products(settings, {"other": products("d")}, Shard())
-    assert found["pp-d"] == MonitoredProduct(Product("pp-d", "name of d"), "other", 600.0, 480.0, own_name=True)
+    assert found["pp-d"] == MonitoredProduct(
+        Product("pp-d", "name of d"), "other", 600.0, 480.0, own_name=True, adaptive_timeout=True
+    )
 
 
 def test_two_sources_that_find_the_same_product(settings: Settings) -> None:

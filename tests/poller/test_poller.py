@@ -49,19 +49,23 @@ class World:
     monotonic: float = 1000.0
     wall: datetime = EPOCH
     calls_per_second: float = 10.0
+    page_seconds: float = 2.5
 
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None
     ) -> Listing:
         """Give the next answer."""
         self.happened.append(("list", product_id, deadline.remaining()))
-        self.monotonic += 2.5
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
+            self.monotonic += self.page_seconds
             raise answer
         found = answer() if callable(answer) else answer
-        if on_page:
-            on_page(found.pages, len(found.statuses))
+        for page in range(found.pages):
+            self.monotonic += self.page_seconds
+            deadline.check()
+            if on_page:
+                on_page(page + 1, len(found.statuses))
         return found
 
     def describe(self, product_id: str, deadline: Deadline) -> ProductDetail:
@@ -570,3 +574,58 @@ def test_a_poll_that_fails_before_it_knows_more_keeps_the_name(poller: Poller, w
         poller.poll(unnamed)
     failed = [e[1] for e in world.happened if isinstance(e, tuple) and isinstance(e[1], FailedPoll)]
     assert {poll.monitored.product.name for poll in failed} == {"baseline"}
+
+
+UNCONFIGURED = replace(monitored(), adaptive_timeout=True)
+
+
+def timeouts(world: World) -> list[float]:
+    """Return the seconds that each listing had at its begin."""
+    return [e[2] for e in world.happened if isinstance(e, tuple) and e[0] == "list"]
+
+
+def test_default_timeout_lets_a_large_product_complete(world: World, poller: Poller) -> None:
+    """100,000 instances at 10 calls a second and 5m: two polls fail and say what they need, the third completes."""
+    world.page_seconds = 0.1
+    world.answers = [listing(FLEET, pages=5000)] * 5
+    for _ in range(4):
+        poller.poll(UNCONFIGURED)
+    messages = [poll.error.message for poll in failed(world)]
+    assert [message.partition(";")[0] for message in messages] == [
+        "the poll was not complete after 4m: it needs more than 2401 calls and made 10 a second",
+        "the poll was not complete after 8m: it needs more than 4801 calls and made 10 a second",
+    ]
+    assert [poll.error.error_code for poll in failed(world)] == ["DeadlineExceeded"] * 2
+    assert len(completed(world)) == 2
+    assert timeouts(world) == pytest.approx([240.0, 480.0, 960.0, 1000.0])
+
+
+def test_size_of_the_last_snapshot_gives_the_timeout_after_a_restart(world: World, poller: Poller) -> None:
+    """A product that was polled before needs no polls that fail."""
+    fleet = dict.fromkeys([(f"{n:012}", EU) for n in range(40_000)], Status.CURRENT)
+    world.stored = StoredProduct(snapshot(fleet), missing=False)
+    poller.restore(UNCONFIGURED)
+    world.answers = [listing(fleet)]
+    poller.poll(UNCONFIGURED)
+    assert timeouts(world) == pytest.approx([400.2])
+
+
+def test_configured_timeout_does_not_grow(world: World, poller: Poller) -> None:
+    """Each poll says what it needs instead."""
+    world.page_seconds = 0.1
+    world.answers = [listing(FLEET, pages=5000)] * 2
+    poller.poll(monitored())
+    poller.poll(monitored())
+    assert timeouts(world) == [240.0, 240.0]
+    assert all("calls_per_second >= 20 (source default)" in poll.error.message for poll in failed(world))
+
+
+def test_poll_that_hangs_gets_no_more_time(world: World, poller: Poller) -> None:
+    """More time would not have helped it."""
+    world.page_seconds = 100.0
+    world.answers = [listing(FLEET, pages=5)] * 2
+    poller.poll(UNCONFIGURED)
+    world.page_seconds = 2000.0
+    poller.poll(UNCONFIGURED)
+    assert timeouts(world) == [240.0, 240.0]
+    assert [poll.error.message for poll in failed(world)] == ["the poll was not complete after 240 s"] * 2

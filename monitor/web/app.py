@@ -34,15 +34,10 @@ def application(
     scrapes: int = Limits().scrapes,
     reload: Callable[[], str | None] | None = None,
 ) -> ASGIApp:
-    """Return the web application.
+    """Return the web application, which sends at most so many `scrapes` at the same time.
 
-    Args:
-        metrics: answers the scrapes, at most `scrapes` at the same time.
-        health: answers the probes.
-        version: shown on the home page.
-        scrapes: see `metrics`.
-        reload: called by POST /-/reload in a thread; returns the problems of the configuration. Without it, the path
-            does not exist.
+    POST /-/reload calls `reload` in a thread, which returns the problems of the configuration. Without `reload`, there
+    is no such path.
     """
     app = Starlette(
         routes=[

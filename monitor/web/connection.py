@@ -15,8 +15,8 @@ from typing import Any
 import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.web.access_policy import AccessPolicy
 from monitor.web.limits import Limits
+from monitor.web.web_config import WebConfigReloader
 
 
 class State(Enum):
@@ -75,15 +75,15 @@ class Connection(asyncio.Protocol):
         accepted: socket.socket,
         limits: Limits,
         connections: Connections,
-        policy: Callable[[], AccessPolicy],
+        web_config: WebConfigReloader,
         http: Callable[["Connection"], asyncio.Protocol],
     ) -> None:
-        """Wrap the protocol that `http` makes for this connection; `policy` returns the access policy in force."""
+        """Wrap the HTTP protocol that `http` makes for this connection."""
         self._socket = accepted
         self._limits = limits
         self._connections = connections
-        self._policy = policy
-        self._client_trust = policy().client_trust
+        self._web_config = web_config
+        self._client_trust = web_config.policy.client_trust
         self._transport: asyncio.Transport | None = None
         self._state = State.NEW
         self._deadline: asyncio.TimerHandle | None = None
@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
 
     def _trusted(self) -> bool:
         """Say whether the access policy in force would accept this connection, too."""
-        policy = self._policy()
+        policy = self._web_config.policy
         return policy.client_trust == self._client_trust and policy.allows(self._info("peercert"))
 
     def _enter(self, state: State) -> None:

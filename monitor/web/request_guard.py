@@ -4,8 +4,6 @@ The probes `/livez` and `/readyz` require no password, since a kubelet cannot se
 like every other path: with `client_auth_type: RequireAndVerifyClientCert`, use a `tcpSocket` or `exec` probe.
 """
 
-from collections.abc import Callable
-
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from monitor.web.access_policy import AccessPolicy
 from monitor.web.basic_auth import BasicAuth, TooManyChecksError
 from monitor.web.limits import HEADER_BYTES, URL_BYTES
+from monitor.web.web_config import WebConfigReloader
 
 PROBES = ("/livez", "/readyz")
 SAFE_METHODS = ("GET", "HEAD")
@@ -24,15 +23,15 @@ RETRY = {"Retry-After": "1"}
 class RequestGuard:
     """Passes the requests that the access policy in force allows to an application."""
 
-    def __init__(self, app: ASGIApp, policy: Callable[[], AccessPolicy]) -> None:
-        """Guard an application; `policy` returns the access policy in force."""
+    def __init__(self, app: ASGIApp, web_config: WebConfigReloader) -> None:
+        """Guard an application."""
         self._app = app
-        self._policy = policy
+        self._web_config = web_config
         self._basic_auth = BasicAuth()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        policy = self._policy()
+        policy = self._web_config.policy
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

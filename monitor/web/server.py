@@ -15,7 +15,6 @@ from contextlib import suppress
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.web.access_policy import AccessPolicy
 from monitor.web.connection import Connection, Connections
 from monitor.web.limits import HEADER_BYTES, Limits
 from monitor.web.request_guard import RequestGuard
@@ -52,7 +51,7 @@ class Server:
         self._web_config = web_config or WebConfigReloader()
         self._limits = limits or Limits()
         self._connections = Connections(self._limits.max_connections)
-        self._guarded = RequestGuard(app, self._policy)
+        self._guarded = RequestGuard(app, self._web_config)
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 self._answer,
@@ -132,8 +131,8 @@ class Server:
     async def _handshake(self, accepted: socket.socket) -> None:
         with suppress(OSError):  # the client may be gone; asyncio does this only for sockets that say they are TCP
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        context = self._policy().tls_context
-        connection = Connection(accepted, self._limits, self._connections, self._policy, self._http_protocol)
+        context = self._web_config.policy.tls_context
+        connection = Connection(accepted, self._limits, self._connections, self._web_config, self._http_protocol)
         if not self._connections.admit(connection):
             accepted.close()
             return
@@ -160,9 +159,6 @@ class Server:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection: Connection = scope["state"][CONNECTION]
         await connection.serve(self._guarded, scope, receive, send)
-
-    def _policy(self) -> AccessPolicy:
-        return self._web_config.policy
 
     def _reload_web_config(self) -> None:
         while not self._stopping.wait(self._limits.web_config_interval):

@@ -5,14 +5,17 @@ through another symbolic link, which is how Kubernetes updates a mounted Secret.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 
 from monitor.config.document import Problem
 from monitor.config.errors import ConfigurationError
 from monitor.config.web_config import TLS, TlsSettings, WebConfig, parse_web_config
 from monitor.web.access_policy import AccessPolicy, TokenBucket
-from monitor.web.tls import TlsError, normal_name, server_context
+from monitor.web.tls import normal_name, server_context
+
+Contents = Mapping[Path, bytes | str]
+"""The content of each file, or why it cannot be read."""
 
 
 class WebConfigReloader:
@@ -33,44 +36,32 @@ class WebConfigReloader:
         self._on_reload = on_reload
         if path is not None:
             self._last = self._tried = _read(path)
-            self.policy = _policy(self._tried)
+            self.policy = _policy(path, self._tried)
 
     def reload_if_changed(self) -> None:
         """Apply what has changed on disk. If it cannot be used, report that once and keep the policy in force."""
         if self.path is None:
             return
-        files = _read(self.path)
-        last, self._last = self._last, files
-        if files != last or files == self._tried:
+        contents = _read(self.path)
+        last, self._last = self._last, contents
+        if contents != last or contents == self._tried:
             return  # a certificate is written before its key: a change is tried once two reads agree
-        self._tried = files
+        self._tried = contents
         try:
-            self.policy = _policy(files)
+            self.policy = _policy(self.path, contents)
         except ConfigurationError as error:
             self._on_reload(error)
         else:
             self._on_reload(None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """The content of the web configuration file and of all files that it names, or why one cannot be read."""
-
-    text: bytes | str = field(repr=False)
-    named: Mapping[Path, bytes | str] = field(repr=False)
-    config: WebConfig | ConfigurationError = field(compare=False)
-
-
-def _read(path: Path) -> _Files:
-    text = _content(path)
-    if isinstance(text, str):
-        return _Files(text, {}, ConfigurationError(path, [Problem(1, "", f"the file cannot be read: {text}")]))
-    try:
-        config = parse_web_config(text, path)
-    except ConfigurationError as error:
-        return _Files(text, {}, error)
-    named = (config.tls.cert, config.tls.key, config.tls.client_ca) if config.tls else ()
-    return _Files(text, {file: _content(file) for file in named if isinstance(file, Path)}, config)
+def _read(path: Path) -> Contents:
+    """Read the web configuration file and the files that it names."""
+    contents = {path: _content(path)}
+    with suppress(ConfigurationError):  # `_policy` raises it again
+        if tls := _parse(path, contents).tls:
+            contents |= {file: _content(file) for file in _files(tls)}
+    return contents
 
 
 def _content(path: Path) -> bytes | str:
@@ -80,25 +71,36 @@ def _content(path: Path) -> bytes | str:
         return error.strerror or str(error)
 
 
-def _policy(files: _Files) -> AccessPolicy:
+def _parse(path: Path, contents: Contents) -> WebConfig:
+    text = contents[path]
+    if isinstance(text, str):
+        raise ConfigurationError(path, [Problem(1, "", f"the file cannot be read: {text}")])
+    return parse_web_config(text, path)
+
+
+def _files(tls: TlsSettings) -> dict[Path, str]:
+    """Return the files of `tls_server_config` with their keys."""
+    keys = {tls.cert: "cert_file", tls.key: "key_file", tls.client_ca: "client_ca_file"}
+    return {file: key for file, key in keys.items() if isinstance(file, Path)}
+
+
+def _policy(path: Path, contents: Contents) -> AccessPolicy:
     """Return the access policy of a web configuration, or raise `ConfigurationError`."""
-    config = files.config
-    if isinstance(config, ConfigurationError):
-        raise config
+    config = _parse(path, contents)
     context, client_trust, allowed_names = None, None, frozenset[str]()
-    if config.tls:
-        contents = _readable(config, config.tls, files.named)
-        try:
-            context = server_context(config.tls, contents)
-        except TlsError as error:
-            raise ConfigurationError(config.path, [config.document.problem(str(error), *error.path)]) from error
-        allowed_names = frozenset(map(normal_name, config.tls.client_allowed_sans))
-        client_ca = config.tls.client_ca
-        client_trust = (
-            config.tls.client_auth,
-            contents[client_ca] if isinstance(client_ca, Path) else client_ca,
-            allowed_names,
-        )
+    if tls := config.tls:
+        problems = [
+            config.document.problem(f"{file} cannot be read: {reason}", TLS, key)
+            for file, key in _files(tls).items()
+            if isinstance(reason := contents[file], str)
+        ]
+        if problems:
+            raise ConfigurationError(path, problems)
+        readable = {file: content for file, content in contents.items() if isinstance(content, bytes)}
+        context = server_context(config, tls, readable)
+        allowed_names = frozenset(map(normal_name, tls.client_allowed_sans))
+        client_ca = readable[tls.client_ca] if isinstance(tls.client_ca, Path) else tls.client_ca
+        client_trust = (tls.client_auth, client_ca, allowed_names)
     limit = config.rate_limit
     return AccessPolicy(
         context,
@@ -108,15 +110,3 @@ def _policy(files: _Files) -> AccessPolicy:
         TokenBucket(limit.interval, limit.burst) if limit else None,
         tuple((name.lower().encode(), value.encode()) for name, value in config.headers),
     )
-
-
-def _readable(config: WebConfig, tls: TlsSettings, named: Mapping[Path, bytes | str]) -> dict[Path, bytes]:
-    """Return the contents of the certificate and key files; raise `ConfigurationError` for those that have none."""
-    keys = {tls.cert: "cert_file", tls.key: "key_file", tls.client_ca: "client_ca_file"}
-    if problems := [
-        config.document.problem(f"{file} cannot be read: {content}", TLS, keys[file])
-        for file, content in named.items()
-        if isinstance(content, str)
-    ]:
-        raise ConfigurationError(config.path, problems)
-    return {file: content for file, content in named.items() if isinstance(content, bytes)}

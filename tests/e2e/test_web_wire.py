@@ -78,7 +78,7 @@ def test_a_renewed_certificate_and_a_broken_one(web: WebFolder, config: Path) ->
         assert curl(daemon, "/livez", "--cacert", renewed.ca_file) == "ok\n200 "
         (web.folder / "server.key").write_text("broken")
         told = daemon.wait_for_event("web_config.reload_failed", level="error")
-        problem = "tls_server_config.key_file: there is no private key in PEM format in it"
+        problem = "tls_server_config.key_file: has no private key in PEM format"
         assert told["message"] == f"{web.config}:1: {problem}"
         assert curl(daemon, "/livez", "--cacert", renewed.ca_file) == "ok\n200 "
 

@@ -9,9 +9,9 @@ from typing import Any
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from monitor.web.access_policy import AccessPolicy
 from monitor.web.connection import Connection, Connections
 from monitor.web.limits import Limits
+from monitor.web.web_config import WebConfigReloader
 from tests.web.asgi import empty
 
 SOON = 0.05
@@ -65,7 +65,7 @@ def run(test: Callable[[Connection, StuckTransport], Coroutine[Any, Any, None]],
             return make(config=config, server_state=state, app_state={"connection": connection})
 
         with socket.socket() as accepted:
-            connection = Connection(accepted, limits, connections, AccessPolicy, http)
+            connection = Connection(accepted, limits, connections, WebConfigReloader(), http)
             assert connections.admit(connection)
             connection.connection_made(transport)
             await asyncio.wait_for(test(connection, transport), 10)

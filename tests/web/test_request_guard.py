@@ -24,9 +24,8 @@ WRONG = {"Authorization": "Basic " + base64.b64encode(b"prometheus:guessed").dec
 
 def guarded(path: Path | None = None) -> RequestGuard:
     """Return the web application behind the guard."""
-    policy = WebConfigReloader(path).policy
     app = application(FakeMetrics(), FakeHealth(), version="1.2.3", reload=lambda: None)
-    return RequestGuard(app, lambda: policy)
+    return RequestGuard(app, WebConfigReloader(path))
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def encrypted(key: Path) -> None:
     )
 
 
-NO_CERTIFICATE = "cert_file: there is no certificate in PEM format in it"
+NO_CERTIFICATE = "cert_file: has no certificate in PEM format"
 TOGETHER = "cert_file: the certificate and the key cannot be used together"
 MISSING = "cannot be read: No such file or directory"
 
@@ -122,10 +122,10 @@ def damaged(name: str, web: WebFolder) -> None:
         ("no certificate", [(3, NO_CERTIFICATE)]),
         ("empty certificate", [(3, NO_CERTIFICATE)]),
         ("cut certificate", [(3, f"{TOGETHER}: one is damaged")]),
-        ("no key", [(4, "key_file: there is no private key in PEM format in it")]),
+        ("no key", [(4, "key_file: has no private key in PEM format")]),
         ("other key", [(3, f"{TOGETHER}: key values mismatch")]),
-        ("encrypted key", [(3, f"{TOGETHER}: the key is encrypted, and there is nobody to ask for its password")]),
-        ("no authority", [(6, "client_ca_file: no certificates can be read of it: no certificate or crl found")]),
+        ("encrypted key", [(3, f"{TOGETHER}: the key is encrypted; use a key without a password")]),
+        ("no authority", [(6, "client_ca_file: has no readable certificate: no certificate or crl found")]),
         (
             "two missing",
             [(4, f"key_file: {{}}/server.key {MISSING}"), (6, f"client_ca_file: {{}}/clients.pem {MISSING}")],

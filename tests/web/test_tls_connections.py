@@ -131,7 +131,7 @@ def test_a_renewed_certificate_is_used_without_a_restart(web: WebFolder) -> None
         assert is_answered(before)
 
         (web.folder / "server.key").write_text("broken")
-        assert reports.get(timeout=WAIT).endswith("there is no private key in PEM format in it")
+        assert reports.get(timeout=WAIT).endswith("has no private key in PEM format")
         assert serial_number(server, context) == second
 
         other = trustme.CA()

@@ -7,6 +7,7 @@ import bcrypt
 import pytest
 
 from monitor.config.errors import ConfigurationError
+from monitor.config.web_config import parse_web_config
 from monitor.web.access_policy import AccessPolicy
 from monitor.web.web_config import WebConfigReloader
 from tests.web.certificates import TLS, WebFolder
@@ -146,6 +147,6 @@ def test_secrets_have_no_repr(web: WebFolder) -> None:
     key = "".join(f"    {line}\n" for line in (web.folder / "server.key").read_text().splitlines())
     web.write(f"tls_server_config:\n  cert_file: server.pem\n  key: |\n{key}basic_auth_users: {{a: {HASH}}}")
     reloader = WebConfigReloader(web.config)
-    shown = repr(reloader.policy) + repr(reloader._tried) + repr(reloader._tried.config)
+    shown = repr(reloader.policy) + repr(parse_web_config(web.config.read_bytes(), web.config))
     assert HASH not in shown
     assert "PRIVATE KEY" not in shown

@@ -1,7 +1,7 @@
-"""Many polls of a changing fleet with faults, at accelerated time: memory, threads and descriptors stay flat.
+"""Many polls of changing products with faults, in quick succession: memory, threads and descriptors do not grow.
 
-`make soak` makes 10,000 polls; the short run is part of `make test`. The seed is printed, and taken from
-STACKSET_MONITOR_SEED where it is set.
+`make soak` makes 10,000 polls; the short run is part of `make test`. The seed is printed, and
+STACKSET_MONITOR_SEED repeats it.
 """
 
 import os
@@ -28,8 +28,8 @@ POLLS = int(os.environ.get("STACKSET_MONITOR_POLLS", "200"))
 SEED = int(os.environ.get("STACKSET_MONITOR_SEED", random.SystemRandom().randrange(2**32)))
 PRODUCTS = [f"pp-{n:013}" for n in range(10)]
 KEYS = [(f"{n:012}", region) for n in range(15) for region in ("eu-west-1", "us-east-1")]
-QUICK = [fault for name, fault in FAULTS.items() if "silence" not in name and "drip" not in name]
-"""What takes a deadline's time would only make the run longer; it is tested on its own."""
+FAST_FAULTS = [fault for name, fault in FAULTS.items() if "silence" not in name and "drip" not in name]
+"""Faults that last until the deadline would only make the run longer; other tests have them."""
 CONFIGURATION = """
 poll:
   interval: 100ms
@@ -49,7 +49,7 @@ web:
 
 @dataclass(frozen=True)
 class Size:
-    """What a process holds."""
+    """The resources that a process holds."""
 
     megabytes: float
     threads: int
@@ -57,7 +57,7 @@ class Size:
 
 
 def size_of(pid: int) -> Size:
-    """Ask the kernel."""
+    """Read the resources of a process from /proc."""
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return Size(
         int(status["VmRSS"].split()[0]) / 1024, int(status["Threads"]), len(list(Path(f"/proc/{pid}/fd").iterdir()))
@@ -65,20 +65,22 @@ def size_of(pid: int) -> Size:
 
 
 @contextmanager
-def living(stack_sets: StackSets, aws: FaultyAws, chance: random.Random) -> Iterator[None]:
-    """Change instances and plan faults, until the end of the block."""
+def changing(stack_sets: StackSets, aws: FaultyAws, chance: random.Random) -> Iterator[None]:
+    """Change instances and plan faults on a thread until the end of the block."""
     stop = threading.Event()
 
-    def live() -> None:
+    def change() -> None:
         while not stop.wait(0.02):
             for _ in range(3):
                 status = chance.choice(("CURRENT", "OUTDATED", "INOPERABLE", None))
                 stack_sets.set(chance.choice(PRODUCTS), *chance.choice(KEYS), status)
             if chance.random() < 0.2:
-                aws.clear()  # the plans that were carried out
-                aws.plan(Plan(chance.choice(QUICK), product_id=chance.choice(PRODUCTS), page=chance.choice((1, 2))))
+                aws.clear()  # plans that happened already
+                aws.plan(
+                    Plan(chance.choice(FAST_FAULTS), product_id=chance.choice(PRODUCTS), page=chance.choice((1, 2)))
+                )
 
-    thread = threading.Thread(target=live)
+    thread = threading.Thread(target=change)
     thread.start()
     try:
         yield
@@ -88,8 +90,8 @@ def living(stack_sets: StackSets, aws: FaultyAws, chance: random.Random) -> Iter
 
 
 @pytest.mark.timeout(120 + POLLS)
-def test_nothing_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the first quarter the process stays as large as it is; at the end it shows what the fleet is."""
+def test_resources_do_not_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last quarter needs what the second one needed; at the end the metrics are those of the simulated AWS."""
     print(f"seed {SEED}, {POLLS} polls")
     chance = random.Random(SEED)
     stack_sets = StackSets()
@@ -104,17 +106,17 @@ def test_nothing_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "monitor.yaml"
     config.write_text(CONFIGURATION.format(products=PRODUCTS, folder=tmp_path))
     sizes: list[Size] = []
-    begun = time.monotonic()
+    started = time.monotonic()
 
     with DaemonProcess(config) as daemon:
-        with living(stack_sets, aws, chance):
+        with changing(stack_sets, aws, chance):
             polls, counted = 0.0, "servicecatalog_polls_total"
             while polls < POLLS:
                 threading.Event().wait(0.25)
                 polls = sum(value for _, value in all_samples(daemon, counted))
                 sizes.append(size_of(daemon.pid))
                 daemon.forget("poll.completed", "poll.failed", "stack_instance.transition")
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
         failures = sum(value for _, value in all_samples(daemon, "servicecatalog_poll_failures_total"))
         aws.clear()
         for product in PRODUCTS:
@@ -139,16 +141,18 @@ def test_nothing_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report("threads", [size.threads for size in sizes], "")
     report("descriptors", [size.descriptors for size in sizes], "")
     assert statistics.median(s.megabytes for s in late) < 1.05 * statistics.median(s.megabytes for s in early) + 2
-    assert max(size.threads for size in late) <= max(size.threads for size in early)
-    assert max(size.descriptors for size in late) <= max(size.descriptors for size in early) + 5
+    # The minimum of a quarter leaves out threads and connections that exist for a moment; a leak raises it. A pool may
+    # start its last threads after the second quarter, which is no leak.
+    assert min(size.threads for size in late) <= min(size.threads for size in early) + 2
+    assert min(size.descriptors for size in late) <= min(size.descriptors for size in early) + 5
 
 
 def all_samples(daemon: DaemonProcess, name: str) -> list[tuple[dict[str, str], float]]:
-    """Scrape, and return all samples of a name."""
+    """Scrape, and return all samples with this name."""
     return [(sample.labels, sample.value) for sample in daemon.scrape() if sample.name == name]
 
 
 def report(what: str, values: list[float], more: str) -> None:
-    """Print a figure at the end of each quarter."""
+    """Print the value at the end of each quarter."""
     quarters = [values[min(len(values) - 1, len(values) * n // 4)] for n in range(1, 5)]
     print(f"{what}: {values[0]:.0f}" if more else f"{what}: " + ", ".join(f"{value:.0f}" for value in quarters), more)

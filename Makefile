@@ -1,4 +1,4 @@
-# What a developer needs: `make demo` and `make test` work on a fresh machine with git, make and Python 3.11.
+# `make demo` and `make test` work on a fresh machine with git, make and Python 3.11 or later.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,10 +9,10 @@ INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
 .PHONY: help
-help: ## Say what there is
+help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-# The locked dependencies by their hashes, and the project itself from here.
+# Install the locked dependencies, whose hashes are checked, and the project itself in editable mode.
 $(INSTALLED): $(LOCKS)/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("stackset-monitor needs Python 3.11 or later: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
@@ -21,55 +21,55 @@ $(INSTALLED): $(LOCKS)/dev.txt pyproject.toml
 	@touch $@
 
 .PHONY: install
-install: $(INSTALLED) ## Make the environment in .venv
+install: $(INSTALLED) ## Create the virtual environment in .venv
 
 .PHONY: demo
 demo: $(INSTALLED) ## Run the daemon against a simulated AWS on this machine
 	$(BIN)/stackset-monitor demo
 
 .PHONY: test
-test: $(INSTALLED) ## Run every test that needs no root, but for those that have a target of their own
+test: $(INSTALLED) ## Run the tests, except those with a target of their own
 	$(BIN)/python -m pytest
 
 .PHONY: alerts
-alerts: $(INSTALLED) ## Evaluate the alerts with promtool (about a minute)
+alerts: $(INSTALLED) ## Test the alerts with promtool (1 minute)
 	$(BIN)/python -m pytest tests/alerts
 
 .PHONY: chain
-chain: $(INSTALLED) ## From a simulated AWS to the notification, with Prometheus and Alertmanager (a minute)
+chain: $(INSTALLED) ## Test from a simulated AWS to the notification, with Prometheus and Alertmanager (1 minute)
 	$(BIN)/python -m pytest tests/chain
 
-# What only the tests of the chart need: 400 MB.
+# The dependencies that only the tests of the chart need, 400 MB.
 $(VENV)/.chart: $(INSTALLED) $(LOCKS)/chart.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/chart.txt
 	@touch $@
 
 .PHONY: chart
-chart: $(VENV)/.chart ## Render, lint and validate the Helm chart, and ask the dashboard's queries
+chart: $(VENV)/.chart ## Render, lint and validate the Helm chart, and test the queries of the dashboard
 	$(BIN)/python -m pytest tests/chart tests/dashboard
 
 .PHONY: crash
-crash: $(INSTALLED) ## Kill the daemon 200 times at random instants (about 7 minutes)
+crash: $(INSTALLED) ## Kill the daemon 200 times at random moments (7 minutes)
 	STACKSET_MONITOR_KILLS=$${STACKSET_MONITOR_KILLS:-200} $(BIN)/python -m pytest -n 0 -s tests/e2e/test_crash.py
 
 .PHONY: soak
-soak: $(INSTALLED) ## 10,000 polls of a changing fleet with faults (about 4 minutes)
+soak: $(INSTALLED) ## Make 10,000 polls of changing products with faults (4 minutes)
 	STACKSET_MONITOR_POLLS=$${STACKSET_MONITOR_POLLS:-10000} $(BIN)/python -m pytest -n 0 -s tests/e2e/test_soak.py
 
 .PHONY: many
-many: $(INSTALLED) ## Fifty sources with twenty products each (half a minute)
+many: $(INSTALLED) ## Poll 50 sources with 20 products each (30 seconds)
 	STACKSET_MONITOR_SOURCES=$${STACKSET_MONITOR_SOURCES:-50} $(BIN)/python -m pytest -n 0 tests/e2e/test_many_sources.py
 
 .PHONY: image
-image: $(VENV)/.chart ## Build the container image and run it, and the chart's pod (as root, about 2 minutes)
+image: $(VENV)/.chart ## Build and run the container image, and the pod of the chart (as root, 2 minutes)
 	$(BIN)/python -m pytest -n 0 -s tests/image
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure everything, and write docs/performance.md (about 40 minutes)
+bench: $(INSTALLED) ## Run all benchmarks and write docs/performance.md (40 minutes)
 	$(BIN)/python -m benchmarks $(SECTIONS)
 
 .PHONY: lint
-lint: $(INSTALLED) ## Format check, lint, types, import contracts
+lint: $(INSTALLED) ## Check format, lint rules, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -80,8 +80,18 @@ format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: sbom
+sbom: $(INSTALLED) ## Write the SBOM of the container image to dist/sbom.cdx.json (CycloneDX)
+	@mkdir -p dist
+	$(BIN)/python .ci/lock_file.py sbom > dist/sbom.cdx.json
+
+# ADVISORIES=FOLDER also reports known vulnerabilities, from a local copy of an advisory database (OSV format).
+.PHONY: audit
+audit: $(INSTALLED) ## Check the lock files: pinned, hashed, consistent (offline)
+	$(BIN)/python .ci/lock_file.py audit $(if $(ADVISORIES),--advisories $(ADVISORIES))
+
 .PHONY: lock
-lock: ## Lock the dependencies anew, with hashes
+lock: ## Update the lock files, with hashes
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
@@ -96,5 +106,5 @@ lock: ## Lock the dependencies anew, with hashes
 	rm -rf $(VENV)-lock
 
 .PHONY: clean
-clean: ## Remove what was made here
+clean: ## Remove the virtual environments and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -12,7 +12,7 @@ from monitor.aws.source import Source
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing
-from tests.faulty_aws.exchange import Fault, Line, Plan, Response
+from tests.faulty_aws.exchange import ClientConnection, Fault, Plan, Response
 from tests.faulty_aws.server import FaultyAws
 from tests.support import Observer, source_settings
 
@@ -58,7 +58,7 @@ def meeting() -> Iterator[Meeting]:
 def raw(data: bytes) -> Fault:
     """Return bytes that come instead of an answer."""
 
-    def deliver(line: Line, _: Response) -> None:
+    def deliver(line: ClientConnection, _: Response) -> None:
         line.send(data)
         line.close()
 

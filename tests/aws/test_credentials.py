@@ -18,7 +18,8 @@ from monitor.model.errors import PollFailedError, Reason
 from tests.conftest import Aws
 from tests.faulty_aws import faults
 from tests.faulty_aws.exchange import Fault, Plan, Request, Response
-from tests.faulty_aws.server import FaultyAws, Upstream
+from tests.faulty_aws.script import Upstream
+from tests.faulty_aws.server import FaultyAws
 from tests.faulty_aws.upstream import respond
 from tests.making import EU, ONE
 from tests.support import Observer, source_settings, until

@@ -192,7 +192,7 @@ def test_a_failure_on_a_later_page_is_a_failed_poll(name: str, source: Source, f
     assert [seen.page for seen in faulty.requests] == ([1, 2, 2, 2] if name in FAILURES else [1, 2])
 
 
-@pytest.mark.parametrize(("fault", "requests"), [(faults.SAME_TOKEN, 2), (faults.TOKENS_GO_ROUND, 3)], ids=str)
+@pytest.mark.parametrize(("fault", "requests"), [(faults.SAME_TOKEN, 2), (faults.REPEATED_TOKENS, 3)], ids=str)
 def test_a_token_that_leads_back_is_a_failed_poll(
     fault: Fault, requests: int, source: Source, faulty: FaultyAws
 ) -> None:

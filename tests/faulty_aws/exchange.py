@@ -1,4 +1,4 @@
-"""Requests and answers in bytes, and what can be planned to go wrong between them. Frozen values."""
+"""Requests and responses as bytes, and the faults that a test plans between them. Frozen values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,75 +9,75 @@ JSON = "application/x-amz-json-1.1"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came in."""
+    """One request that the server received."""
 
     operation: str
-    """As AWS calls it; `GET /path` where it is no call of an API."""
+    """The name of the API operation; `GET /path` for other requests."""
     product_id: str | None = None
     token: str | None = None
     page: int = 1
-    """Which page it asks for, seen from the tokens that were handed out."""
+    """The number of the requested page, derived from the tokens of earlier responses."""
     key_id: str | None = None
-    """Whose signature it has."""
+    """The access key id of the signature."""
     region: str | None = None
-    """For which Region it is signed."""
+    """The Region of the signature."""
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back."""
+    """One response."""
 
     status: int = 200
     body: bytes = b""
     content_type: str = JSON
 
     def head(self, *more: str) -> bytes:
-        """Return the status line and the headers, with the length of the body unless `more` says how it ends."""
+        """Return the status line and the headers; `more` replaces the header with the length of the body."""
         ends = more or (f"Content-Length: {len(self.body)}",)
         lines = (f"HTTP/1.1 {self.status} Simulated", f"Content-Type: {self.content_type}", *ends, "", "")
         return "\r\n".join(lines).encode()
 
 
-class Line(Protocol):
-    """The way back to the client. Everything on it ends when the client hangs up or the server stops."""
+class ClientConnection(Protocol):
+    """The connection to the client. Every method raises `OSError` once the client closed it or the server stopped."""
 
     def send(self, data: bytes) -> None:
-        """Send bytes as they are."""
+        """Send bytes."""
 
     def pause(self, seconds: float) -> None:
-        """Send nothing for a while."""
+        """Send nothing for some seconds."""
 
     def hold(self) -> None:
-        """Send nothing any more, and keep the connection open."""
+        """Send nothing and keep the connection open."""
 
     def close(self) -> None:
-        """Close the connection in order."""
+        """Close the connection."""
 
     def reset(self) -> None:
-        """Break the connection off (RST)."""
+        """Reset the connection (RST)."""
 
 
 Change = Callable[[Request, Response], Response]
-Delivery = Callable[[Line, Response], None]
+Delivery = Callable[[ClientConnection, Response], None]
 
 
-def whole(line: Line, answer: Response) -> None:
-    """Send an answer as it should be sent."""
-    line.send(answer.head() + answer.body)
+def send_whole(connection: ClientConnection, response: Response) -> None:
+    """Send a response correctly."""
+    connection.send(response.head() + response.body)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to go wrong."""
+    """One fault."""
 
     name: str
-    answer: Response | None = None
-    """Instead of what the simulated AWS says."""
+    response: Response | None = None
+    """The response, in place of that of the simulated AWS."""
     change: Change | None = None
-    """What becomes of what it says."""
-    deliver: Delivery = whole
+    """Changes the response of the simulated AWS."""
+    deliver: Delivery = send_whole
 
     def __str__(self) -> str:
         """Return the name."""
@@ -86,7 +86,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """When a fault happens: to requests that fit, after `skip` of them, `times` times; None is until it is cleared."""
+    """When a fault happens: to matching requests, after the first `skip`, `times` times (None: until it is cleared)."""
 
     fault: Fault
     operation: str | None = None
@@ -96,8 +96,8 @@ class Plan:
     skip: int = 0
     times: int | None = 1
 
-    def fits(self, request: Request) -> bool:
-        """Say whether the plan is about a request."""
+    def matches(self, request: Request) -> bool:
+        """Return whether the plan applies to a request."""
         wanted = (self.operation, self.product_id, self.page, self.key_id)
         found = (request.operation, request.product_id, request.page, request.key_id)
         return all(want is None or want == have for want, have in zip(wanted, found, strict=True))

@@ -1,94 +1,77 @@
-"""How the simulated AWS misbehaves: each a value with a name, in groups by what goes wrong.
+"""The faults of the simulated AWS, each a value with a name, in groups.
 
-botocore hides much of this behind a success, so it is all said in bytes: what the answer is, and how it is sent.
+botocore returns many of them as a success, so they are defined as bytes: the response, and how it is sent.
 """
 
 import json
 from dataclasses import replace
 from typing import Any
 
-from tests.faulty_aws.exchange import Delivery, Fault, Line, Request, Response
+from tests.faulty_aws import deliveries
+from tests.faulty_aws.exchange import Delivery, Fault, Request, Response
 
 _HTML = b"<!DOCTYPE html><html><head><title>Sorry</title></head><body><h1>We will be back</h1></body></html>"
-_MUCH = b" " * 65536
-_MANY = 4096
 
 
 def body(name: str, content: bytes, *, status: int = 200, content_type: str = "text/html") -> Fault:
-    """Return an answer with a body that is not from AWS."""
+    """Return a response with a body that AWS would not send."""
     return Fault(name, Response(status, content, content_type))
 
 
 def error(code: str, message: str, *, status: int = 400) -> Fault:
-    """Return an error of AWS."""
+    """Return an error response of Service Catalog."""
     return Fault(code, Response(status, json.dumps({"__type": code, "Message": message}).encode()))
 
 
 def sts_error(code: str, message: str, *, status: int = 403) -> Fault:
-    """Return an error of STS, which speaks XML."""
+    """Return an error response of STS, which uses XML."""
     inner = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
     return Fault(code, Response(status, inner.encode(), "text/xml"))
 
 
 def page(name: str, **members: Any) -> Fault:
-    """Return a page some of whose members are others than they should be."""
+    """Return a page with some members replaced."""
 
-    def change(_: Request, answer: Response) -> Response:
-        return replace(answer, body=json.dumps({**json.loads(answer.body), **members}).encode())
+    def change(_: Request, response: Response) -> Response:
+        return replace(response, body=json.dumps({**json.loads(response.body), **members}).encode())
 
     return Fault(name, change=change)
 
 
 def item(name: str, *items: Any) -> Fault:
-    """Return a page with more items than it should have."""
+    """Return a page with additional items."""
 
-    def change(_: Request, answer: Response) -> Response:
-        read = json.loads(answer.body)
-        return replace(answer, body=json.dumps({**read, "StackInstances": [*read["StackInstances"], *items]}).encode())
+    def change(_: Request, response: Response) -> Response:
+        read = json.loads(response.body)
+        return replace(
+            response, body=json.dumps({**read, "StackInstances": [*read["StackInstances"], *items]}).encode()
+        )
 
     return Fault(name, change=change)
 
 
 def sent(name: str, deliver: Delivery) -> Fault:
-    """Return a right answer that is sent wrongly."""
+    """Return a correct response that is sent in a wrong way."""
     return Fault(name, deliver=deliver)
 
 
 def dripping(interval: float = 1.0, *, headers: bool = True, length: bool = True) -> Fault:
-    """Return an answer of which one byte comes each `interval` seconds.
-
-    Without `headers` those come at once; without `length` the answer ends with the connection.
-    """
-
-    def deliver(line: Line, answer: Response) -> None:
-        head = answer.head() if length else answer.head("Connection: close")
-        at_once, slowly = (b"", head + answer.body) if headers else (head, answer.body)
-        line.send(at_once)
-        for place in range(len(slowly)):
-            line.send(slowly[place : place + 1])
-            line.pause(interval)
-        if not length:
-            line.close()
-
-    return Fault(f"dripping{'' if headers else ' body'}{'' if length else ' without a length'}", deliver=deliver)
+    """Return a correct response of which one byte is sent each `interval` seconds, see `deliveries.drip`."""
+    name = f"dripping{'' if headers else ' body'}{'' if length else ' without a length'}"
+    return Fault(name, deliver=deliveries.drip(interval, headers=headers, length=length))
 
 
 def late(seconds: float) -> Fault:
-    """Return a right answer that takes its time."""
-
-    def deliver(line: Line, answer: Response) -> None:
-        line.pause(seconds)
-        line.send(answer.head() + answer.body)
-
-    return Fault("late", deliver=deliver)
+    """Return a correct response that is sent after some time."""
+    return Fault("late", deliver=deliveries.delay(seconds))
 
 
 def tokens(name: str, *names: str) -> Fault:
-    """Return pages that hand out these tokens in turn, for ever."""
+    """Return pages that have these tokens in turn, forever."""
 
-    def change(request: Request, answer: Response) -> Response:
+    def change(request: Request, response: Response) -> Response:
         following = names[request.page % len(names) - 1]
-        return replace(answer, body=json.dumps({**json.loads(answer.body), "NextPageToken": following}).encode())
+        return replace(response, body=json.dumps({**json.loads(response.body), "NextPageToken": following}).encode())
 
     return Fault(name, change=change)
 
@@ -98,110 +81,22 @@ def _fresh_token(request: Request, _: Response) -> Response:
 
 
 def _twice(status: str | None) -> Fault:
-    def change(_: Request, answer: Response) -> Response:
-        read = json.loads(answer.body)
+    def change(_: Request, response: Response) -> Response:
+        read = json.loads(response.body)
         items = read["StackInstances"]
         again = [{**one, "StackInstanceStatus": status or one["StackInstanceStatus"]} for one in items[:1]]
-        return replace(answer, body=json.dumps({**read, "StackInstances": [*items, *again]}).encode())
+        return replace(response, body=json.dumps({**read, "StackInstances": [*items, *again]}).encode())
 
     return Fault(f"listed twice as {status or 'before'}", change=change)
 
 
-def _nothing(line: Line, _: Response) -> None:
-    line.hold()
-
-
-def _headers_only(line: Line, answer: Response) -> None:
-    line.send(answer.head())
-    line.hold()
-
-
-def _half(line: Line, answer: Response) -> None:
-    line.send(answer.head() + answer.body[: len(answer.body) // 2])
-    line.hold()
-
-
-def _cut(line: Line, answer: Response) -> None:
-    line.send(answer.head() + answer.body[: len(answer.body) // 2])
-    line.close()
-
-
-def _cut_at_the_end(line: Line, answer: Response) -> None:
-    line.send(answer.head(f"Content-Length: {len(answer.body) + 1}") + answer.body)
-    line.close()
-
-
-def _cut_chunk(line: Line, answer: Response) -> None:
-    chunk = f"{len(answer.body):x}\r\n".encode() + answer.body[: len(answer.body) // 2]
-    line.send(answer.head("Transfer-Encoding: chunked") + chunk)
-    line.close()
-
-
-def _cut_json(_: Request, answer: Response) -> Response:
-    return replace(answer, body=answer.body[: len(answer.body) // 2])
-
-
-def _cut_headers(line: Line, answer: Response) -> None:
-    line.send(answer.head()[:40])
-    line.close()
-
-
-def _closed(line: Line, _: Response) -> None:
-    line.close()
-
-
-def _reset(line: Line, _: Response) -> None:
-    line.reset()
-
-
-def _reset_in_body(line: Line, answer: Response) -> None:
-    line.send(answer.head() + answer.body[: len(answer.body) // 2])
-    line.pause(0.02)  # what was sent is lost with a reset that comes too soon after it
-    line.reset()
-
-
-def _no_http(line: Line, _: Response) -> None:
-    line.send(b"220 mail.example.org ESMTP\r\n")
-    line.close()
-
-
-def _wrong_chunk(line: Line, answer: Response) -> None:
-    line.send(answer.head("Transfer-Encoding: chunked") + b"no length\r\n" + answer.body)
-    line.close()
-
-
-def _endless(line: Line, answer: Response) -> None:
-    line.send(answer.head("Connection: close") + answer.body)
-    while True:
-        line.send(_MUCH)
-
-
-def _endless_chunks(line: Line, answer: Response) -> None:
-    line.send(answer.head("Transfer-Encoding: chunked"))
-    while True:
-        line.send(f"{len(_MUCH):x}\r\n".encode() + _MUCH + b"\r\n")
-
-
-def _endless_headers(line: Line, answer: Response) -> None:
-    line.send(answer.head().removesuffix(b"\r\n"))
-    while True:
-        line.send(b"X-More: and more\r\n" * _MANY)
-
-
-def _endless_continues(line: Line, _: Response) -> None:
-    while True:
-        line.send(b"HTTP/1.1 100 Continue\r\n\r\n" * _MANY)
-
-
-def _huge(line: Line, answer: Response) -> None:
-    line.send(answer.head(f"Content-Length: {1 << 62}") + answer.body)
-    while True:
-        line.send(_MUCH)
+def _cut_json(_: Request, response: Response) -> Response:
+    return replace(response, body=response.body[: len(response.body) // 2])
 
 
 BAD_BODIES = (
     body("HTML", _HTML),
-    body("garbage", b"\x00\x01\x02 nothing that anybody could read \x7f"),
+    body("garbage", b"\x00\x01\x02 not JSON \x7f"),
     body("empty body", b""),
     body("empty object", b"{}"),
     body("array", b"[]"),
@@ -224,32 +119,32 @@ BAD_BODIES = (
     page("token is an object", NextPageToken={"page": 2}),
     page("token is true", NextPageToken=True),
 )
-"""Answers of status 200 that are not a page."""
+"""Responses with status 200 that are not a page."""
 
 BROKEN_CONNECTIONS = (
-    sent("cut body", _cut),
-    sent("cut after the last byte", _cut_at_the_end),
-    sent("cut chunk", _cut_chunk),
-    sent("cut headers", _cut_headers),
-    sent("closed", _closed),
-    sent("reset", _reset),
-    sent("reset in the body", _reset_in_body),
-    sent("not HTTP", _no_http),
-    sent("wrong chunk", _wrong_chunk),
+    sent("cut body", deliveries.truncated_body),
+    sent("cut after the last byte", deliveries.one_byte_missing),
+    sent("cut chunk", deliveries.truncated_chunk),
+    sent("cut headers", deliveries.truncated_headers),
+    sent("closed", deliveries.closed),
+    sent("reset", deliveries.reset),
+    sent("reset in the body", deliveries.reset_in_body),
+    sent("not HTTP", deliveries.not_http),
+    sent("wrong chunk", deliveries.invalid_chunk),
 )
-"""Connections that end too soon."""
+"""Connections that end too early, and bytes that are not HTTP."""
 
-SILENCE = sent("silence", _nothing)
+SILENCE = sent("silence", deliveries.nothing)
 SILENT_WAITS = (
     SILENCE,
-    sent("silence after the headers", _headers_only),
-    sent("silence in the body", _half),
+    sent("silence after the headers", deliveries.headers_only),
+    sent("silence in the body", deliveries.half_a_body),
 )
-"""Connections on which nothing happens any more."""
+"""Connections on which nothing is sent any more."""
 
 
 def slow(interval: float = 1.0) -> tuple[Fault, ...]:
-    """Return all the answers that drip."""
+    """Return all faults that send one byte at a time."""
     return (
         dripping(interval),
         dripping(interval, headers=False),
@@ -258,13 +153,13 @@ def slow(interval: float = 1.0) -> tuple[Fault, ...]:
 
 
 ENDLESS = (
-    sent("endless body", _endless),
-    sent("endless chunks", _endless_chunks),
-    sent("endless headers", _endless_headers),
-    sent("endless continues", _endless_continues),
-    sent("huge length", _huge),
+    sent("endless body", deliveries.endless_body),
+    sent("endless chunks", deliveries.endless_chunks),
+    sent("endless headers", deliveries.endless_headers),
+    sent("endless continues", deliveries.endless_continues),
+    sent("huge length", deliveries.huge_length),
 )
-"""Answers that never end, sent as fast as they are taken."""
+"""Responses that never end, sent as fast as the client reads."""
 
 THROTTLED = error("ThrottlingException", "Rate exceeded")
 ACCESS_DENIED = error(
@@ -291,13 +186,13 @@ ERRORS = (
     body("HTML 403", _HTML, status=403),
     body("redirect", _HTML, status=302),
 )
-"""Refusals, of AWS and of what stands before it."""
+"""Error responses of AWS, and of proxies in front of it."""
 
 SAME_TOKEN = tokens("same token", "same")
-TOKENS_GO_ROUND = tokens("tokens go round", "A", "B")
+REPEATED_TOKENS = tokens("repeated tokens", "A", "B")
 FRESH_TOKENS = Fault("fresh tokens for ever", change=_fresh_token)
-WRONG_TOKENS = (SAME_TOKEN, TOKENS_GO_ROUND)
-"""Pages that lead back to pages before them."""
+WRONG_TOKENS = (SAME_TOKEN, REPEATED_TOKENS)
+"""Page tokens that lead back to an earlier page."""
 
 EMPTY_PAGE = page("empty page with a token", StackInstances=[], NextPageToken="go-on")
 TWICE = _twice(None)
@@ -317,7 +212,7 @@ INVALID_ITEMS = item(
     {"Account": "9999\ud800", "Region": "eu-west-1", "StackInstanceStatus": "CURRENT"},
 )
 ODD_PAGES = (EMPTY_PAGE, TWICE, TWICE_INOPERABLE, UNKNOWN_STATUS, INVALID_ITEMS)
-"""Complete pages with something odd in them: a poll is complete all the same."""
+"""Pages with an irregularity that does not make the listing incomplete."""
 
 FAULTS = {
     fault.name: fault
@@ -326,4 +221,4 @@ FAULTS = {
         *WRONG_TOKENS, FRESH_TOKENS, *ODD_PAGES,
     )
 }  # fmt: skip
-"""Every one by its name."""
+"""All faults by name."""

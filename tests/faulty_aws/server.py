@@ -1,49 +1,28 @@
-"""A server in front of the simulated AWS that misbehaves as planned, byte by byte. Plain sockets on loopback."""
+"""A server in front of the simulated AWS that misbehaves as planned. Plain sockets on loopback."""
 
 import contextlib
 import http.client
-import json
-import re
 import select
 import socket
 import ssl
 import struct
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-from tests.faulty_aws.exchange import Fault, Plan, Request, Response, whole
+from tests.faulty_aws.exchange import Plan, Request, Response, send_whole
+from tests.faulty_aws.script import RecordedRequest, Script, Upstream, parse_request
 
-Upstream = Callable[[Request], Response]
-
-MOST_CONNECTIONS = 256
-MOST_REMEMBERED = 100_000
-_LONGEST_LINE = 65536
-_LARGEST_BODY = 1 << 20
+MAX_CONNECTIONS = 256
+_MAX_LINE_BYTES = 65536
+_MAX_BODY_BYTES = 1 << 20
 _IDLE_SECONDS = 600.0
-_LOOK_SECONDS = 0.02
+_CHECK_SECONDS = 0.02
 _RESET = struct.pack("ii", 1, 0)
-_SIGNED = re.compile(r"Credential=([^/]+)/[^/]*/([^/]*)/")
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One request that came in, and what was done to it."""
-
-    at: float
-    """By the clock that only goes forward."""
-    operation: str
-    product_id: str | None
-    page: int
-    key_id: str | None
-    fault: str | None
 
 
 def forward_to(url: str) -> Upstream:
-    """Return an upstream that asks another server, as the simulated AWS is."""
+    """Return an upstream that forwards requests to another server."""
     place = urlsplit(url)
 
     def ask(request: Request) -> Response:
@@ -59,11 +38,11 @@ def forward_to(url: str) -> Upstream:
 
 
 class FaultyAws:
-    """The server. What is not planned goes through as it is."""
+    """The server. Requests without a planned fault get the response of the upstream."""
 
     def __init__(self, upstream: Upstream, tls: ssl.SSLContext | None = None) -> None:
         """Response with what `upstream` says; nothing is served yet."""
-        self._script = _Script(upstream)
+        self._script = Script(upstream)
         self._tls = tls
         self._lock = threading.Lock()
         self._address: tuple[str, int] = ("127.0.0.1", 0)
@@ -72,28 +51,28 @@ class FaultyAws:
         self._thread: threading.Thread | None = None
 
     def start(self) -> str:
-        """Serve, and return the URL, which is what AWS_ENDPOINT_URL wants."""
+        """Start to serve, and return the URL for AWS_ENDPOINT_URL."""
         self.accept()
         return f"{'https' if self._tls else 'http'}://{self._address[0]}:{self._address[1]}"
 
     def stop(self) -> None:
-        """Serve no more."""
+        """Close all connections and stop."""
         self.refuse()
 
     def accept(self) -> None:
-        """Let clients connect again, at the same place as before."""
-        listener = socket.create_server(self._address, backlog=MOST_CONNECTIONS)
+        """Accept connections, at the same address as before."""
+        listener = socket.create_server(self._address, backlog=MAX_CONNECTIONS)
         self._address = listener.getsockname()
         self._listener = listener
         self._thread = threading.Thread(target=self._listen, args=(listener,), name="faulty-aws", daemon=True)
         self._thread.start()
 
     def refuse(self) -> None:
-        """Hang up, and refuse every connection from now on."""
+        """Close all connections, and refuse new ones."""
         listener, self._listener = self._listener, None
         if listener is not None:
             with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)  # wakes up the thread that accepts
+                listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
             listener.close()
         if self._thread is not None:
             self._thread.join(10)
@@ -105,16 +84,16 @@ class FaultyAws:
             thread.join(10)
 
     def plan(self, *plans: Plan) -> None:
-        """Misbehave when a request comes that fits; of several plans the first that fits."""
+        """Plan faults. The first plan that matches a request applies."""
         self._script.plan(*plans)
 
     def clear(self) -> None:
-        """Behave again, and forget the requests so far."""
+        """Remove all plans and the recorded requests."""
         self._script.clear()
 
     @property
-    def requests(self) -> tuple[Seen, ...]:
-        """Every request so far, in the order in which they came."""
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        """The received requests in order."""
         return self._script.seen
 
     def _listen(self, listener: socket.socket) -> None:
@@ -124,9 +103,9 @@ class FaultyAws:
             except OSError:
                 return
             connection = _Connection(line, self._tls)
-            thread = threading.Thread(target=self._serve, args=(connection,), name="faulty-aws-line", daemon=True)
+            thread = threading.Thread(target=self._serve, args=(connection,), name="faulty-aws-connection", daemon=True)
             with self._lock:
-                if len(self._connections) >= MOST_CONNECTIONS:
+                if len(self._connections) >= MAX_CONNECTIONS:
                     connection.close()
                     continue
                 self._connections[connection] = thread
@@ -136,86 +115,18 @@ class FaultyAws:
         try:
             connection.open()
             while (request := connection.read()) is not None:
-                fault, answer = self._script.play(request)
-                (fault.deliver if fault else whole)(connection, answer)
+                fault, response = self._script.respond(request)
+                (fault.deliver if fault else send_whole)(connection, response)
         except (OSError, ValueError, http.client.HTTPException):
-            pass  # the client hung up, or what it sends is no request
+            pass  # the client closed the connection, or sent something that is not a request
         finally:
             connection.close()
             with self._lock:
                 self._connections.pop(connection, None)
 
 
-class _Script:
-    """What is planned, what came, and which page each token that was handed out leads to."""
-
-    def __init__(self, upstream: Upstream) -> None:
-        self._upstream = upstream
-        self._lock = threading.Lock()
-        self._plans: list[tuple[Plan, list[int]]] = []
-        self._seen: deque[Seen] = deque(maxlen=MOST_REMEMBERED)
-        self._tokens: dict[str, tuple[int, str | None]] = {}
-        """Of each token its page, and the token that the upstream knows that page by."""
-
-    @property
-    def seen(self) -> tuple[Seen, ...]:
-        with self._lock:
-            return tuple(self._seen)
-
-    def plan(self, *plans: Plan) -> None:
-        with self._lock:
-            self._plans.extend((plan, [0]) for plan in plans)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._plans.clear()
-            self._seen.clear()
-            self._tokens.clear()
-
-    def play(self, request: Request) -> tuple[Fault | None, Response]:
-        with self._lock:
-            page, known = self._tokens.get(request.token or "", (1, request.token))
-            request = replace(request, page=page)
-            fault = self._fault(request)
-            self._seen.append(
-                Seen(
-                    time.monotonic(),
-                    request.operation,
-                    request.product_id,
-                    page,
-                    request.key_id,
-                    fault.name if fault else None,
-                )
-            )
-        if fault is not None and fault.answer is not None:
-            return fault, fault.answer
-        asked = request if known == request.token else replace(request, body=_with_token(request.body, known))
-        answer = self._upstream(asked)
-        given = _token(answer)
-        if fault is not None and fault.change is not None and answer.status == http.HTTPStatus.OK:
-            answer = fault.change(request, answer)
-        if (token := _token(answer)) is not None:
-            with self._lock:
-                # A token that the upstream did not give leads to where this request led.
-                self._tokens.setdefault(token, (page + 1, given if token == given else known))
-                if len(self._tokens) > MOST_REMEMBERED:
-                    del self._tokens[next(iter(self._tokens))]
-        return fault, answer
-
-    def _fault(self, request: Request) -> Fault | None:
-        for plan, count in self._plans:
-            if not plan.fits(request):
-                continue
-            if plan.times is not None and count[0] >= plan.skip + plan.times:
-                continue
-            count[0] += 1
-            if count[0] > plan.skip:
-                return plan.fault
-        return None
-
-
 class _Connection:
-    """One client; the `Line` that answers go out on. Any `OSError` ends it."""
+    """The connection of one client. Any `OSError` ends it."""
 
     def __init__(self, line: socket.socket, tls: ssl.SSLContext | None) -> None:
         self._line = line
@@ -230,13 +141,13 @@ class _Connection:
         self._file = self._line.makefile("rb")
 
     def read(self) -> Request | None:
-        """Return the next request; None where the client hangs up instead."""
-        first = self._file.readline(_LONGEST_LINE).decode("latin-1").split()
+        """Return the next request; None if the client closed the connection."""
+        first = self._file.readline(_MAX_LINE_BYTES).decode("latin-1").split()
         if len(first) < 2:
             return None
         headers = http.client.parse_headers(self._file)
-        body = self._file.read(min(int(headers.get("Content-Length", "0")), _LARGEST_BODY))
-        return _request(first[0], first[1], headers, body)
+        body = self._file.read(min(int(headers.get("Content-Length", "0")), _MAX_BODY_BYTES))
+        return parse_request(first[0], first[1], headers, body)
 
     def send(self, data: bytes) -> None:
         if self._over.is_set():
@@ -249,7 +160,7 @@ class _Connection:
 
     def hold(self) -> None:
         end = time.monotonic() + _IDLE_SECONDS
-        while time.monotonic() < end and not self._over.wait(_LOOK_SECONDS):
+        while time.monotonic() < end and not self._over.wait(_CHECK_SECONDS):
             if select.select([self._line], [], [], 0)[0] and not self._line.recv(1):
                 break
         raise ConnectionAbortedError
@@ -265,41 +176,7 @@ class _Connection:
         self._line.close()
 
     def end(self) -> None:
-        """End it from another thread."""
+        """End the connection from another thread."""
         self._over.set()
         with contextlib.suppress(OSError):
             self._line.shutdown(socket.SHUT_RDWR)
-
-
-def _request(method: str, path: str, headers: http.client.HTTPMessage, body: bytes) -> Request:
-    target = headers.get("X-Amz-Target", "").rpartition(".")[2]
-    form = parse_qs(body.decode("latin-1")) if "form" in headers.get("Content-Type", "") else {}
-    members = _members(body) if target else {}
-    signed = _SIGNED.search(headers.get("Authorization", ""))
-    return Request(
-        operation=target or form.get("Action", [f"{method} {path}"])[0],
-        product_id=members.get("ProvisionedProductId"),
-        token=members.get("PageToken"),
-        key_id=signed[1] if signed else None,
-        region=signed[2] if signed else None,
-        headers=tuple(headers.items()),
-        body=body,
-    )
-
-
-def _members(body: bytes) -> dict[str, str]:
-    try:
-        read = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return read if isinstance(read, dict) else {}
-
-
-def _token(answer: Response) -> str | None:
-    token = _members(answer.body).get("NextPageToken")
-    return token if isinstance(token, str) else None
-
-
-def _with_token(body: bytes, token: str | None) -> bytes:
-    members = {name: value for name, value in _members(body).items() if name != "PageToken"}
-    return json.dumps(members if token is None else {**members, "PageToken": token}).encode()

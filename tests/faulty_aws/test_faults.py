@@ -153,7 +153,7 @@ def test_tokens_that_are_made_up_lead_on(server: FaultyAws, client: Client) -> N
     assert client.read(token="two") == SECOND
     assert [seen.page for seen in server.requests] == [1, 2, 3]
     server.clear()
-    server.plan(Plan(faults.TOKENS_GO_ROUND, times=None))
+    server.plan(Plan(faults.REPEATED_TOKENS, times=None))
     tokens: list[str | None] = [None]
     for _ in range(4):
         tokens.append(client.read(token=tokens[-1])["NextPageToken"])

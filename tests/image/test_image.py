@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from monitor import __version__
-from tests.image.conftest import REVISION, ROOT, Built
+from tests.image.conftest import BASE, REVISION, ROOT, Built
 
 pytestmark = [pytest.mark.needs("mmdebstrap", "podman", "runc"), pytest.mark.timeout(400)]
 USER = 65532
@@ -50,6 +50,7 @@ def test_image_settings(built: Built) -> None:
     labels = {name.removeprefix("org.opencontainers.image."): value for name, value in settings["Labels"].items()}
     assert labels["title"] == "stackset-monitor"
     assert labels["licenses"] == "Apache-2.0"
+    assert labels["base.name"] == BASE
     assert (labels["version"], labels["revision"], labels["source"]) == ("1.2.3", REVISION, "urn:source")
 
 
@@ -63,6 +64,16 @@ def test_added_files(built: Built) -> None:
     assert not packages & {"pip", "setuptools", "wheel", "hatchling", "moto", "pytest", "tests"}
     commands = [name for name in names if name.startswith(f"{VENV}/bin/pip")]
     assert commands == []
+
+
+def test_pip_is_absent(built: Built) -> None:
+    """Neither the base image nor the environment has pip, its bundled wheel, or a command of it."""
+    names = [str(path.relative_to(built.root)) for path in built.root.rglob("*")]
+    assert [name for name in names if re.search(r"(-packages|bin)/pip[^/]*$|/pip-[^/]*\.whl$|/ensurepip$", name)] == []
+    for python in ("python3", f"/{VENV}/bin/python3"):
+        for module in ("pip", "ensurepip"):
+            code, _, error = built.podman.run_to_end(f"--entrypoint={python}", built.name, "-m", module)
+            assert (code, error.strip().rpartition(": ")[2]) == (1, f"No module named {module}")
 
 
 def test_files_are_not_writable(built: Built) -> None:
@@ -111,6 +122,7 @@ def test_build_context_has_only_sources(built: Built) -> None:
     root = Path(built.podman("image", "mount", name))
     files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "monitor").rglob("*.py")}
+    sources |= {"monitor/py.typed"}
     locks = {".ci/requirements/build.txt", ".ci/requirements/run.txt"}
     assert files == sources | locks | {"LICENSE", "README.md", "pyproject.toml"}
 

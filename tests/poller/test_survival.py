@@ -30,7 +30,8 @@ from tests.conftest import Aws
 from tests.events.capture import captured
 from tests.faulty_aws import faults
 from tests.faulty_aws.exchange import Fault, Plan
-from tests.faulty_aws.server import FaultyAws, Seen
+from tests.faulty_aws.script import RecordedRequest
+from tests.faulty_aws.server import FaultyAws
 from tests.faulty_aws.upstream import respond
 from tests.making import EU, US
 from tests.support import Observer, source_settings, until
@@ -97,7 +98,7 @@ class World:
             self.poller.restore(product)
 
     @property
-    def listings(self) -> Sequence[Seen]:
+    def listings(self) -> Sequence[RecordedRequest]:
         """The requests for pages so far."""
         return [seen for seen in self.server.requests if seen.operation == LIST_STACK_INSTANCES]
 

@@ -99,14 +99,13 @@ def _check_aws(settings: "Settings") -> ExitCode:
         if source.products:
             click.echo()
             print_rows(source.products, tuple(source.products[0]), Output.TABLE)
-    click.echo()
-    for problem in report.problems:
-        click.echo(problem)
+    if report.problems:
+        click.echo("\n" + "\n".join(report.problems))
     for failure in report.failures:
         print_error(failure)
     if report.failures:
         return ExitCode.FAILED
     if report.problems:
         return ExitCode.NOT_CURRENT
-    click.echo("no problems found")
+    click.echo("\nno problems found")
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""Commands run by a test: in this process, or as a process of their own."""
+"""Run commands in this process or in a process of their own."""
 
 import signal
 import subprocess
@@ -17,7 +17,7 @@ PRODUCT, OTHER = "pp-aaaaaaaaaaaaa", "pp-bbbbbbbbbbbbb"
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended and what it printed."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -52,7 +52,7 @@ def process(command: Sequence[str], env: Mapping[str, str] | None = None) -> Res
 
 @contextmanager
 def started(command: Sequence[str], env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """Start a command line, and leave nothing of it behind."""
+    """Start a command line, and kill it at the end of the block."""
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=env
     ) as running:
@@ -63,7 +63,7 @@ def started(command: Sequence[str], env: Mapping[str, str] | None = None) -> Ite
 
 
 def configuration(folder: Path, *products: str, more: str = "") -> str:
-    """Write a configuration with a state file beside it; return its path."""
+    """Write a configuration with a state file in the same folder; return its path."""
     path = folder / "monitor.yaml"
     listed = "".join(f"  - {product}\n" for product in products or (PRODUCT,))
     path.write_text(f"products:\n{listed}state:\n  path: {folder}/monitor.db\n{more}", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`check --aws`: what a configuration meets at AWS, with what to do about it."""
+"""`check --aws`: the problems that AWS reports, with what to do about them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ ROLE = f"arn:aws:iam::{THERE}:role/stackset-monitor"
 
 @pytest.fixture
 def there(aws: Aws) -> Iterator[StackSets]:
-    """Simulate a product of 45 instances here, and one in another account."""
+    """Simulate a product of 45 instances in one account, and a product in another account."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     for number in range(45):
         aws.stack_sets.set(PRODUCT, f"{number:012}", EU, "CURRENT")
@@ -39,7 +39,7 @@ HUB = "  - {name: hub, region: eu-west-1}"
 NETWORK = f"  - {{name: network, region: eu-west-1, role_arn: '{ROLE}', discover: {{}}}}"
 
 
-def test_all_is_well(there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_problems(there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The identity of each source, its products, and the calls of a poll."""
     found = check(capsys, tmp_path, f"{HUB}\n{NETWORK}", f"{{id: {PRODUCT}, source: hub}}")
     assert found == Result(
@@ -90,7 +90,7 @@ def test_a_permission_that_is_missing_is_named(
 
 
 def test_a_role_that_cannot_be_assumed(there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What its trust policy and the monitor's own need; the external id is not in it."""
+    """The message says what the trust policy and the identity need. It does not show the external ID."""
     roles.require_external_id(ROLE, "another")
     source = NETWORK.replace("discover", "external_id: canary-external-id, discover")
     found = check(capsys, tmp_path, f"{HUB}\n{source}", f"{{id: {PRODUCT}, source: hub}}")
@@ -102,10 +102,10 @@ def test_a_role_that_cannot_be_assumed(there: StackSets, tmp_path: Path, capsys:
     assert f"{PRODUCT}  baseline" in found.out
 
 
-def test_what_is_no_stack_set_or_not_there(
+def test_a_product_of_another_type_and_a_missing_one(
     there: StackSets, aws: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each is said once, with where to look."""
+    """Each is reported once, with a hint."""
     aws.stack_sets.add_product(OTHER, "bucket", stack_set=False)
     found = check(capsys, tmp_path, HUB, f"{OTHER}, pp-nowhere")
     assert found.code == 1
@@ -121,7 +121,7 @@ def test_what_is_no_stack_set_or_not_there(
 def test_a_budget_that_is_too_small(
     there: StackSets, aws: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The calls that are needed, and those that are allowed."""
+    """The report names the calls that are needed and the settings that allow them."""
     products = [f"pp-{number}" for number in range(4)]
     for product in products:
         aws.stack_sets.add_product(product, product)

@@ -1,4 +1,4 @@
-"""The commands and options that the interface promises, and how wrong usage is told."""
+"""The commands and options of the public interface, and the messages for wrong usage."""
 
 import sys
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, Mapping[str, bool]] = {
     "demo": {"--listen": False},
     "version": {},
 }
-"""Each command with its options; true where an option may be given again and again."""
+"""The options of each command; true if an option may be repeated."""
 HEAVY = {"boto3", "botocore", "pydantic", "yaml", "apscheduler", "uvicorn", "starlette", "rich", "structlog", "moto"}
 
 
@@ -42,12 +42,12 @@ def options(command: click.Command) -> dict[str, bool]:
 
 @pytest.fixture
 def context() -> click.Context:
-    """Give the context that commands are found in."""
+    """Return the context in which click finds the commands."""
     return click.Context(cli, info_name="stackset-monitor")
 
 
 def test_every_command_of_the_interface_is_there(context: click.Context) -> None:
-    """No command is missing, and none is there that nobody knows of."""
+    """The group has every command, and each can be imported."""
     assert set(cli.list_commands(context)) >= set(COMMANDS)
     for name in cli.list_commands(context):
         assert cli.get_command(context, name)
@@ -55,7 +55,7 @@ def test_every_command_of_the_interface_is_there(context: click.Context) -> None
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_the_interface_is_there(name: str, context: click.Context) -> None:
-    """Those that may be given several times can be."""
+    """Repeatable options are repeatable."""
     command = cli.get_command(context, name)
     assert command
     assert options(command).items() >= COMMANDS[name].items()
@@ -63,7 +63,7 @@ def test_every_option_of_the_interface_is_there(name: str, context: click.Contex
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_says_what_a_command_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each option is explained; the outputs are written as they are given."""
+    """The help lists each option and the exit codes; choices are in lower case."""
     shown = here(capsys, name, "--help")
     assert (shown.code, shown.err) == (0, "")
     assert shown.out.startswith(f"Usage: stackset-monitor {name} [OPTIONS]\n")
@@ -75,7 +75,7 @@ def test_help_says_what_a_command_does(name: str, capsys: pytest.CaptureFixture[
 
 
 def test_help_of_all_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    """With the exit codes, so that a script needs nothing else."""
+    """The help lists the commands and all exit codes."""
     shown = here(capsys, "--help")
     assert (shown.code, shown.err) == (0, "")
     for name in COMMANDS:
@@ -93,8 +93,8 @@ def test_help_of_all_lists_every_command(capsys: pytest.CaptureFixture[str]) -> 
     )
 
 
-def test_no_command_shows_the_help_as_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    """On stderr, since nobody asked for it."""
+def test_without_a_command_the_help_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help goes to stderr, because it was not requested."""
     shown = here(capsys)
     assert (shown.code, shown.out) == (2, "")
     assert shown.err.startswith("Usage: stackset-monitor [OPTIONS] COMMAND [ARGS]...\n")
@@ -132,7 +132,7 @@ WRONG_USAGE = {
 
 @pytest.mark.parametrize("usage", WRONG_USAGE)
 def test_wrong_usage_is_one_sentence(usage: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the place to read more, and exit code 2."""
+    """The message names the help of the command; exit code 2."""
     arguments = usage.split()
     path = f"stackset-monitor {arguments[0]}" if arguments[0] in COMMANDS else "stackset-monitor"
     said = f"stackset-monitor: {WRONG_USAGE[usage]} (see {path} --help)\n"
@@ -141,7 +141,7 @@ def test_wrong_usage_is_one_sentence(usage: str, capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize("command", ["run", "poll", "check", "history", "iam-policy"])
 def test_a_configuration_that_cannot_be_read(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A missing file and a directory are no wrong configuration: exit code 3."""
+    """A missing file and a directory give exit code 3."""
     said = "stackset-monitor: cannot read the configuration file"
     missing = tmp_path / "monitor.yaml"
     assert here(capsys, command, "--config", str(missing)) == Result(
@@ -151,8 +151,10 @@ def test_a_configuration_that_cannot_be_read(command: str, tmp_path: Path, capsy
 
 
 @pytest.mark.parametrize("command", ["run", "poll", "check", "history", "iam-policy"])
-def test_a_wrong_configuration_is_told_whole(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line for each problem, as compilers write them, and exit code 2."""
+def test_every_problem_of_a_configuration_is_reported(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report has a line for each problem, like that of a compiler; exit code 2."""
     path = tmp_path / "monitor.yaml"
     path.write_text("poll: {interval: 5 m}\nproducts: [pp-a, pp-a]\nwebb: {}\n")
     assert here(capsys, command, "--config", str(path)) == Result(
@@ -165,8 +167,8 @@ def test_a_wrong_configuration_is_told_whole(command: str, tmp_path: Path, capsy
     )
 
 
-def test_check_says_what_is_fine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With how much there is, so that a wrong file is noticed."""
+def test_check_reports_a_valid_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The number of products and sources shows whether it is the right file."""
     path = tmp_path / "monitor.yaml"
     path.write_text("products: [pp-a]")
     assert here(capsys, "check", "--config", str(path)) == Result(
@@ -179,7 +181,7 @@ def test_check_says_what_is_fine(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_check_reads_the_web_configuration_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What would keep the daemon from starting is found before."""
+    """The problems of the web configuration are reported before the daemon starts with it."""
     path, web = tmp_path / "monitor.yaml", tmp_path / "web.yml"
     path.write_text("products: [pp-a]\nweb: {config_file: web.yml}")
     web.write_text("http_server_config: {}\n")
@@ -233,8 +235,8 @@ def test_check_warns_about_a_region_that_may_be_new(tmp_path: Path, capsys: pyte
     )
 
 
-def test_check_calls_one_problem_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """People read this."""
+def test_one_problem_is_in_the_singular(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The number of problems is in the singular."""
     path = tmp_path / "monitor.yaml"
     path.write_text("")
     said = f"stackset-monitor: 1 problem in the configuration\n{path}:1: the file is empty: add `products`\n"
@@ -242,7 +244,7 @@ def test_check_calls_one_problem_one(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_bug_is_one_sentence_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody expected is told with its place, and how to see the traceback."""
+    """An unexpected exception is reported with its place and how to see the traceback."""
     nothing: dict[str, str] = {}
     monkeypatch.setattr("monitor.cli.check.load_with_lines", lambda _: nothing["products\nof"])
     said = here(capsys, "check", "--config", "x")
@@ -255,13 +257,13 @@ def test_a_bug_is_one_sentence_too(capsys: pytest.CaptureFixture[str], monkeypat
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    """Name and version, nothing else."""
+    """The output is the name and the version."""
     assert here(capsys, "version") == Result(0, f"stackset-monitor {__version__}\n", "")
     assert here(capsys, "--version") == here(capsys, "version")
 
 
 def test_the_module_is_the_command() -> None:
-    """`python -m monitor` says the same as `stackset-monitor`, its own name in messages included."""
+    """`python -m monitor` prints the same as `stackset-monitor`, also in messages with its name."""
     command = str(Path(sys.executable).with_name("stackset-monitor"))
     for arguments, code in (["version"], 0), (["pol"], 2):
         found = process(python(*arguments))
@@ -270,7 +272,7 @@ def test_the_module_is_the_command() -> None:
 
 
 def test_version_is_quick() -> None:
-    """It imports none of the libraries that the rooms need."""
+    """It imports none of the libraries that other commands need."""
     script = "import sys; from monitor.cli import main\ntry: main(['version'])\nfinally: print(*sys.modules)"
     first, second = process([sys.executable, "-c", script]).out.splitlines()
     assert first == f"stackset-monitor {__version__}"

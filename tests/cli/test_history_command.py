@@ -1,4 +1,4 @@
-"""`history`: the stored transitions, printed."""
+"""`history` prints the stored transitions."""
 
 import json
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
-    """Write down three transitions of long ago, and one of now, which is of another product."""
+    """Store three old transitions, and a new one of another product."""
     state = SqliteStore(tmp_path / "monitor.db")
     first = baseline({(ONE, EU): Status.CURRENT, (TWO, EU): Status.INOPERABLE}, BASELINE, EPOCH)
     second = diff(
@@ -49,7 +49,7 @@ def rows(found: Result) -> list[dict[str, str | None]]:
 
 
 def test_a_table_for_people(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Oldest first; nothing stands where there was no status, and control characters are shown, not obeyed."""
+    """Rows are sorted by time; a missing status is empty, and control characters are escaped."""
     found = history(capsys, path, "--since", "99y")
     now = f"{NOW:%Y-%m-%dT%H:%M:%S}.{NOW.microsecond // 1000:03d}Z"
     expected = f"""\
@@ -64,7 +64,7 @@ OBSERVED AT               PRODUCT           NAME             ACCOUNT       REGIO
 
 
 def test_json_has_the_fields_of_the_event(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The same names and values as in the log line, so that one finds the other."""
+    """Names and values are those of the log line."""
     assert rows(history(capsys, path, "--since", "99y", "--output", "json"))[1] == {
         "event_id": "1e41776d-a705-52f0-93e1-5aa885c9b047",
         "poll_id": "5b6f1a2e-0000-4000-8000-000000000001",
@@ -80,7 +80,7 @@ def test_json_has_the_fields_of_the_event(path: str, capsys: pytest.CaptureFixtu
 
 
 def test_csv_has_every_field(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """With a header line; what is not there is empty."""
+    """The first line is the header; missing values are empty."""
     found = history(capsys, path, "--since", "99y", "--output", "csv", "--account", TWO, "--product", BASELINE.id)
     assert found == Result(
         0,
@@ -93,7 +93,7 @@ def test_csv_has_every_field(path: str, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_day_is_the_default(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is older is there when it is asked for."""
+    """Older transitions are printed with `--since`."""
     recent = rows(history(capsys, path, "--output", "json"))
     assert [row["provisioned_product_name"] for row in recent] == ["guard\nrails 🚦"]
     assert len(rows(history(capsys, path, "--output", "json", "--since", "100y"))) == 4
@@ -115,7 +115,7 @@ def test_products_and_accounts_can_be_chosen(path: str, capsys: pytest.CaptureFi
 
 
 def test_an_unknown_product_is_wrong_usage(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is no product without transitions, which would give an empty table."""
+    """It is an error, unlike a product without transitions, which gives an empty table."""
     assert history(capsys, path, "--product", "baselime") == Result(
         2, "", "stackset-monitor: --product: there is no product 'baselime'; did you mean 'baseline'?\n"
     )
@@ -123,18 +123,18 @@ def test_an_unknown_product_is_wrong_usage(path: str, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("output", ["table", "json", "csv"])
-def test_no_state_file_is_told_before_anything_is_printed(
+def test_a_missing_state_file_is_reported_before_any_output(
     output: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No header of a table that does not come; nothing is made."""
+    """Nothing is printed to stdout, and no file is created."""
     path = configuration(tmp_path)
     found = history(capsys, path, "--output", output)
     assert found == Result(3, "", f"stackset-monitor: there is no state file {tmp_path}/monitor.db\n")
     assert [path.name for path in tmp_path.iterdir()] == ["monitor.yaml"]
 
 
-def test_a_state_file_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In one sentence with its name, and exit code 3."""
+def test_a_damaged_state_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message is one sentence with the path; exit code 3."""
     (tmp_path / "monitor.db").write_text("this is not a database" * 100)
     found = history(capsys, configuration(tmp_path), "--output", "csv")
     assert (found.code, found.out) == (3, "")
@@ -143,7 +143,7 @@ def test_a_state_file_that_is_none_is_told(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_the_daemon_may_be_writing(path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Who has the state open does not mind."""
+    """The state can be read while a daemon has it open."""
     state = SqliteStore(tmp_path / "monitor.db")
     assert len(rows(history(capsys, path, "--output", "json"))) == 1
     state.close()

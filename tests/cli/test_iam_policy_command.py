@@ -1,4 +1,4 @@
-"""`stackset-monitor iam-policy`: which document is printed, and what is said beside it."""
+"""`stackset-monitor iam-policy`: the printed document and the hints on stderr."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ TRUST = ("--trust", "--principal", MONITOR)
 
 
 def run(capsys: pytest.CaptureFixture[str], *options: str) -> Result:
-    """Ask for a policy of the configuration with several roles."""
+    """Run the command with the configuration that has several roles."""
     return here(capsys, "iam-policy", "--config", str(ROLES), *options)
 
 
@@ -35,14 +35,14 @@ def role(name: str) -> str:
 
 
 def test_without_roles_it_is_the_policy_and_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`aws iam put-role-policy` takes it as it comes."""
+    """The output is one document, which `aws iam put-role-policy` accepts."""
     result = here(capsys, "iam-policy", "--config", configuration(tmp_path))
     assert printed(result)["Statement"][0]["Sid"] == "ReadStackInstances"
     assert (len(printed(result)["Statement"]), result.err) == (1, "")
 
 
 def test_with_roles_the_policies_that_are_missing_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each role once, by the first of its sources, on stderr: stdout is one document."""
+    """Each role is named once on stderr, by its first source; stdout is one document."""
     result = run(capsys)
     assert printed(result) == own_policy(SOURCES)
     assert result.err == (
@@ -61,7 +61,7 @@ def test_a_source_has_the_policy_of_its_identity(capsys: pytest.CaptureFixture[s
 
 
 def test_a_trust_policy_says_what_is_left_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    """The external id belongs into it, and is not printed; where there is none, nothing is said."""
+    """A hint says that the external ID is not printed; without an external ID there is no hint."""
     result = run(capsys, "--source", "hub", *TRUST)
     assert printed(result) == trust_policy(SOURCES, role("hub"), MONITOR)
     assert result.err == "stackset-monitor: the external ID is not printed: replace ${EXTERNAL_ID}\n"
@@ -70,7 +70,7 @@ def test_a_trust_policy_says_what_is_left_to_do(capsys: pytest.CaptureFixture[st
 
 
 def test_session_tags_are_allowed_on_both_sides(capsys: pytest.CaptureFixture[str]) -> None:
-    """What the option does to the document is the builder's business."""
+    """The option is passed to both policies."""
     assert printed(run(capsys, "--session-tags")) == own_policy(SOURCES, session_tags=True)
     trusted = printed(run(capsys, "--source", "spoke", "--session-tags", *TRUST))
     assert trusted == trust_policy(SOURCES, role("spoke"), MONITOR, session_tags=True)
@@ -96,8 +96,10 @@ def test_the_only_role_needs_no_name(tmp_path: Path, capsys: pytest.CaptureFixtu
         ),
     ],
 )
-def test_what_has_no_answer_is_wrong_usage(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """One sentence, exit code 2, and nothing on stdout that could be piped on."""
+def test_impossible_combinations_are_wrong_usage(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message is one sentence, exit code 2, and stdout is empty."""
     assert run(capsys, *options) == Result(2, "", f"stackset-monitor: {said}\n")
 
 
@@ -136,6 +138,6 @@ def test_a_profile_must_be_one_of_the_configuration(tmp_path: Path, capsys: pyte
 
 
 def test_no_role_has_no_trust_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody assumes anything there."""
+    """Without a role there is no trust policy."""
     result = here(capsys, "iam-policy", "--config", configuration(tmp_path), *TRUST)
     assert result == Result(2, "", "stackset-monitor: --trust: no source has a role_arn\n")

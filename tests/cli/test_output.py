@@ -12,7 +12,7 @@ COLUMNS = ("name", "observed_at")
 
 
 def test_columns_are_aligned_by_what_is_seen(capsys: pytest.CaptureFixture[str]) -> None:
-    """Wide characters take two places, and there is no space at the end of a line."""
+    """Wide characters count as two columns, and no line ends with a space."""
     rows: list[Row] = [
         {"name": "守护", "observed_at": "a"},
         {"name": "é", "observed_at": None},
@@ -28,8 +28,8 @@ def test_a_name_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out.splitlines()[1] == r"\x1b[2J\n[red]x[/red]\u202e"
 
 
-def test_json_takes_whatever_comes(capsys: pytest.CaptureFixture[str]) -> None:
-    """Quotes, newlines, None and any script."""
+def test_json_keeps_every_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON keeps quotes, newlines, None and every script."""
     rows: list[Row] = [{"name": 'a"\n\\守', "observed_at": None}, {"name": "", "observed_at": 0}]
     print_rows(rows, COLUMNS, Output.JSON)
     out = capsys.readouterr().out
@@ -39,7 +39,7 @@ def test_json_takes_whatever_comes(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_name_is_no_formula_of_a_spreadsheet(start: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A quote in front makes text of a CSV cell that would be run; JSON keeps it as it is."""
+    """A CSV cell that a spreadsheet would run starts with a quote; JSON keeps the name."""
     rows: list[Row] = [{"name": f"{start}1+1", "observed_at": -1}]
     print_rows(rows, COLUMNS, Output.CSV)
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out, newline=""))
@@ -52,7 +52,7 @@ def test_a_name_is_no_formula_of_a_spreadsheet(start: str, capsys: pytest.Captur
 def test_an_error_before_the_first_row_comes_before_any_output(
     output: Output, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A header over nothing would look like an answer."""
+    """A header without rows would look like a result."""
     known: dict[str, Row] = {}
     with pytest.raises(KeyError):
         print_rows((known[name] for name in ["unknown"]), COLUMNS, output)

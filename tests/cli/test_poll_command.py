@@ -1,4 +1,4 @@
-"""`poll`: one poll of everything, printed."""
+"""`poll` lists every product once and prints the result."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def fleet(aws: Aws) -> Aws:
     return aws
 
 
-def test_all_current_is_fine(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_instances_current(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0, an aligned table, nothing on stderr, nothing stored."""
     found = poll(capsys, configuration(tmp_path, NAMED[0]))
     assert found == Result(
@@ -53,7 +53,7 @@ pp-aaaaaaaaaaaaa  baseline  222222222222  eu-west-1  CURRENT
 
 
 @pytest.mark.parametrize("status", ["OUTDATED", "INOPERABLE", "A_STATUS_OF_THE_FUTURE"])
-def test_one_that_is_not_current_is_told(
+def test_an_instance_that_is_not_current(
     status: str, fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 1, whichever status it is."""
@@ -103,7 +103,7 @@ def test_nothing_there_is_nothing_printed(aws: Aws, tmp_path: Path, capsys: pyte
 
 
 def test_only_the_products_that_are_asked_for(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--product` may be repeated; the exit code is about these."""
+    """`--product` can be repeated; the exit code is that of the chosen products."""
     path = configuration(tmp_path, PRODUCT, OTHER, "pp-nobodyknowsit")
     only = poll(capsys, path, "--output", "csv", "--product", PRODUCT)
     assert (only.code, only.out.count(PRODUCT), only.out.count(OTHER)) == (0, 3, 0)
@@ -140,10 +140,8 @@ def test_a_name_that_cannot_be_read_is_reported(fleet: Aws, tmp_path: Path, caps
     )
 
 
-def test_what_cannot_be_listed_is_told_and_the_rest_printed(
-    fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One sentence a product, with AWS' own words, and exit code 3."""
+def test_a_product_that_cannot_be_listed(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each product has one sentence with the message of AWS; exit code 3."""
     fleet.stack_sets.add_product("pp-notastackset", "bucket", stack_set=False)
     found = poll(capsys, configuration(tmp_path, "pp-nobodyknowsit", NAMED[0], "pp-notastackset"), "--output", "csv")
     assert found == Result(
@@ -162,7 +160,7 @@ provisioned_product_id,provisioned_product_name,account,region,status
 
 
 def test_more_products_than_threads(aws: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each is listed once, and printed where the configuration has it."""
+    """Each is listed once, and printed in the order of the configuration."""
     products = [f"pp-{number:02d}" for number in range(12)]
     for product in products:
         aws.stack_sets.add_product(product, product)
@@ -178,7 +176,7 @@ def test_more_products_than_threads(aws: Aws, tmp_path: Path, capsys: pytest.Cap
 def test_the_deadline_ends_a_poll(
     aws: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that takes the call and says nothing does not hold the command."""
+    """A server that never answers does not block the command."""
     with silent_server() as silent:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url_of(silent))
         found = poll(capsys, configuration(tmp_path, PRODUCT, more="poll: {timeout: 300ms}\n"), "--output", "json")
@@ -189,10 +187,10 @@ def test_the_deadline_ends_a_poll(
     )
 
 
-def test_a_bug_in_a_listing_is_told(
+def test_a_bug_in_a_listing_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a thread raises does not get lost, and the command ends."""
+    """An exception in a thread ends the command."""
     monkeypatch.setattr("monitor.aws.source.Source.list_stack_instances", lambda *_: 1 // 0)
     found = poll(capsys, configuration(tmp_path, PRODUCT, OTHER))
     assert (found.code, found.out) == (3, "")
@@ -200,7 +198,7 @@ def test_a_bug_in_a_listing_is_told(
 
 
 def test_a_process_of_its_own(fleet: Aws, tmp_path: Path) -> None:
-    """The same from a shell: no bar where stderr is no terminal, no colours where stdout is none."""
+    """Without a terminal there are no progress bar and no colors."""
     found = process(python("poll", "--config", configuration(tmp_path, *NAMED)))
     assert (found.code, found.err) == (1, "")
     assert found.out.splitlines()[-1] == ("pp-bbbbbbbbbbbbb  guardrails  333333333333  eu-west-1  UNKNOWN")
@@ -208,7 +206,7 @@ def test_a_process_of_its_own(fleet: Aws, tmp_path: Path) -> None:
 
 
 def test_a_bar_and_colours_are_for_terminals(fleet: Aws, tmp_path: Path) -> None:
-    """On a terminal, a bar shows products, pages and instances, and is wiped before the table in colours comes."""
+    """A terminal shows a progress bar, which is removed before the colored table."""
     command = python("poll", "--config", configuration(tmp_path, *NAMED))
     terminal, end = pty.openpty()
     env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
@@ -230,7 +228,7 @@ def test_a_bar_and_colours_are_for_terminals(fleet: Aws, tmp_path: Path) -> None
 
 
 def test_ctrl_c_ends_it_at_once(aws: Aws, tmp_path: Path) -> None:
-    """While AWS says nothing: exit code 130, no traceback, nothing printed."""
+    """While AWS does not answer, Ctrl-C gives exit code 130 without output."""
     # SIGINT may be ignored by whoever runs the tests, and a process inherits that.
     script = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
     script += "; from monitor.cli import main; main(sys.argv[1:])"
@@ -247,7 +245,7 @@ def test_ctrl_c_ends_it_at_once(aws: Aws, tmp_path: Path) -> None:
 
 
 def silent_server() -> socket.socket:
-    """Take connections on loopback, and say nothing."""
+    """Return a server on loopback that accepts connections and never answers."""
     return socket.create_server(("127.0.0.1", 0))
 
 
@@ -257,7 +255,7 @@ def url_of(server: socket.socket) -> str:
 
 
 def read(terminal: int) -> bytes:
-    """Read from a terminal; nothing where nobody has it open any more."""
+    """Read from a terminal; return nothing if its other end is closed."""
     try:
         return os.read(terminal, 65536)
     except OSError:  # what Linux says of the end

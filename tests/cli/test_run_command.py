@@ -1,4 +1,4 @@
-"""`run` and `demo` where they cannot start: one sentence and an exit code, before anything else happens."""
+"""`run` and `demo` if they cannot start: one sentence and an exit code."""
 
 import json
 import os
@@ -14,13 +14,13 @@ from tests.conftest import Aws
 
 
 def run(path: str, *more: str) -> Result:
-    """Run the daemon, which is expected to end by itself."""
+    """Run a daemon that is expected to end with an error."""
     return process(python("run", "--config", path, *more))
 
 
 @pytest.mark.parametrize("command", ["run", "demo"])
 def test_an_occupied_port(command: str, tmp_path: Path) -> None:
-    """Exit code 3 and the address, as it was given."""
+    """The message shows the address as it was given; exit code 3."""
     with socket.create_server(("127.0.0.1", 0)) as occupied:
         address = "{}:{}".format(*occupied.getsockname())
         options = ["--config", configuration(tmp_path)] if command == "run" else []
@@ -30,14 +30,14 @@ def test_an_occupied_port(command: str, tmp_path: Path) -> None:
 
 
 def test_a_directory_as_state(tmp_path: Path) -> None:
-    """Exit code 3 and the path."""
+    """The message shows the path; exit code 3."""
     (tmp_path / "monitor.db").mkdir()
     found = run(configuration(tmp_path), "--listen", "127.0.0.1:0")
     assert found == Result(3, "", f"stackset-monitor: the state file {tmp_path}/monitor.db is a directory\n")
 
 
 def test_a_second_daemon_on_the_state(tmp_path: Path) -> None:
-    """It says who has it, and stops."""
+    """The message names the process that holds the lock; exit code 3."""
     lock = StateLock(tmp_path / "monitor.db")
     lock.acquire()
     found = run(configuration(tmp_path), "--listen", "127.0.0.1:0")
@@ -50,7 +50,7 @@ def test_a_second_daemon_on_the_state(tmp_path: Path) -> None:
 
 
 def test_a_daemon_that_starts_and_stops(aws: Aws, tmp_path: Path) -> None:
-    """SIGTERM ends it with exit code 0 and nothing on stderr; `--listen` stands above web.listen."""
+    """SIGTERM ends it with exit code 0 and without output on stderr; `--listen` overrides web.listen."""
     command = python("run", "--config", configuration(tmp_path), "--listen", "127.0.0.1:0")
     with started(command) as daemon:
         assert daemon.stdout

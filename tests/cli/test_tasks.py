@@ -1,4 +1,4 @@
-"""Products listed side by side, with a catalog that answers as the test wants."""
+"""Products are listed in parallel."""
 
 import signal
 import sys
@@ -23,7 +23,7 @@ Answer = Callable[[str, Deadline], Listing]
 
 @pytest.fixture
 def outcomes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Answer], list[Listing | PollFailedError]]:
-    """Give a function that lists both products, whose listings come from another function."""
+    """Return a function that lists both products with a given implementation of the listing."""
     settings = load_settings(Path(configuration(tmp_path, PRODUCT, OTHER, more="poll: {timeout: 200ms}\n")))
 
     def run(answer: Answer) -> list[Listing | PollFailedError]:
@@ -42,7 +42,7 @@ def wait_for_end(deadline: Deadline) -> Listing:
 def test_outcomes_come_in_the_order_of_the_products(
     outcomes: Callable[[Answer], list[Listing | PollFailedError]],
 ) -> None:
-    """Whichever is there first."""
+    """The order does not depend on which task ends first."""
     other_ended = threading.Event()
     empty = listing({})
 
@@ -57,15 +57,15 @@ def test_outcomes_come_in_the_order_of_the_products(
 
 
 def test_the_deadline_interrupts_whoever_waits(outcomes: Callable[[Answer], list[Listing | PollFailedError]]) -> None:
-    """One product is late, and the other is there all the same."""
+    """A timeout of one product does not affect the other."""
     late, there = outcomes(lambda product, deadline: wait_for_end(deadline) if product == PRODUCT else CURRENT)
     assert isinstance(late, PollFailedError)
     assert late.reason is Reason.TIMEOUT
     assert there == CURRENT
 
 
-def test_a_bug_ends_the_others_too(outcomes: Callable[[Answer], list[Listing | PollFailedError]]) -> None:
-    """What nobody expected is raised here, and no thread goes on calling AWS."""
+def test_a_bug_cancels_the_other_tasks(outcomes: Callable[[Answer], list[Listing | PollFailedError]]) -> None:
+    """An unexpected exception is raised, and the other tasks are cancelled."""
     waits, cancelled = threading.Event(), threading.Event()
 
     def answer(product: str, deadline: Deadline) -> Listing:
@@ -84,8 +84,8 @@ def test_a_bug_ends_the_others_too(outcomes: Callable[[Answer], list[Listing | P
     assert cancelled.wait(20)
 
 
-def test_ctrl_c_does_not_wait_for_what_nothing_interrupts(tmp_path: Path) -> None:
-    """As the look-up of a name, which may take half a minute."""
+def test_ctrl_c_does_not_wait_for_blocked_threads(tmp_path: Path) -> None:
+    """A name lookup may take half a minute."""
     script = f"""
 import signal, threading
 from monitor.aws.source import Source

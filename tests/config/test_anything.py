@@ -1,4 +1,4 @@
-"""Whatever a file holds, it gives settings or one report."""
+"""Any file gives settings or one report."""
 
 import json
 import re
@@ -32,7 +32,7 @@ values = st.recursive(
 
 
 def anywhere(value: Any, part: Any, place: int) -> Any:
-    """Put `part` in the place of one of the values in `value`, counted through."""
+    """Replace one of the values in `value`, by its number, with `part`."""
     places: list[tuple[Any, Any]] = []
 
     def visit(inner: Any) -> None:
@@ -48,7 +48,7 @@ def anywhere(value: Any, part: Any, place: int) -> Any:
 
 
 def outcome(text: bytes) -> Settings | None:
-    """Return the settings, or None after a report that is one: a line for each problem, in our words."""
+    """Return the settings, or None after checking the report."""
     try:
         found = parse_settings(text, Path("monitor.yaml"))
     except ConfigurationError as error:
@@ -60,7 +60,7 @@ def outcome(text: bytes) -> Settings | None:
 
 
 def check_report(error: ConfigurationError) -> None:
-    """Look at a report line by line."""
+    """Check that a report has a line for each problem, without messages of pydantic."""
     lines = str(error).encode().decode().splitlines()
     assert 0 < len(lines) == len(error.problems)
     for line in lines:
@@ -76,7 +76,7 @@ def check_report(error: ConfigurationError) -> None:
 @example(b"? !!python/object/apply:os.system ['true']\n: 1")
 @example(b"products: [pp-a, \xe2\x80\xa8]")
 def test_bytes(text: bytes) -> None:
-    """Bytes of any kind."""
+    """Any bytes."""
     outcome(text)
 
 
@@ -85,21 +85,21 @@ def test_bytes(text: bytes) -> None:
 @example("products: [pp-a]\nstate: {path: |\n  a\n  b\n}")
 @example("'a\u2028b': 1\n? \x85")
 def test_text(text: str) -> None:
-    """Text that is more or less YAML."""
+    """Text that is similar to YAML."""
     outcome(text.encode())
 
 
 @BOUNDED
 @given(values)
 def test_values(value: Any) -> None:
-    """Values of any shape, with the right keys here and there."""
+    """Values of any shape, with some of the right keys."""
     outcome(yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "backslashreplace"))
 
 
 @BOUNDED
 @given(values, st.integers(0, 60))
 def test_one_wrong_value(part: Any, place: int) -> None:
-    """A good file in which one value, or a whole part, is something else."""
+    """A good file in which one value or section is replaced."""
     value = anywhere(yaml.safe_load((GOOD / "whole.yaml").read_text("utf-8")), part, place)
     outcome(yaml.safe_dump(value).encode())
 
@@ -107,14 +107,14 @@ def test_one_wrong_value(part: Any, place: int) -> None:
 @BOUNDED
 @given(st.dictionaries(st.text(st.characters(), max_size=3) | keys, st.text(st.characters(), max_size=3), min_size=1))
 def test_halves_of_characters(value: dict[str, str]) -> None:
-    """JSON is YAML, and its escapes can name what is no character."""
+    """The escapes of JSON can write half of a surrogate pair."""
     outcome(json.dumps({**value, "products": ["pp-a"]}).encode())
 
 
 @BOUNDED
 @given(st.text(min_size=1, max_size=128))
 def test_any_name_comes_through(name: str) -> None:
-    """A name is any text: it is written in quotes and read as it is."""
+    """A name can be any text."""
     text = json.dumps({"products": [{"id": "pp-a", "name": name}]})
     found = outcome(text.encode())
     assert found

@@ -17,7 +17,7 @@ NAMES = sorted(path.stem for path in BAD.glob("*.yaml"))
 
 
 def report(text: bytes) -> str:
-    """Return what is said of a file."""
+    """Return the report of a file."""
     with pytest.raises(ConfigurationError) as caught:
         parse_settings(text, Path("monitor.yaml"))
     return f"{caught.value}\n"
@@ -25,7 +25,7 @@ def report(text: bytes) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bad_file_is_reported_whole(name: str) -> None:
-    """The report is exactly the one beside the file, and its lines are lines of the file."""
+    """The report is that of the `*.txt` file, and its line numbers exist."""
     text = (BAD / f"{name}.yaml").read_bytes()
     found = report(text)
     assert found == (BAD / f"{name}.txt").read_text("utf-8")
@@ -36,12 +36,12 @@ def test_a_bad_file_is_reported_whole(name: str) -> None:
 
 
 def test_each_bad_file_has_its_report() -> None:
-    """No report is left over, and none is missing."""
+    """Each `*.yaml` has a `*.txt`, and the reverse."""
     assert sorted(path.stem for path in BAD.glob("*.txt")) == NAMES
 
 
 def test_every_sentence_is_in_a_report() -> None:
-    """What is said for each kind of error is there because a file can have it."""
+    """Each message for an error of pydantic appears in a report."""
     reports = "".join(path.read_text("utf-8") for path in BAD.glob("*.txt"))
     for kind, sentence in SENTENCES.items():
         fixed = max(re.split(r"{\w+}", sentence), key=len)
@@ -51,14 +51,14 @@ def test_every_sentence_is_in_a_report() -> None:
 
 
 def test_an_unreadable_value_is_not_called_empty_too() -> None:
-    """One mistake is one line."""
+    """One mistake gives one line."""
     assert report(b"products:\n  - id: !secret x\n") == (
         'monitor.yaml:2: products[0].id: the tag "!secret" is not supported\n'
     )
 
 
 def test_a_secret_is_not_shown() -> None:
-    """The external id of a role is refused without being repeated, whatever YAML makes of it or not."""
+    """A refused external ID is not shown, whatever YAML reads in it."""
     for value in (
         "hush hush", "[hush]", "{hush: hush}", "{hush: 1, hush: 2}", "!!int hush", "!!bool hush", "[!!float hush]",
         "!hush x", "!!hush x", "!<hush> x", "!hush!x y", "*hush", "\n    *hush", "&hush x\n    more: &hush y",
@@ -98,7 +98,7 @@ def test_a_credential_is_not_shown_anywhere(key: str) -> None:
 
 
 def test_problems_come_by_their_lines() -> None:
-    """A report can be worked through from top to bottom of the file."""
+    """Problems are sorted by line."""
     text = "\n".join(f"key{number}: {number}" for number in range(12))
     found = [int(line.split(":")[1]) for line in report(text.encode()).splitlines()]
     assert found == sorted(found)

@@ -17,7 +17,7 @@ PROMETHEUS = CONFIG / "prometheus.yml"
 
 
 def test_the_example_loads_and_shows_the_defaults() -> None:
-    """Beside its products, the example sets nothing to what it is not anyway."""
+    """Except for its products, the example has only defaults."""
     products = """
 products:
   - pp-aaaaaaaaaaaaa
@@ -27,7 +27,7 @@ products:
 
 
 def test_the_example_has_every_key_of_the_schema() -> None:
-    """Each key stands at the beginning of a line, in a comment where there is no default to show."""
+    """Each key is at the start of a line, in a comment if it has no default."""
     schema = json_schema()
     text = EXAMPLE.read_text("utf-8")
     for part in (schema, *schema["$defs"].values()):
@@ -36,7 +36,7 @@ def test_the_example_has_every_key_of_the_schema() -> None:
 
 
 def test_the_roles_and_the_discovery_of_the_example_are_right() -> None:
-    """What stands in comments can be taken out of them."""
+    """The keys in comments are valid without the comment sign."""
     text = re.sub(
         r"(?m)^    # ((?:  )?(?:region|role_arn|external_id|discover|names|tags|interval):)",
         r"    \1",
@@ -57,7 +57,7 @@ def test_the_roles_and_the_discovery_of_the_example_are_right() -> None:
 
 
 def test_the_example_explains_every_key_that_it_sets() -> None:
-    """Each value has a comment behind it; each part of several keys has one above it, or is one word long."""
+    """Each value has a comment in the same line."""
     for line in EXAMPLE.read_text("utf-8").splitlines():
         if re.match(r" +[a-z_]+: ", line):
             assert "  #" in line, line
@@ -73,7 +73,7 @@ def test_the_scrape_configuration_keeps_our_labels() -> None:
 
 @pytest.mark.needs("promtool")
 def test_prometheus_takes_the_scrape_configuration() -> None:
-    """Prometheus' own checker has nothing to say."""
+    """`promtool check config` accepts the file."""
     checked = subprocess.run(
         ["promtool", "check", "config", PROMETHEUS], capture_output=True, text=True, timeout=30, check=False
     )

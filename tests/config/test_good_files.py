@@ -24,19 +24,19 @@ GOOD = Path(__file__).parent / "data" / "good"
 
 
 def names(settings: Settings) -> list[tuple[str, str]]:
-    """Return id and name of each product."""
+    """Return the ID and the name of each product."""
     return [(monitored.product.id, monitored.product.name) for monitored in settings.products]
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in GOOD.iterdir()))
 def test_a_good_file_loads(name: str) -> None:
-    """Nothing is said of a file that is right."""
+    """A valid file has no problems."""
     settings = load_settings(GOOD / name)
     assert settings.products or any(source.discover for source in settings.sources)
 
 
 def test_the_least_file_gives_the_defaults_of_the_contract() -> None:
-    """One product is enough; everything else has the documented default."""
+    """A file with one product has the documented defaults."""
     settings = load_settings(GOOD / "least.yaml")
     assert settings == Settings(
         poll=PollSettings(concurrency=16, stale_after=3600.0, confirm_shrink=0.5, interval=300.0, timeout=240.0),
@@ -115,7 +115,7 @@ def test_names_come_through_as_they_are() -> None:
 
 
 def test_json_is_yaml() -> None:
-    """So are its escapes, where a character beyond the first 65,536 is two."""
+    """JSON escapes with surrogate pairs are joined."""
     settings = load_settings(GOOD / "json.yaml")
     assert names(settings) == [("pp-aaaaaaaaaaaaa", '🚦 Ämpel / "x"')]
     assert (settings.products[0].timeout, settings.listen) == (60.0, ":0")
@@ -141,14 +141,14 @@ def test_numbers_may_be_written_as_yaml_allows() -> None:
 
 
 def test_an_anchor_stands_for_its_value() -> None:
-    """Aliases are fine where they do not multiply."""
+    """Aliases are accepted if they do not multiply."""
     settings = load_settings(GOOD / "anchors.yaml")
     assert [monitored.interval for monitored in settings.products] == [120.0, 120.0]
     assert settings.state_path == Path("pp-bbbbbbbbbbbbb")
 
 
-def test_a_file_that_is_not_there_is_said_in_one_sentence(tmp_path: Path) -> None:
-    """Nothing to read is something else than something wrong to read."""
+def test_a_missing_file_gives_one_sentence(tmp_path: Path) -> None:
+    """A missing file raises `UnreadableError`, not `ConfigurationError`."""
     with pytest.raises(UnreadableError) as caught:
         load_settings(tmp_path / "monitor.yaml")
     assert str(caught.value) == (
@@ -170,7 +170,7 @@ def test_a_timeout_is_compared_with_the_intervals_in_use() -> None:
 
 
 def test_everything_may_be_found_and_nothing_listed() -> None:
-    """Where a source discovers, `products` may be left out; every product of the type is found by default."""
+    """With `discover`, `products` is optional; by default every product of the type matches."""
     settings = load_settings(GOOD / "discovered.yaml")
     assert settings.products == ()
     assert settings.sources[0].discover == DiscoverSettings(("*",), {}, 900.0)
@@ -178,13 +178,13 @@ def test_everything_may_be_found_and_nothing_listed() -> None:
 
 
 def test_an_external_id_is_not_shown() -> None:
-    """The settings of a source may be printed."""
+    """The repr of a source does not contain it."""
     assert "1234567890" not in repr(load_settings(GOOD / "whole.yaml"))
 
 
 @pytest.mark.parametrize(("written", "path"), [("id.txt", "/etc/monitor/id.txt"), ("/run/id.txt", "/run/id.txt")])
 def test_an_external_id_file_is_relative_to_the_configuration_file(written: str, path: str) -> None:
-    """As web.config_file is."""
+    """It is resolved like web.config_file."""
     role_arn = "arn:aws:iam::111122223333:role/stackset-monitor"
     source = {"name": "hub", "role_arn": role_arn, "external_id_file": written}
     text = json.dumps({"sources": [source], "products": ["pp-a"]})

@@ -1,4 +1,4 @@
-"""The JSON Schema of the configuration file, held against the files that are right and wrong."""
+"""The JSON Schema of the configuration file, compared with the good and the bad files."""
 
 import json
 import re
@@ -31,7 +31,7 @@ SEMANTIC = {
     "sources_twice",
     "times",
 }
-"""Wrong files that only the program can refuse: what is wrong there is between keys, or is arithmetic."""
+"""Bad files that a JSON Schema cannot refuse: the problem is between keys, or needs arithmetic."""
 
 TYPES: Mapping[str, type | tuple[type, ...]] = {
     "object": dict,
@@ -45,14 +45,14 @@ ANNOTATIONS = {"$schema", "$defs", "title", "description", "default", "examples"
 
 
 def accepts(value: Any, schema: Schema) -> bool:
-    """Validate as draft 2020-12 says, for the keywords that our schema uses; `KeyError` for any other."""
+    """Validate by draft 2020-12, for the keywords that our schema uses. Raises `KeyError` for any other."""
     return all(
         CHECKS[keyword](value, wanted, schema) for keyword, wanted in schema.items() if keyword not in ANNOTATIONS
     )
 
 
 def is_number(value: Any) -> bool:
-    """Say whether a value is a number to JSON Schema, which true is not."""
+    """Return whether a value is a number for JSON Schema; true is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -100,7 +100,7 @@ CHECKS: Mapping[str, Any] = {
 
 
 def properties() -> Iterator[tuple[str, Schema]]:
-    """Return every property of every part, with what a reference says added to it."""
+    """Return every property of every section, with its references resolved."""
     for part, schema in {"": SCHEMA, **SCHEMA["$defs"]}.items():
         for name, value in schema.get("properties", {}).items():
             reference = value.get("$ref", "").removeprefix("#/$defs/")
@@ -109,12 +109,12 @@ def properties() -> Iterator[tuple[str, Schema]]:
 
 @pytest.mark.parametrize("path", sorted((DATA / "good").iterdir()), ids=lambda path: path.stem)
 def test_a_good_file_is_accepted(path: Path) -> None:
-    """An editor marks nothing in a file that loads."""
+    """The schema accepts every good file."""
     assert accepts(read_document(path.read_bytes()).value, SCHEMA)
 
 
 def test_a_structurally_bad_file_is_refused() -> None:
-    """Of the wrong files that are YAML, only those pass whose mistake no schema can see."""
+    """The schema accepts only the bad files in `SEMANTIC`."""
     passed = set()
     for path in (DATA / "bad").glob("*.yaml"):
         document = read_document(path.read_bytes())
@@ -125,13 +125,13 @@ def test_a_structurally_bad_file_is_refused() -> None:
 
 @pytest.mark.parametrize(("name", "schema"), list(properties()), ids=[name for name, _ in properties()])
 def test_each_property_says_what_it_is_for(name: str, schema: Schema) -> None:
-    """An editor shows it beside the key. Names of classes are not for people."""
+    """Each property has a description for editors, and no title."""
     assert len(schema["description"]) > 10, name
     assert "title" not in schema
 
 
 def test_each_default_is_a_value_that_one_may_write() -> None:
-    """A default that is shown can be written down, durations as durations."""
+    """Each default is valid in the file; durations are written as durations."""
     defaults = {name: schema["default"] for name, schema in properties() if "default" in schema}
     for name, schema in properties():
         assert name not in defaults or accepts(defaults[name], schema), name
@@ -156,7 +156,7 @@ def test_each_default_is_a_value_that_one_may_write() -> None:
 
 
 def test_the_schema_says_what_it_is() -> None:
-    """The dialect, a title without a class in it, and nothing that is not JSON."""
+    """It has the dialect and a title, and is valid JSON."""
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert SCHEMA["title"] == "Configuration of stackset-monitor"
     assert "required" not in SCHEMA  # products, or a source with discover: that is said by the program
@@ -168,7 +168,7 @@ scalars = words | st.integers(-1, 300) | st.floats(allow_nan=False) | st.boolean
 
 
 def part(name: str) -> st.SearchStrategy[Any]:
-    """Make a part with some of its keys, right and wrong."""
+    """Return a strategy for a section with some of its keys, valid and invalid."""
     keys = SCHEMA["$defs"][name]["properties"]
     return st.fixed_dictionaries({}, optional=dict.fromkeys([*keys, "other"], scalars))
 
@@ -185,7 +185,7 @@ files = st.fixed_dictionaries(
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(files)
 def test_what_loads_is_accepted(value: Any) -> None:
-    """The schema is never stricter than the program."""
+    """The schema accepts what the program accepts."""
     try:
         parse_settings(json.dumps(value).encode(), Path("monitor.yaml"))
     except ConfigurationError:

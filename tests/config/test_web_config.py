@@ -1,4 +1,4 @@
-"""The web configuration file: what it gives, and every problem of a wrong one at once."""
+"""The web configuration file: its settings, and all problems of a bad one at once."""
 
 from pathlib import Path
 
@@ -15,19 +15,19 @@ TLS = "tls_server_config: {cert_file: tls.crt, key_file: tls.key"
 
 
 def parsed(text: str) -> WebConfig:
-    """Return what a file gives."""
+    """Return the settings of a file."""
     return parse_web_config(text.encode(), PATH)
 
 
 def report(text: str) -> list[str]:
-    """Return what is said of a file, without its path."""
+    """Return the report of a file, without the path."""
     with pytest.raises(ConfigurationError) as refused:
         parsed(text)
     return str(refused.value).replace(f"{PATH}:", "").splitlines()
 
 
 def test_every_key_reaches_the_settings() -> None:
-    """The documented example of exporter-toolkit, as far as it can be had here; paths are seen from the file."""
+    """Every supported key of exporter-toolkit's example is read; paths are relative to the file."""
     found = parsed(f"""
 tls_server_config:
   cert_file: tls.crt
@@ -84,7 +84,7 @@ rate_limit:
 
 
 def test_the_defaults_are_those_of_exporter_toolkit() -> None:
-    """A certificate and a key are enough for TLS, and `{}` for nothing at all."""
+    """TLS needs only a certificate and a key; `{}` is a file without settings."""
     assert parsed(TLS + "}").tls == TlsSettings(
         cert=Path("/etc/monitor/tls.crt"),
         key=Path("/etc/monitor/tls.key"),
@@ -102,7 +102,7 @@ def test_the_defaults_are_those_of_exporter_toolkit() -> None:
 
 
 def test_certificates_may_stand_in_the_file() -> None:
-    """What stands in the file itself is no path."""
+    """Certificates can be inline."""
     found = parsed("""
 tls_server_config:
   {cert: CERT, key: KEY, client_ca: CA, client_auth_type: VerifyClientCertIfGiven}
@@ -176,7 +176,7 @@ HEADERS = (
     ],
 )
 def test_what_is_wrong(text: str, problems: list[str]) -> None:
-    """Each problem has its line, its path and a sentence; nothing is passed over, nor is what is empty."""
+    """Each problem has its line, its path and a sentence; empty keys are reported, too."""
     assert report(text) == problems
 
 
@@ -238,7 +238,7 @@ def test_what_is_wrong(text: str, problems: list[str]) -> None:
     ],
 )
 def test_what_is_wrong_with_tls(key: str, value: str, message: str) -> None:
-    """What exporter-toolkit knows and OpenSSL or Python does not is refused, and so is what would do nothing."""
+    """Values that OpenSSL or Python do not support are refused, and settings without effect."""
     assert report(f"{TLS}, {key.removesuffix('[0]')}: {value}}}") == [f"1: tls_server_config.{key}: {message}"]
 
 
@@ -254,7 +254,7 @@ def test_what_is_wrong_with_tls(key: str, value: str, message: str) -> None:
     ],
 )
 def test_what_is_wrong_with_a_header(header: str, message: str) -> None:
-    """Only the headers of exporter-toolkit may be set, and none can smuggle another one in."""
+    """Only the headers of exporter-toolkit are accepted, and no value can add another header."""
     assert report(f"http_server_config: {{headers: {{{header}}}}}") == [f"1: http_server_config.headers.{message}"]
 
 
@@ -273,21 +273,21 @@ def test_what_is_wrong_with_a_header(header: str, message: str) -> None:
         f"{HASH[:28]}/{HASH[29:]}",  # the last character of the salt has bits that bcrypt does not know
     ],
 )
-def test_what_is_no_hash_is_not_shown(secret: str) -> None:
-    """A password that stands where its hash should be is not repeated in the report."""
+def test_a_refused_hash_is_not_shown(secret: str) -> None:
+    """A password in the place of its hash is not shown."""
     (line,) = report(f"basic_auth_users: {{prometheus: {secret}}}")
     assert line == f"1: basic_auth_users.prometheus: {NO_HASH}"
 
 
 @pytest.mark.parametrize("cost", ["03", "16", "31", "99"])
-def test_a_hash_that_would_take_too_long(cost: str) -> None:
-    """A check of a dear hash takes minutes: nobody could come in."""
+def test_the_cost_of_a_hash_is_limited(cost: str) -> None:
+    """A high cost is refused: verifying a password would take minutes."""
     (line,) = report(f"basic_auth_users: {{a: {HASH.replace('$10$', f'${cost}$')}}}")
     assert line == f"1: basic_auth_users.a: has a cost of {int(cost)}: it has to be from 4 to 15"
 
 
 def test_everything_at_once() -> None:
-    """A file with many mistakes gives one report, by its lines."""
+    """A file with many problems gives one report, sorted by line."""
     assert report("""
 basic_auth_users:
   a: hush
@@ -306,7 +306,7 @@ unknown: 1
 
 
 def test_secrets_are_not_in_a_repr() -> None:
-    """What is logged or raised with a web configuration in it shows neither keys nor hashes."""
+    """The repr of a web configuration shows neither keys nor hashes."""
     shown = repr(parsed(f"tls_server_config: {{cert: CERT, key: PRIVATE}}\nbasic_auth_users: {{a: {HASH}}}"))
     assert "PRIVATE" not in shown
     assert HASH not in shown
@@ -317,13 +317,13 @@ def test_secrets_are_not_in_a_repr() -> None:
     [("web.yml", "/etc/monitor/web.yml"), ("../web.yml", "/etc/monitor/../web.yml"), ("/run/web.yml", "/run/web.yml")],
 )
 def test_where_the_web_configuration_is(config_file: str, path: str) -> None:
-    """`web.config_file` is seen from the folder of the configuration file, not from the working directory."""
+    """`web.config_file` is relative to the configuration file, not to the working directory."""
     text = f"products: [pp-a]\nweb: {{config_file: {config_file}}}"
     assert parse_settings(text.encode(), Path("/etc/monitor/monitor.yaml")).web_config == Path(path)
 
 
 def test_without_a_web_configuration() -> None:
-    """There is none by default; but a key that was left empty is not taken for none, which would be without TLS."""
+    """There is none by default. An empty key is refused, because it would turn TLS off."""
     assert parse_settings(b"products: [pp-a]", Path("monitor.yaml")).web_config is None
     with pytest.raises(ConfigurationError) as refused:
         parse_settings(b"products: [pp-a]\nweb: {config_file: }", Path("monitor.yaml"))

@@ -1,4 +1,4 @@
-"""The policies for the configuration files that are right: exactly what is called, and nothing else."""
+"""The policies of the good configuration files allow exactly the calls that are made."""
 
 import json
 from dataclasses import replace
@@ -56,7 +56,7 @@ def assuming(*roles: str, actions: tuple[str, ...] = ("sts:AssumeRole",)) -> dic
 
 
 def condition(*regions: str) -> dict[str, Any]:
-    """Return what a statement is limited to."""
+    """Return the condition of a statement."""
     where = {"aws:RequestedRegion": list(regions)} if regions else {}
     return {"StringEquals": {"servicecatalog:accountLevel": "self", **where}}
 
@@ -67,19 +67,19 @@ def policy(*statements: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_ambient_credentials_read_in_every_region_that_may_be_theirs() -> None:
-    """The file does not say which Region boto3 finds, so none is left out; nothing is searched or assumed."""
+    """Without a Region in the file, the policy is for all Regions, without search and roles."""
     assert own_policy(sources("least")) == policy(reading())
 
 
 def test_a_region_that_is_known_is_the_only_one() -> None:
-    """One source of several that leaves its Region to boto3 takes the limit away from all of the same identity."""
+    """One source without a Region removes the limit to Regions from the policy of its identity."""
     here, there = SourceSettings("a", "eu-west-1", 10, 20, "en"), SourceSettings("b", "eu-central-1", 10, 20, "en")
     assert own_policy([here, there]) == policy(reading("eu-central-1", "eu-west-1"))
     assert own_policy([here, there, *sources("least")]) == policy(reading())
 
 
 def test_several_sources_need_one_policy_for_each_identity() -> None:
-    """The monitor's own reads what is read without a role and assumes each role once; a role reads all it is for."""
+    """The own policy reads the sources without a role and names each role once; a role reads all of its sources."""
     several = sources("roles")
     assert own_policy(several) == policy(reading("eu-west-1"), assuming(HUB, SPOKE))
     assert role_policy(several, HUB) == policy(reading("eu-west-1", "us-east-1"), finding("eu-west-1"))
@@ -87,7 +87,7 @@ def test_several_sources_need_one_policy_for_each_identity() -> None:
 
 
 def test_discovery_alone_needs_the_search() -> None:
-    """In China, with the partition of China; the own identity may only assume the role."""
+    """A role in China keeps its partition; the own identity can only assume it."""
     (hub,) = china = sources("discovered")
     assert hub.role_arn == "arn:aws-cn:iam::111122223333:role/stackset-monitor"
     assert own_policy(china) == policy(assuming(hub.role_arn))
@@ -104,7 +104,7 @@ def test_a_role_of_the_government_cloud_keeps_its_partition() -> None:
 
 
 def test_a_role_asks_for_the_external_id_where_there_is_one() -> None:
-    """The id itself is a secret: a marker stands in its place."""
+    """The external ID is a secret: the policy has a placeholder."""
     asked = trust_policy(sources("roles"), HUB, MONITOR)
     assert asked["Statement"] == [
         {
@@ -123,7 +123,7 @@ def test_a_role_asks_for_the_external_id_where_there_is_one() -> None:
 
 @pytest.mark.parametrize("name", ["least", "roles"])
 def test_iam_takes_the_documents(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Moto checks the grammar of policies as IAM does."""
+    """Moto, which checks the grammar of policies, accepts them."""
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(variable, "testing")
     several = sources(name)
@@ -138,8 +138,8 @@ def test_iam_takes_the_documents(name: str, monkeypatch: pytest.MonkeyPatch) -> 
             )
 
 
-def test_session_tags_pass_only_where_that_is_asked_for() -> None:
-    """Both sides have to allow them: who assumes, and who is assumed."""
+def test_session_tags_are_allowed_only_on_request() -> None:
+    """Both the own policy and the trust policy must allow session tags."""
     both = ("sts:AssumeRole", "sts:TagSession")
     several = sources("roles")
     tagged = own_policy(several, session_tags=True)
@@ -148,8 +148,8 @@ def test_session_tags_pass_only_where_that_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in GOOD.iterdir()))
-def test_what_is_called_is_allowed_and_nothing_else(name: str) -> None:
-    """The actions of all policies of a configuration are the operations that the catalog calls."""
+def test_exactly_the_calls_are_allowed(name: str) -> None:
+    """The actions of all policies of a configuration are the operations that its sources call."""
     everywhere = sources(name)
     roles = {source.role_arn for source in everywhere if source.role_arn is not None}
     profiles = {source.profile for source in everywhere}
@@ -164,7 +164,7 @@ def test_what_is_called_is_allowed_and_nothing_else(name: str) -> None:
 
 
 def test_no_policy_shows_the_external_id() -> None:
-    """Whichever document is printed."""
+    """No document contains the external ID."""
     several = sources("roles")
     documents = [own_policy(several), role_policy(several, HUB), trust_policy(several, HUB, MONITOR)]
     assert [source.external_id for source in several[1:3]] == ["not-to-be-shown"] * 2
@@ -182,7 +182,7 @@ def test_no_policy_shows_the_external_id() -> None:
     ],
 )
 def test_identities_may_be_trusted(arn: str) -> None:
-    """Roles, users and whole accounts, of any partition."""
+    """Roles, users and whole accounts of any partition are accepted."""
     assert checked_principal(arn) == arn
 
 
@@ -202,8 +202,8 @@ NO_PRINCIPAL = "is not the ARN of an IAM role, user or account, like arn:aws:iam
         ),
     ],
 )
-def test_what_nobody_should_trust_is_refused(text: str, said: str) -> None:
-    """Everybody, a pattern, or a session, which ends; with what to write where that can be told."""
+def test_other_principals_are_refused(text: str, said: str) -> None:
+    """Everyone, patterns and sessions are refused; the message for a session names its role."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole sentence is compared
         checked_principal(text)
     assert str(caught.value) == said

@@ -1,4 +1,4 @@
-"""The settings that the rooms are built from. Frozen, complete, and known to be right. Times are seconds."""
+"""The settings of the monitor: frozen, complete and validated. Durations are seconds."""
 
 import logging
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from monitor.model.instances import Product
 
 
 class LogFormat(StrEnum):
-    """How a line looks (`log.format`)."""
+    """The format of the log (`log.format`)."""
 
     JSON = "json"
     CONSOLE = "console"
 
 
 class LogLevel(StrEnum):
-    """What is told (`log.level`)."""
+    """The lowest level that is logged (`log.level`)."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -26,7 +26,7 @@ class LogLevel(StrEnum):
 
     @property
     def number(self) -> int:
-        """The level as the standard library counts."""
+        """The number of the level in the standard library."""
         return logging.getLevelNamesMapping()[self.name]
 
 
@@ -40,10 +40,10 @@ class InstanceSeries(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DiscoverSettings:
-    """Which products of a source are found by themselves: those that fit a name and every tag."""
+    """Which products of a source are discovered: those that match one of the names and have all tags."""
 
     names: tuple[str, ...]
-    """Patterns as a shell has them (`baseline-*`); a product has to fit one of them."""
+    """Shell patterns like `baseline-*`; a product matches at least one."""
     tags: Mapping[str, str]
     interval: float
 
@@ -54,20 +54,20 @@ class SourceSettings:
 
     name: str
     region: str | None
-    """None: the Region that boto3 finds by itself."""
+    """None: `AWS_DEFAULT_REGION`, or the Region of the profile."""
     calls_per_second: float
     page_size: int
     accept_language: str
     role_arn: str | None = None
-    """The role to assume with the ambient credentials; None: these themselves."""
+    """The role to assume with the credentials of the environment or the profile. None: no role."""
     external_id: str | None = field(default=None, repr=False)
-    """A secret: it is in no output."""
+    """A secret: it must not be in any output."""
     external_id_file: Path | None = None
     """The file that holds the external ID, instead of `external_id`. Read each time the role is assumed."""
     profile: str | None = None
     """A profile of the AWS configuration files. None: `AWS_PROFILE`, or the default profile."""
     discover: DiscoverSettings | None = None
-    """None: only listed products."""
+    """None: only the products in the configuration."""
 
     @property
     def has_external_id(self) -> bool:
@@ -84,29 +84,29 @@ class MonitoredProduct:
     interval: float
     timeout: float
     own_name: bool = False
-    """True: it was given no name, so it has the one that AWS knows it by as soon as that is known."""
+    """True: the configuration gives no name, so the name at AWS replaces the ID as soon as it is known."""
     adaptive_timeout: bool = False
     """True: `poll.timeout` is not configured, so `timeout` may grow with what the product needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollSettings:
-    """What is the same for all polls."""
+    """What all polls have in common."""
 
     concurrency: int
     stale_after: float
     confirm_shrink: float
     interval: float = 300.0
-    """Of products that say nothing themselves, those that are discovered included."""
+    """Of products without an interval of their own, also of discovered ones."""
     timeout: float = 240.0
-    """Of these."""
+    """Of the same products."""
     adaptive_timeout: bool = True
     """True: `poll.timeout` is not configured."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesOptions:
-    """Which series there are (`metrics`)."""
+    """Which series are exposed (`metrics`)."""
 
     instance_series: InstanceSeries = InstanceSeries.ALL
     zero_series: bool = True

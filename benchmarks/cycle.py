@@ -9,6 +9,7 @@ from benchmarks.poll import aws
 from benchmarks.servers import environment, pages
 from monitor.metrics.registry import MonitorMetrics
 from monitor.model.deadline import Deadline
+from monitor.schedule.jobs import Job, PollJob
 from monitor.schedule.workers import Workers
 
 DELAY = 0.1
@@ -33,8 +34,9 @@ def measure(fleet: Fleet, concurrency: int, calls_per_second: float) -> float:
         left, done = [fleet.products], threading.Event()
         lock = threading.Lock()
 
-        def work(name: str) -> None:
-            source.list_stack_instances(name, Deadline(600))
+        def work(job: Job) -> None:
+            assert isinstance(job, PollJob)
+            source.list_stack_instances(job.product_id, Deadline(600))
             with lock:
                 left[0] -= 1
                 if not left[0]:
@@ -43,7 +45,7 @@ def measure(fleet: Fleet, concurrency: int, calls_per_second: float) -> float:
         workers = Workers(concurrency, work, lambda *_: done.set())
         begun = time.perf_counter()
         for product in map(fleet.product, range(fleet.products)):
-            workers.submit(product.id)
+            workers.submit(PollJob(product.id), "default")
         done.wait()
         took = time.perf_counter() - begun
         workers.stop(1)

@@ -42,6 +42,7 @@ def one_poll(folder: Path, catalog: Catalog, monitor_metrics: MonitorMetrics) ->
         EventLogger(log, outbox),
         Deadlines(),
         confirm_shrink=0.5,
+        stale_after=3600.0,
         on_state_error=lambda _: None,
     )
     monitored = MonitoredProduct(PRODUCT, "default", 300.0, 3000.0)

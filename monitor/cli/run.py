@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.config.settings import Settings
-    from monitor.daemon.daemon import Reloading
+    from monitor.daemon.reload import ReloadOptions
     from monitor.model.shard import Shard
 
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     callback=checked(shard_of),
     envvar="STACKSET_MONITOR_SHARD",
     metavar="I/N",
-    help="ProductSet only this share of the products, 0/3 to 2/3: for fleets that are too large for one daemon."
-    " Also by the environment: STACKSET_MONITOR_SHARD.",
+    help="Monitor only this share of the products, 0/3 to 2/3, if one daemon is not enough."
+    " Environment variable: STACKSET_MONITOR_SHARD.",
 )
 @click.option("--web.enable-lifecycle", "lifecycle", is_flag=True, help="Reload the configuration on POST /-/reload.")
 @click.pass_obj
@@ -50,10 +50,10 @@ def run(signals: Signals | None, config: Path, listen: str | None, shard: "Shard
     if listen:
         settings = replace(settings, listen=listen)
 
-    from monitor.daemon.daemon import Reloading
+    from monitor.daemon.reload import ReloadOptions
 
-    reloading = Reloading(config, load, signals.reload, over_http=lifecycle)
-    run_daemon(settings, signals.stop, shard=shard, reloading=reloading)
+    reload = ReloadOptions(config, load, signals.reload, over_http=lifecycle)
+    run_daemon(settings, signals.stop, shard=shard, reload=reload)
 
 
 def run_daemon(
@@ -62,11 +62,12 @@ def run_daemon(
     when_bound: "Callable[[str], None]" = lambda _: None,
     *,
     shard: "Shard | None" = None,
-    reloading: "Reloading | None" = None,
+    reload: "ReloadOptions | None" = None,
 ) -> None:
-    """Run a daemon until `stop`; `when_bound` is told the address before it starts."""
+    """Run a daemon until `stop` is set; call `when_bound` with its address before it starts."""
     from monitor.config.errors import ConfigurationError
-    from monitor.daemon.daemon import Daemon
+    from monitor.daemon.assembly import assemble
+    from monitor.daemon.daemon import DaemonFailedError
     from monitor.events.setup import Log
     from monitor.events.writer import LineWriter
     from monitor.poller.protocols import StateError
@@ -77,10 +78,13 @@ def run_daemon(
     try:
         bound = listen(settings.listen)
         log = Log(LineWriter(sys.stdout.fileno()), settings.log_level, settings.log_format)
-        daemon = Daemon(settings, log, bound, shard=shard, reloading=reloading)
+        daemon = assemble(settings, log, bound, shard=shard, reload=reload)
     except (ListenError, StateError) as error:
         raise CommandError(str(error)) from error
-    except ConfigurationError as error:  # of the web configuration, which the daemon reads by itself
+    except ConfigurationError as error:  # of the web configuration, which the daemon reads itself
         raise configuration_error(error, "the web configuration") from error
     when_bound(daemon.address)
-    daemon.run(stop)
+    try:
+        daemon.run(stop)
+    except DaemonFailedError as error:
+        raise CommandError(str(error)) from error

@@ -1,271 +1,186 @@
-"""The daemon: the rooms put together, started, looked after, and stopped."""
+"""The running daemon: start, supervision and stop."""
 
-import os
-import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
 
 from monitor import __version__
-from monitor.config.errors import ConfigurationError
-from monitor.config.settings import LogLevel, Settings
-from monitor.daemon.discovery import Discovery
-from monitor.daemon.product_set import DISCOVER, ProductSet
+from monitor.config.settings import LogLevel
+from monitor.daemon.health import Health
+from monitor.daemon.job_runner import JobRunner
+from monitor.daemon.product_set import ProductSet
 from monitor.daemon.reload import Reloader
+from monitor.daemon.settings_update import SettingsUpdate
 from monitor.daemon.sources import Sources
-from monitor.events.event_logger import EventLogger
 from monitor.events.names import EventName
 from monitor.events.outbox import Outbox
 from monitor.events.setup import Log
-from monitor.events.transitions import transition_line
 from monitor.metrics.cache import MetricsCache
 from monitor.metrics.registry import MonitorMetrics
 from monitor.model.deadline import Deadlines
-from monitor.model.errors import PollCancelledError, SkipReason
-from monitor.model.shard import Shard
 from monitor.poller.poller import Poller
 from monitor.poller.protocols import StateError
 from monitor.schedule.scheduler import PollScheduler
-from monitor.schedule.workers import Workers
 from monitor.state.sqlite import SqliteStore
-from monitor.web.app import application
 from monitor.web.server import Server
-from monitor.web.web_config import WebConfigReloader
 
-TICK_SECONDS = 0.5
-"""How often the supervisor looks: a deadline ends a poll at most this late."""
+TICK_SECONDS = 1.0
+"""Between two rounds of the supervisor. A reload by SIGHUP waits at most this long."""
+STALE_CHECK_SECONDS = 5.0
+"""A check takes 5 ms with 10,000 products, so that it costs 0.1 % of a core."""
 PRUNE_SECONDS = 3600.0
-STOP_POLLS, STOP_EVENTS, STOP_LINES, STOP_WEB = 3.0, 2.0, 1.0, 1.0
-"""Seconds that a stop waits for each of these: less than 10 s together."""
+STOP_JOBS_SECONDS, STOP_OUTBOX_SECONDS, STOP_LOG_SECONDS, STOP_WEB_SECONDS = 3.0, 2.0, 1.0, 1.0
+"""How long a stop waits for each part: less than the promised 10 s together."""
 
 
-RESTART: Mapping[str, Callable[[Settings], object]] = {
-    "poll.concurrency": lambda settings: settings.poll.concurrency,
-    "state.path": lambda settings: settings.state_path,
-    "web.listen": lambda settings: settings.listen,
-    "web.config_file": lambda settings: settings.web_config,
-    "log.level": lambda settings: settings.log_level,
-    "log.format": lambda settings: settings.log_format,
-}
-"""What takes effect at the next start only."""
+class DaemonFailedError(Exception):
+    """A thread that the daemon cannot work without has ended; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reloading:
-    """Where a configuration is read again."""
+class Parts:
+    """What a daemon is made of."""
 
-    path: Path
-    load: Callable[[], Settings]
-    """Raises `ConfigurationError` or `UnreadableError`."""
-    asked: threading.Event = field(default_factory=threading.Event)
-    """Set by whoever wants it to be read now."""
-    over_http: bool = False
-    """POST /-/reload is served."""
+    log: Log
+    store: SqliteStore
+    outbox: Outbox
+    deadlines: Deadlines
+    sources: Sources
+    poller: Poller
+    scheduler: PollScheduler
+    product_set: ProductSet
+    runner: JobRunner
+    metrics: MetricsCache
+    monitor_metrics: MonitorMetrics
+    update: SettingsUpdate
+    reloader: Reloader | None
+    health: Health
+    server: Server
+    on_state_error: Callable[[StateError], None]
 
 
 class Daemon:
-    """One monitor. Made of settings; nothing runs before `run`."""
+    """Starts, supervises and stops the parts."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        log: Log,
-        bound: socket.socket,
-        *,
-        shard: Shard | None = None,
-        reloading: Reloading | None = None,
-    ) -> None:
-        """Open the state.
-
-        Raises `StateError` where that cannot be, and `ConfigurationError` for a wrong web configuration.
-        """
-        shard = shard or Shard()
-        self._settings = settings
-        self._log = log
-        web_config = WebConfigReloader(settings.web_config, self._web_config_changed)
-        revision = os.environ.get("STACKSET_MONITOR_REVISION", "")
-        self._monitor_metrics = MonitorMetrics(version=__version__, revision=revision, shard=shard)
-        self._state = SqliteStore(
-            settings.state_path, self._monitor_metrics.state_committed, self._state_failed, self._state_recovered
-        )
-        self._deadlines = Deadlines()
-        self._metrics = MetricsCache(settings.series, self._monitor_metrics.render)
-        self._outbox = Outbox(self._state, log.writer, partial(transition_line, log), self._state_failed)
-        self._sources = Sources(self._monitor_metrics, settings.poll.concurrency, log)
-        self._poller = Poller(
-            self._sources,
-            self._state,
-            self._metrics,
-            EventLogger(log, self._outbox),
-            self._deadlines,
-            confirm_shrink=settings.poll.confirm_shrink,
-            on_state_error=self._state_failed,
-        )
-        self._scheduler = PollScheduler(self._due, self._misfired)
-        self._product_set = ProductSet(
-            settings, shard, self._state, self._poller, self._metrics, self._scheduler, log, self._state_failed
-        )
-        self._discovery = Discovery(
-            self._sources, self._product_set, self._deadlines, self._monitor_metrics, log, self._state_failed
-        )
-        self._workers = Workers(settings.poll.concurrency, self._work, self._crashed)
-        self._reloader = reloading and Reloader(
-            reloading.path, reloading.load, reloading.asked, self._configure, self._refused
-        )
-        over_http = self._reloader.reload if self._reloader and reloading and reloading.over_http else None
-        app = application(self._metrics, self, version=__version__, reload=over_http)
-        self._server = Server(app, bound, web_config)
-        self._next_prune = time.monotonic() + PRUNE_SECONDS  # a clock that is wrong at boot has time to be set
+    def __init__(self, parts: Parts) -> None:
+        """Create a daemon that has not started."""
+        self._parts = parts
+        self._threads: Mapping[str, Callable[[], bool]] = {
+            "scheduler": parts.scheduler.alive,
+            "worker pool": parts.runner.alive,
+            "web server": parts.server.alive,
+            "outbox": parts.outbox.alive,
+            "log writer": parts.log.writer.alive,
+        }
+        """What returns whether the threads of a part are running: the daemon cannot work without any of them."""
+        self._stopping = False
+        now = time.monotonic()
+        self._next_stale_check = now
+        self._next_prune = now + PRUNE_SECONDS  # a clock that is wrong at boot has time to be set
+        self._prune_thread: threading.Thread | None = None
 
     @property
     def address(self) -> str:
         """The HOST:PORT that is served."""
-        return self._server.address
-
-    def alive(self) -> bool:
-        """Say whether the scheduler ticks."""
-        return self._scheduler.alive()
-
-    def ready(self) -> bool:
-        """Say whether every product has its stored snapshot back or its first poll behind it."""
-        return self._product_set.ready()
+        return self._parts.server.address
 
     def run(self, stop: threading.Event) -> None:
-        """Run until `stop` is set; returns within 10 s of that, whatever is under way."""
+        """Run until `stop` is set; return within 10 s of that, whatever is under way.
+
+        Raises:
+            DaemonFailedError: a thread that the daemon cannot work without has ended.
+        """
         try:
             self._start(stop)
             while not stop.wait(TICK_SECONDS):
-                try:
-                    self._look_after()
-                except Exception as error:  # noqa: BLE001 - the supervisor has to be there tomorrow, too
-                    self._log.crash(EventName.DEFECT, error)
+                self._supervise()
         finally:
             self._stop()
 
     def _start(self, stop: threading.Event) -> None:
-        self._product_set.restore(stop)
+        parts = self._parts
+        parts.product_set.restore(stop)
         if stop.is_set():
             return
-        self._monitor_metrics.config_loaded()
-        self._server.start()
-        self._log.event(
-            LogLevel.INFO,
-            EventName.STARTED,
-            version=__version__,
-            listen=self.address,
-            products=len(self._product_set.products),
-            sources=len(self._settings.sources),
-        )
-        self._sources.configure(self._settings.sources)
-        self._outbox.start()
-        self._scheduler.start()
-        self._product_set.start()
-
-    def _look_after(self) -> None:
-        """Do what has to be done again and again. This is the supervisor; it never waits for AWS."""
-        if jump := self._scheduler.watch_clock():
-            self._log.event(LogLevel.WARNING, EventName.CLOCK_JUMPED, seconds=round(jump, 3))
-        for product_id in self._product_set.products:
-            age = self._poller.snapshot_age(product_id)
-            if age is not None and age > self._settings.poll.stale_after and self._metrics.withdraw(product_id):
-                self._tell_stale(product_id, age)
-        if self._reloader:
-            self._reloader.look()
-        self._state.check_file()
-        if time.monotonic() >= self._next_prune:
-            self._next_prune = time.monotonic() + PRUNE_SECONDS
-            self._prune()
-
-    def _tell_stale(self, product_id: str, age: float) -> None:
-        if monitored := self._product_set.get(product_id):
-            self._log.event(
-                LogLevel.WARNING,
-                EventName.STALE,
-                provisioned_product_id=product_id,
-                provisioned_product_name=monitored.product.name,
-                snapshot_age_seconds=round(age, 3),
+        # A reload that is requested while the parts start would find some that have not.
+        with parts.reloader.postponed() if parts.reloader else nullcontext():
+            settings = parts.update.settings
+            parts.monitor_metrics.config_loaded()
+            parts.health.report()
+            parts.server.start()
+            parts.log.event(
+                LogLevel.INFO,
+                EventName.STARTED,
+                version=__version__,
+                listen=self.address,
+                products=len(parts.product_set.products),
+                sources=len(settings.sources),
             )
+            parts.sources.configure(settings.sources)
+            parts.outbox.start()
+            parts.scheduler.start(parts.runner.submit, parts.runner.misfired)
+            parts.product_set.start()
+
+    def _supervise(self) -> None:
+        """Do what is done periodically. Never waits for AWS."""
+        parts = self._parts
+        parts.health.report()
+        # A process that polls without serving, or serves without polling, looks healthy and is useless: end it.
+        if ended := next((name for name, alive in self._threads.items() if not alive()), None):
+            message = f"the {ended} ended unexpectedly; the process exits to be restarted"
+            parts.log.event(LogLevel.ERROR, EventName.FAILED, part=ended, message=message)
+            raise DaemonFailedError(message)
+        for task in (self._check_clock, self._withdraw_stale, self._reload, parts.store.check_file, self._prune):
+            try:
+                task()
+            except Exception as error:  # noqa: BLE001 - a defect in one task must not end the others
+                parts.log.crash(EventName.DEFECT, error)
+
+    def _check_clock(self) -> None:
+        if jump := self._parts.scheduler.adjust_to_clock():
+            self._parts.log.event(LogLevel.WARNING, EventName.CLOCK_JUMPED, seconds=round(jump, 3))
+
+    def _withdraw_stale(self) -> None:
+        if time.monotonic() < self._next_stale_check:
+            return
+        self._next_stale_check = time.monotonic() + STALE_CHECK_SECONDS
+        for product_id in self._parts.product_set.products:
+            if (age := self._parts.poller.withdraw_stale(product_id)) is not None:
+                self._parts.product_set.log_stale(product_id, age)
+
+    def _reload(self) -> None:
+        if self._parts.reloader:
+            self._parts.reloader.check()
 
     def _prune(self) -> None:
+        """Delete what is older than the history, on a thread of its own: it may take minutes."""
+        if time.monotonic() < self._next_prune or (self._prune_thread and self._prune_thread.is_alive()):
+            return
+        self._next_prune = time.monotonic() + PRUNE_SECONDS
+        before = datetime.now(UTC) - timedelta(seconds=self._parts.update.settings.history)
+        arguments = (before, self._parts.product_set.products)
+        self._prune_thread = threading.Thread(target=self._prune_store, args=arguments, name="prune", daemon=True)
+        self._prune_thread.start()
+
+    def _prune_store(self, before: datetime, monitored: Collection[str]) -> None:
         try:
-            self._state.prune(datetime.now(UTC) - timedelta(seconds=self._settings.history), self._product_set.products)
+            self._parts.store.prune(before, monitored)
         except StateError as error:
-            self._state_failed(error)
+            if not self._stopping:
+                self._parts.on_state_error(error)
 
     def _stop(self) -> None:
-        self._scheduler.stop()
-        self._deadlines.cancel()
-        polls_ended = self._workers.stop(STOP_POLLS)
-        self._outbox.stop(STOP_EVENTS)
-        self._log.event(LogLevel.INFO, EventName.STOPPED, version=__version__, polls_ended=polls_ended)
-        self._log.writer.flush(STOP_LINES)
-        self._server.stop(STOP_WEB)
-        if polls_ended:  # else a commit may be under way, and the end of the process lets go just as well
-            self._state.close()
-
-    def _due(self, name: str) -> None:
-        """Hand over what is due: a product's id, or a search of a source's products."""
-        monitored = self._product_set.get(name)
-        group = name.removeprefix(DISCOVER) if monitored is None else monitored.source
-        if not self._workers.submit(name, group) and monitored is not None:
-            self._metrics.skipped(monitored, SkipReason.OVERRUN)
-
-    def _misfired(self, name: str, runs: int) -> None:
-        if monitored := self._product_set.get(name):
-            self._metrics.skipped(monitored, SkipReason.MISFIRE, runs)
-
-    def _work(self, name: str) -> None:
-        try:
-            if name.startswith(DISCOVER):
-                source = next((one for one in self._settings.sources if DISCOVER + one.name == name), None)
-                if source is not None:  # else it was taken out a moment ago
-                    self._discovery.search(source)
-            elif monitored := self._product_set.products.get(name):
-                self._poller.poll(monitored)
-                if self._product_set.products.get(name) is not monitored and (now := self._product_set.get(name)):
-                    self._metrics.update(now)  # it was changed meanwhile, and the poll has shown it as it was
-        except PollCancelledError:
-            return
-        self._product_set.done(name)
-
-    def _crashed(self, name: str, error: Exception) -> None:
-        """Say what nobody expected; it counts as the product's poll all the same."""
-        self._product_set.done(name)
-        what = (
-            {"source": name.removeprefix(DISCOVER)} if name.startswith(DISCOVER) else {"provisioned_product_id": name}
-        )
-        self._log.crash(EventName.DEFECT, error, **what)
-
-    def _configure(self, settings: Settings) -> None:
-        """Take a configuration over that was read again."""
-        before, self._settings = self._settings, settings
-        self._sources.configure(settings.sources)
-        self._poller.confirm_shrink = settings.poll.confirm_shrink
-        self._metrics.configure(settings.series)
-        changes = self._product_set.configure(settings)
-        self._monitor_metrics.config_loaded()
-        self._metrics.registry_changed()
-        restart = [key for key, value in RESTART.items() if value(settings) != value(before)]
-        self._log.event(LogLevel.INFO, EventName.CONFIG_RELOADED, **changes, restart_required=restart)
-
-    def _refused(self, message: str) -> None:
-        self._monitor_metrics.config_refused()
-        self._metrics.registry_changed()
-        self._log.event(LogLevel.ERROR, EventName.CONFIG_REFUSED, message=message)
-
-    def _state_failed(self, error: StateError) -> None:
-        self._monitor_metrics.state_failed()
-        self._log.event(LogLevel.ERROR, EventName.STATE_FAILED, message=str(error))
-
-    def _state_recovered(self, message: str) -> None:
-        self._log.event(LogLevel.ERROR, EventName.STATE_RECOVERED, message=message)
-
-    def _web_config_changed(self, error: ConfigurationError | None) -> None:
-        if error is None:
-            self._log.event(LogLevel.INFO, EventName.WEB_CONFIG_RELOADED)
-        else:
-            self._log.event(LogLevel.ERROR, EventName.WEB_CONFIG_REFUSED, message=str(error))
+        self._stopping = True
+        parts = self._parts
+        parts.scheduler.stop()
+        parts.deadlines.cancel()
+        jobs_ended = parts.runner.stop(STOP_JOBS_SECONDS)
+        parts.outbox.stop(STOP_OUTBOX_SECONDS)
+        parts.log.event(LogLevel.INFO, EventName.STOPPED, version=__version__, polls_ended=jobs_ended)
+        parts.log.writer.flush(STOP_LOG_SECONDS)
+        parts.server.stop(STOP_WEB_SECONDS)
+        if jobs_ended:  # otherwise a commit may be under way; the end of the process releases the file as well
+            parts.store.close()

@@ -1,73 +1,101 @@
-"""The search for the products of a source, and what becomes of it. A search that fails changes nothing."""
+"""The search for the products of a source. A failed search changes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 
-from monitor.config.settings import LogLevel, SourceSettings
-from monitor.daemon.product_set import ProductSet
-from monitor.daemon.sources import Sources
+from monitor.config.settings import LogLevel
+from monitor.daemon.product_set import ProductChanges, ProductSet, Search
+from monitor.daemon.protocols import DiscoveryMetrics, EventLog, SearchableCatalog
 from monitor.events.names import EventName
-from monitor.events.setup import Log
-from monitor.metrics.registry import MonitorMetrics
 from monitor.model.deadline import Deadlines
 from monitor.model.errors import PollFailedError
 from monitor.model.instances import Product
-from monitor.poller.protocols import StateError
 
 SEARCH_SECONDS = 60.0
-"""For one search. A page of it has a hundred products."""
+"""The deadline of one search. A page of it has 100 products."""
+NOTHING_FOUND = "the search found no product: check discover.names, discover.tags and the permissions of the source"
 
 
 class Discovery:
-    """Searches, and hands over what was found. Safe to use from many threads, one search of a source at a time."""
+    """Searches sources for products. Safe to use from many threads, with one search of a source at a time."""
 
     def __init__(
         self,
-        sources: Sources,
-        watch: ProductSet,
+        catalogs: Mapping[str, SearchableCatalog],
+        product_set: ProductSet,
         deadlines: Deadlines,
-        monitor_metrics: MonitorMetrics,
-        log: Log,
-        on_state_error: Callable[[StateError], None],
+        metrics: DiscoveryMetrics,
+        log: EventLog,
     ) -> None:
-        """Search in `sources`, for `watch`."""
-        self._sources = sources
-        self._product_set = watch
+        """Search `catalogs`, which are found by the name of their source, for `product_set`."""
+        self._catalogs = catalogs
+        self._product_set = product_set
         self._deadlines = deadlines
-        self._monitor_metrics = monitor_metrics
+        self._metrics = metrics
         self._log = log
-        self._on_state_error = on_state_error
+        self._failing: set[str] = set()
 
-    def search(self, source: SourceSettings) -> None:
-        """Search once. Raises `PollCancelledError` when the monitor stops."""
-        opened = self._sources.get(source.name)
-        if opened is None or source.discover is None:
-            return
-        try:
-            with self._deadlines.running(SEARCH_SECONDS) as deadline:
-                search = opened.search(deadline)
-        except PollFailedError as error:
-            self._monitor_metrics.discovery_failed(source.name, error.reason)
-            self._log.event(
-                LogLevel.WARNING,
-                EventName.DISCOVERY_FAILED,
-                source=source.name,
-                reason=str(error.reason),
-                error_code=error.error_code,
-                message=error.message,
-            )
-            return
-        found = search.products
-        self._monitor_metrics.discovered(source.name, len(found), search.invalid_items)
-        changes = {"added": 0, "removed": 0}
-        try:
-            changes |= self._product_set.found(source.name, [Product(one.id, one.name) for one in found])
-        except StateError as error:
-            self._on_state_error(error)
+    def search(self, source: str) -> None:
+        """Search a source; again if its settings change meanwhile, since the result is that of the old ones.
+
+        Raises:
+            PollCancelledError: the monitor stops.
+        """
+        while (search := self._product_set.search_of(source)) and (catalog := self._catalogs.get(source)):
+            try:
+                products, invalid_items = self._confirmed(search, catalog)
+            except PollFailedError as error:
+                if self._product_set.current(search):
+                    self._log_failure(source, error)
+                    return
+            else:
+                if (changes := self._product_set.discovered(search, products)) is not None:
+                    self._metrics.discovered(source, len(products), invalid_items)
+                    self._log_success(source, len(products), changes)
+                    return
+
+    def _confirmed(self, search: Search, catalog: SearchableCatalog) -> tuple[Sequence[Product], int]:
+        """Return the products that a search finds, and the number of items that it left out.
+
+        If too many known products are missing, or one that may be among those items, return what either of two
+        searches finds. The number of products says nothing: others may have taken the place of the missing ones.
+        """
+        found, invalid_items = self._find(catalog)
+        missing = {product.id for product in search.known} - found.keys()
+        if missing and (invalid_items or len(missing) > search.confirm_shrink * len(search.known)):
+            again, invalid_items = self._find(catalog)
+            found |= again
+        return sorted(found.values(), key=lambda product: product.id), invalid_items
+
+    def _find(self, catalog: SearchableCatalog) -> tuple[dict[str, Product], int]:
+        with self._deadlines.running(SEARCH_SECONDS) as deadline:
+            result = catalog.search(deadline)
+        return {detail.id: Product(detail.id, detail.name) for detail in result.products}, result.invalid_items
+
+    def _log_failure(self, source: str, error: PollFailedError) -> None:
+        self._failing.add(source)
+        self._metrics.discovery_failed(source, error.reason)
         self._log.event(
-            LogLevel.INFO,
+            LogLevel.WARNING,
+            EventName.DISCOVERY_FAILED,
+            source=source,
+            reason=str(error.reason),
+            error_code=error.error_code,
+            message=error.message,
+        )
+
+    def _log_success(self, source: str, products: int, changes: ProductChanges) -> None:
+        recovered = source in self._failing
+        self._failing.discard(source)
+        if not products or recovered:  # a recovery is as visible as the failure was
+            level = LogLevel.WARNING
+        else:
+            level = LogLevel.INFO if changes.added or changes.removed else LogLevel.DEBUG
+        self._log.event(
+            level,
             EventName.DISCOVERY_COMPLETED,
-            source=source.name,
-            products=len(found),
-            added=changes["added"],
-            removed=changes["removed"],
+            source=source,
+            products=products,
+            added=changes.added,
+            removed=changes.removed,
+            **({} if products else {"message": NOTHING_FOUND}),
         )

@@ -1,141 +1,187 @@
-"""The products that are monitored now: how they come, change and go while the daemon runs."""
+"""The products that are monitored now: listed in the configuration or discovered."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from monitor.config.settings import LogLevel, MonitoredProduct, Settings
+from monitor.config.settings import LogLevel, MonitoredProduct, Settings, SourceSettings
+from monitor.daemon.protocols import DiscoveryStore, EventLog, JobSchedule, ProductMetrics, ProductPoller
 from monitor.events.names import EventName
-from monitor.events.setup import Log
-from monitor.metrics.cache import MetricsCache
 from monitor.model.instances import Product
 from monitor.model.shard import Shard
-from monitor.poller.poller import Poller
 from monitor.poller.product_list import monitored_products
 from monitor.poller.protocols import StateError
-from monitor.schedule.scheduler import PollScheduler
-from monitor.state.sqlite import SqliteStore
+from monitor.schedule.jobs import DiscoveryJob, Job, PollJob
 
-DISCOVER = "discover:"
-"""Before the name of a source: what is due is not a product, whose id has no colon, but a search."""
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search that is to be made: where, and what its result is compared with."""
+
+    source: SourceSettings
+    known: Sequence[Product]
+    """The products of the last accepted search."""
+    confirm_shrink: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProductChanges:
+    """How many products came, went and changed."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
 
 
 class ProductSet:
-    """The monitored products: keeps the scheduler, the metrics and the poller in step with them. Thread-safe."""
+    """The monitored products. Keeps the schedule, the metrics and the poller in step with them. Thread-safe."""
 
     def __init__(
         self,
         settings: Settings,
         shard: Shard,
-        state: SqliteStore,
-        poller: Poller,
-        metrics: MetricsCache,
-        scheduler: PollScheduler,
-        log: Log,
+        *,
+        store: DiscoveryStore,
+        poller: ProductPoller,
+        metrics: ProductMetrics,
+        schedule: JobSchedule,
+        log: EventLog,
         on_state_error: Callable[[StateError], None],
     ) -> None:
-        """ProductSet nothing yet."""
+        """Create a set without products; `restore` fills it."""
         self._settings = settings
         self._shard = shard
-        self._state = state
+        self._store = store
         self._poller = poller
         self._metrics = metrics
-        self._scheduler = scheduler
+        self._schedule = schedule
         self._log = log
         self._on_state_error = on_state_error
         self._lock = threading.RLock()
-        self._found: dict[str, Sequence[Product]] = {}
+        self._discovered: dict[str, Sequence[Product]] = {}
         self._products: Mapping[str, MonitoredProduct] = {}
-        self._searches: dict[str, float] = {}
-        self._waited_for: set[str] = set()
-        self._running = False
+        self._searched: Mapping[str, SourceSettings] = {}
+        """The sources with `discover`, by name."""
+        self._first_runs: set[Job] = set()
+        """The jobs that have to end once before the daemon is ready."""
+        self._restored = False
+        self._started = False
+        self._ready = False
 
     @property
     def products(self) -> Mapping[str, MonitoredProduct]:
-        """What is monitored, by id; another mapping after each change."""
+        """The monitored products by id; a new mapping after each change."""
         return self._products
 
     def get(self, product_id: str) -> MonitoredProduct | None:
-        """Return a product, with the name that it is shown by; None where it is not monitored any more."""
+        """Return a product under the name that it is published under; None if it is not monitored.
+
+        Takes no lock of this object: the scheduler calls it while `add` may wait for the scheduler.
+        """
         monitored = self._products.get(product_id)
         return None if monitored is None else self._poller.named(monitored)
 
     def ready(self) -> bool:
-        """Say whether everything was restored, polled or looked for once, with whatever outcome."""
-        return not self._waited_for
+        """Return whether every product was restored or polled, and every source searched, once; then True for ever."""
+        return self._ready
 
-    def done(self, name: str) -> None:
-        """Note that a poll or a search has ended."""
+    def ended(self, job: Job) -> None:
+        """Note that a job ended, with whatever outcome."""
         with self._lock:
-            self._waited_for.discard(name)
+            self._first_runs.discard(job)
+            self._update_ready()
+
+    def log_stale(self, product_id: str, age: float) -> None:
+        """Log that the snapshot of a product, `age` seconds old, is not published any more."""
+        if monitored := self.get(product_id):
+            self._log_product(EventName.STALE, monitored, LogLevel.WARNING, snapshot_age_seconds=round(age, 3))
 
     def restore(self, stop: threading.Event) -> None:
-        """Take everything out of the state that was monitored before, and show it."""
+        """Load every product that was monitored before from the state, and publish it."""
         with self._lock:
             try:
                 if self._shard.total > 1:
-                    self._state.delete_products(lambda product_id: not self._shard.owns(product_id))
+                    self._store.delete_products(lambda product_id: not self._shard.owns(product_id))
                 for source in self._settings.sources:
                     if source.discover is not None:
-                        self._found[source.name] = self._state.discovered_products(source.name)
+                        self._discovered[source.name] = self._store.discovered_products(source.name)
             except StateError as error:
                 self._on_state_error(error)
-            self._products = monitored_products(self._settings, self._found, self._shard)
+            self._products = monitored_products(self._settings, self._discovered, self._shard)
             for monitored in self._products.values():
                 if stop.is_set():
                     return
                 self._restore(monitored)
+            self._searched = searched_sources(self._settings)
+            self._first_runs.update(map(DiscoveryJob, self._searched))
+            self._restored = True
+            self._update_ready()
 
     def start(self) -> None:
-        """Let everything be due."""
+        """Schedule every product and every search."""
         with self._lock:
-            self._running = True
+            self._started = True
             for monitored in self._products.values():
-                self._scheduler.add(monitored.product.id, monitored.interval)
-            self._schedule_searches()
+                self._schedule.add(PollJob(monitored.product.id), monitored.interval)
+            for name, source in self._searched.items():
+                self._schedule_search(name, source)
 
-    def configure(self, settings: Settings) -> Mapping[str, int]:
-        """Take other settings over; return how many products came, went and changed."""
+    def configure(self, settings: Settings) -> ProductChanges:
+        """Apply other settings. The sources must be opened with them before: a search reads from the new ones."""
         with self._lock:
             self._settings = settings
-            names = {source.name for source in settings.sources if source.discover is not None}
-            self._found = {source: found for source, found in self._found.items() if source in names}
-            self._schedule_searches()
+            names = searched_sources(settings)
+            self._discovered = {source: found for source, found in self._discovered.items() if source in names}
+            self._reschedule_searches()
             return self._apply("it is not configured any more")
 
-    def found(self, source: str, products: Sequence[Product]) -> Mapping[str, int]:
-        """Take over what was found in a source; return how many products came, went and changed.
-
-        Raises `StateError` where it could not be written down, after it took effect.
-        """
+    def search_of(self, source: str) -> Search | None:
+        """Return the search to make in a source; None if it has no `discover` (any more)."""
         with self._lock:
-            if source not in self._searches:
-                return {}  # it was taken out while the search was under way
-            known = self._found.get(source)
-            self._found[source] = tuple(products)
+            settings = self._searched.get(source)
+            if settings is None:
+                return None
+            return Search(settings, self._discovered.get(source, ()), self._settings.poll.confirm_shrink)
+
+    def current(self, search: Search) -> bool:
+        """Return whether the settings of the source are still those of a search."""
+        return self._searched.get(search.source.name) == search.source
+
+    def discovered(self, search: Search, products: Sequence[Product]) -> ProductChanges | None:
+        """Accept the result of a search; return None if the settings of the source changed meanwhile."""
+        name = search.source.name
+        with self._lock:
+            if not self.current(search):
+                return None
+            known = self._discovered.get(name)
+            self._discovered[name] = tuple(products)
             changes = self._apply("it is not found any more")
             if known is None or [one.id for one in known] != [one.id for one in products]:
-                self._state.save_discovered_products(source, products)
+                try:
+                    self._store.save_discovered_products(name, products)
+                except StateError as error:
+                    self._on_state_error(error)
             return changes
 
-    def _apply(self, why: str) -> Mapping[str, int]:
-        before, after = self._products, monitored_products(self._settings, self._found, self._shard)
+    def _apply(self, why_removed: str) -> ProductChanges:
+        before, after = self._products, monitored_products(self._settings, self._discovered, self._shard)
         self._products = after
         added = [monitored for product_id, monitored in after.items() if product_id not in before]
         removed = [before[product_id] for product_id in before if product_id not in after]
         changed = [after[one] for one in after if one in before and after[one] != before[one]]
         for monitored in removed:
-            self._remove(monitored, why)
+            self._remove(monitored, why_removed)
         for monitored in added:
             self._restore(monitored)
-            if self._running:
-                self._scheduler.add(monitored.product.id, monitored.interval)
-            self._tell(EventName.ADDED, monitored, source=monitored.source)
+            if self._started:
+                self._schedule.add(PollJob(monitored.product.id), monitored.interval)
+            self._log_product(EventName.ADDED, monitored, source=monitored.source)
         for monitored in changed:
             if monitored.interval != before[monitored.product.id].interval:
-                self._scheduler.add(monitored.product.id, monitored.interval)
+                self._schedule.add(PollJob(monitored.product.id), monitored.interval)
             self._metrics.update(self._poller.named(monitored))
-        return {"added": len(added), "removed": len(removed), "changed": len(changed)}
+        return ProductChanges(len(added), len(removed), len(changed))
 
     def _restore(self, monitored: MonitoredProduct) -> None:
         try:
@@ -144,33 +190,46 @@ class ProductSet:
             self._on_state_error(error)
             restored = False
         if not restored:
-            self._waited_for.add(monitored.product.id)
+            self._first_runs.add(PollJob(monitored.product.id))
+            if (age := self._poller.snapshot_age(monitored.product.id)) is not None:
+                self.log_stale(monitored.product.id, age)
 
     def _remove(self, monitored: MonitoredProduct, why: str) -> None:
         named = self._poller.named(monitored)
-        self._scheduler.remove(monitored.product.id)
+        job = PollJob(monitored.product.id)
+        self._schedule.remove(job)
         self._poller.forget(monitored.product.id)
         self._metrics.remove(monitored.product.id)
-        self._waited_for.discard(monitored.product.id)
-        self._tell(EventName.REMOVED, named, message=why)
+        self._first_runs.discard(job)
+        self._update_ready()
+        self._log_product(EventName.REMOVED, named, message=why)
 
-    def _schedule_searches(self) -> None:
-        wanted = {
-            source.name: source.discover.interval for source in self._settings.sources if source.discover is not None
-        }
-        for source in _gone(self._searches, wanted):
-            self._scheduler.remove(DISCOVER + source)
-            self._waited_for.discard(DISCOVER + source)
-        for source, interval in wanted.items():
-            if self._searches.get(source) != interval:
-                if source not in self._searches:
-                    self._waited_for.add(DISCOVER + source)
-                self._scheduler.add(DISCOVER + source, interval)
-        self._searches = wanted
+    def _reschedule_searches(self) -> None:
+        """Make the searches of new and changed sources due now, and remove those of other sources."""
+        before, self._searched = self._searched, searched_sources(self._settings)
+        for name in before.keys() - self._searched.keys():
+            self._schedule.remove(DiscoveryJob(name))
+            self._first_runs.discard(DiscoveryJob(name))
+        for name, source in self._searched.items():
+            if name not in before:
+                self._first_runs.add(DiscoveryJob(name))
+            if source != before.get(name) and self._started:
+                self._schedule_search(name, source)
+        self._update_ready()
 
-    def _tell(self, event: EventName, monitored: MonitoredProduct, **fields: Any) -> None:
+    def _schedule_search(self, name: str, source: SourceSettings) -> None:
+        if source.discover is not None:
+            self._schedule.add(DiscoveryJob(name), source.discover.interval)
+
+    def _update_ready(self) -> None:
+        # Once ready, always ready: a pod must not leave its Service because a product was added.
+        self._ready = self._ready or (self._restored and not self._first_runs)
+
+    def _log_product(
+        self, event: EventName, monitored: MonitoredProduct, level: LogLevel = LogLevel.INFO, **fields: Any
+    ) -> None:
         self._log.event(
-            LogLevel.INFO,
+            level,
             event,
             provisioned_product_id=monitored.product.id,
             provisioned_product_name=monitored.product.name,
@@ -178,5 +237,6 @@ class ProductSet:
         )
 
 
-def _gone(before: Iterable[str], after: Iterable[str]) -> list[str]:
-    return [name for name in before if name not in after]
+def searched_sources(settings: Settings) -> Mapping[str, SourceSettings]:
+    """Return the sources with `discover` by name."""
+    return {source.name: source for source in settings.sources if source.discover is not None}

@@ -1,72 +1,84 @@
-"""When the configuration is read again: the file has changed, somebody asks for it, or a signal comes."""
+"""When the configuration is read again: the file changes, SIGHUP arrives, or POST /-/reload is requested."""
 
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor.config.errors import ConfigurationError, UnreadableError
 from monitor.config.settings import Settings
 
-LOOK_SECONDS = 5.0
-"""Between two looks at the file. A ConfigMap takes a minute to arrive in a pod anyway."""
+CHECK_SECONDS = 5.0
+"""Between two checks of the file. A changed ConfigMap takes a minute to reach a pod anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadOptions:
+    """Where the configuration is read again."""
+
+    path: Path
+    load: Callable[[], Settings]
+    """Raises `ConfigurationError` or `UnreadableError`."""
+    requested: threading.Event = field(default_factory=threading.Event)
+    """Set to have the file read again now."""
+    over_http: bool = False
+    """Serve POST /-/reload."""
 
 
 class Reloader:
-    """Reads the file again and hands the settings over. One reload at a time."""
+    """Reads the configuration again and applies it. One reload at a time."""
 
     def __init__(
         self,
-        path: Path,
-        load: Callable[[], Settings],
-        asked: threading.Event,
+        options: ReloadOptions,
         apply: Callable[[Settings], None],
-        refused: Callable[[str], None],
+        refuse: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Look at the file at `path`, which was just read, and at `asked`, which a signal sets.
-
-        `load` reads the file; `apply` is given the settings, `refused` what is wrong.
-        """
-        self._path = path
-        self._load = load
+        """Watch the file, which was just read. `apply` is called with new settings, `refuse` with what is wrong."""
+        self._options = options
         self._apply = apply
-        self._refused = refused
+        self._refuse = refuse
         self._clock = clock
         self._lock = threading.Lock()
-        self._asked = asked
-        self._seen = self._fingerprint()
-        self._next_look = clock() + LOOK_SECONDS
+        self._digest = self._digest_file()
+        self._next_check = clock() + CHECK_SECONDS
 
-    def look(self) -> None:
-        """Reload where somebody asked for it or the file has other content than when it was read last."""
-        if self._asked.is_set():
-            self._asked.clear()
+    def check(self) -> None:
+        """Reload if it was requested, or if the content of the file has changed since it was read last."""
+        if self._options.requested.is_set():
+            self._options.requested.clear()
             self.reload()
-        elif self._clock() >= self._next_look:
-            self._next_look = self._clock() + LOOK_SECONDS
-            # By content: a ConfigMap is swapped as a whole folder, and its times say nothing.
-            if self._fingerprint() not in (self._seen, None):
+        elif self._clock() >= self._next_check:
+            self._next_check = self._clock() + CHECK_SECONDS
+            # By content: a ConfigMap is replaced as a whole folder, and the times of its files mean nothing.
+            if self._digest_file() not in (self._digest, None):
                 self.reload()
 
     def reload(self) -> str | None:
-        """Read the file and take it over; return what is wrong with it, and keep everything as it was, else None."""
+        """Read the file and apply it. If it is wrong, keep the present settings and return what is wrong."""
         with self._lock:
-            self._seen = self._fingerprint() or self._seen
+            self._digest = self._digest_file() or self._digest
             try:
-                settings = self._load()
+                settings = self._options.load()
             except (UnreadableError, ConfigurationError) as error:
-                self._refused(str(error))
+                self._refuse(str(error))
                 return str(error)
             self._apply(settings)
             return None
 
-    def _fingerprint(self) -> bytes | None:
-        """Return a digest of the file, None where it is not there: in the midst of a swap, or for good."""
-        if not self._path.is_file():  # to open a named pipe again would block
-            return None
+    @contextmanager
+    def postponed(self) -> Iterator[None]:
+        """Let reloads wait until the end of the block."""
+        with self._lock:
+            yield
+
+    def _digest_file(self) -> bytes | None:
+        """Return a digest of the file; None if there is none, for good or while it is being replaced."""
         try:
-            return hashlib.sha256(self._path.read_bytes()).digest()
+            return hashlib.sha256(self._options.path.read_bytes()).digest()
         except OSError:
             return None

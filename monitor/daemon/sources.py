@@ -1,11 +1,11 @@
-"""The sources that are open now, by name. The poller reads from this mapping."""
+"""The AWS sources that are open now."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from monitor.config.settings import SourceSettings
+from monitor.daemon.protocols import EventLog
 from monitor.daemon.throttling import ThrottlingObserver
-from monitor.events.setup import Log
 from monitor.metrics.registry import MonitorMetrics
 
 if TYPE_CHECKING:
@@ -13,30 +13,33 @@ if TYPE_CHECKING:
 
 
 class Sources(Mapping[str, "Source"]):
-    """Opens and closes them. A poll under way keeps the one that it began with."""
+    """The open sources by name. A poll under way keeps the source that it started with."""
 
-    def __init__(self, monitor_metrics: MonitorMetrics, connections: int, log: Log) -> None:
-        """Open none yet; each over up to `connections` connections."""
+    def __init__(self, monitor_metrics: MonitorMetrics, connections: int, log: EventLog) -> None:
+        """Start without sources; each will have up to `connections` connections."""
         self._log = log
         self._monitor_metrics = monitor_metrics
         self._connections = connections
         self._open: dict[str, tuple[SourceSettings, Source]] = {}
 
     def __getitem__(self, name: str) -> "Source":
-        """Return an open source; raise `KeyError` where it is not."""
+        """Return an open source. Raises `KeyError`."""
         return self._open[name][1]
 
     def __iter__(self) -> Iterator[str]:
-        """Return the names."""
+        """Iterate over the names."""
         return iter(dict(self._open))
 
     def __len__(self) -> int:
-        """Return how many are open."""
+        """Return the number of open sources."""
         return len(self._open)
 
     def configure(self, wanted: tuple[SourceSettings, ...]) -> None:
-        """Open what is new or has changed, close what is gone; what is the same keeps its clients and its budget."""
-        # boto3 takes a third of a second to import: when the daemon starts, the gauges are served again meanwhile.
+        """Open the sources that are new or have changed, and drop those that are gone.
+
+        An unchanged source keeps its clients and its budget.
+        """
+        # Importing boto3 takes a third of a second. At the start, stored metrics are served before that.
         from monitor.aws.source import Source, operations  # noqa: PLC0415
 
         opened: dict[str, tuple[SourceSettings, Source]] = {}
@@ -44,13 +47,14 @@ class Sources(Mapping[str, "Source"]):
             known = self._open.get(settings.name)
             if known is not None and known[0] == settings:
                 opened[settings.name] = known
+                continue
+            metrics = self._monitor_metrics.source(settings.name, operations(settings))
+            observer = ThrottlingObserver(settings.name, metrics, self._log)
+            if settings.discover is not None:
+                self._monitor_metrics.discovering(settings.name, settings.discover.interval)
             else:
-                metrics = self._monitor_metrics.source(settings.name, operations(settings))
-                observer = ThrottlingObserver(settings.name, metrics, self._log)
-                if settings.discover is not None:
-                    self._monitor_metrics.discovering(settings.name, settings.discover.interval)
-                opened[settings.name] = (settings, Source(settings, observer, self._connections))
-        for name in self._open:
-            if name not in opened:
-                self._monitor_metrics.remove_source(name)
+                self._monitor_metrics.remove_discovery(settings.name)
+            opened[settings.name] = (settings, Source(settings, observer, self._connections))
+        for name in self._open.keys() - opened.keys():
+            self._monitor_metrics.remove_source(name)
         self._open = opened

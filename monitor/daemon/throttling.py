@@ -4,8 +4,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from monitor.config.settings import LogLevel
+from monitor.daemon.protocols import EventLog
 from monitor.events.names import EventName
-from monitor.events.setup import Log
 
 if TYPE_CHECKING:
     from monitor.aws.observer import ApiObserver
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class ThrottlingObserver:
     """An `ApiObserver` that logs, and passes everything on to another one."""
 
-    def __init__(self, source: str, inner: "ApiObserver", log: Log) -> None:
+    def __init__(self, source: str, inner: "ApiObserver", log: EventLog) -> None:
         """Observe the source of this name."""
         self._source = source
         self._inner = inner

@@ -29,4 +29,5 @@ class EventName(StrEnum):
     STARTED = "monitor.started"
     DEFECT = "monitor.defect"
     CLOCK_JUMPED = "monitor.clock_jumped"
+    FAILED = "monitor.failed"
     STOPPED = "monitor.stopped"

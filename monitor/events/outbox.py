@@ -54,6 +54,10 @@ class Outbox:
         self._work = True
         self._thread.start()
 
+    def alive(self) -> bool:
+        """Return whether the thread is running."""
+        return self._thread.is_alive()
+
     def wake(self, afterwards: Callable[[], None]) -> None:
         """Say that something was committed; `afterwards` is called when it was told."""
         with self._changed:

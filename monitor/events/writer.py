@@ -31,7 +31,12 @@ class LineWriter:
         self._idle = True
         self.dropped = 0
         """Lines that were lost: too many waited, or stdout is closed."""
-        threading.Thread(target=self._run, name="log", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def alive(self) -> bool:
+        """Return whether the thread is running."""
+        return self._thread.is_alive()
 
     def write(self, line: str) -> None:
         """Hand one line over; returns at once."""

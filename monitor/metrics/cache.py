@@ -44,11 +44,11 @@ class MetricsCache:
             for openmetrics in (False, True)
         }
 
-    def restored(self, monitored: MonitoredProduct, stored: StoredProduct) -> None:
-        """Publish a product from the state, before its first poll. A removed product is monitored again."""
+    def restored(self, monitored: MonitoredProduct, stored: StoredProduct, *, stale: bool = False) -> None:
+        """Publish a product from the state, without its snapshot if that is `stale`. A removed product is back."""
         with self._lock:
             self._removed.discard(monitored.product.id)
-        self._update(monitored, lambda product: product.restored(stored))
+        self._update(monitored, lambda product: product.restored(stored, stale=stale))
 
     def completed(self, poll: CompletedPoll) -> None:
         """Publish the snapshot of a completed poll in place of the last one."""
@@ -66,14 +66,11 @@ class MetricsCache:
         """Publish a product with another name, interval or source."""
         self._update(monitored, ProductSeries.rendered)
 
-    def withdraw(self, product_id: str, before: float | None = None) -> bool:
-        """Withdraw the snapshot of a product because it is stale, and return whether there was one to withdraw.
-
-        With `before`, a Unix time, only a snapshot that is older than that: a poll may have completed meanwhile.
-        """
+    def withdraw(self, product_id: str) -> bool:
+        """Withdraw the snapshot of a product because it is stale, and return whether there was one to withdraw."""
         with self._lock:
             product = self._products.get(product_id)
-        return product is not None and self._render(product, None, lambda known: known.withdrawn(before))
+        return product is not None and self._render(product, None, ProductSeries.withdrawn)
 
     def configure(self, options: SeriesOptions) -> None:
         """Publish the series that other options select, of all products."""

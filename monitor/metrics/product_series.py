@@ -58,13 +58,13 @@ class ProductSeries:
         """Series that the budget reserved for this product."""
         self._prepare()
 
-    def restored(self, stored: StoredProduct) -> RenderedProduct:
-        """Publish a product from the state; without its snapshot if AWS no longer knows the product."""
+    def restored(self, stored: StoredProduct, *, stale: bool = False) -> RenderedProduct:
+        """Publish a product from the state; without its snapshot if it is stale or AWS no longer knows the product."""
         if not stored.missing:
             self._metrics.detail = stored.detail
         if stored.snapshot is not None:
             self._metrics.last_success = stored.snapshot.observed_at.timestamp()
-            if not stored.missing:
+            if not stored.missing and not stale:
                 self._show(stored.snapshot, None)
         return self.rendered()
 
@@ -86,9 +86,9 @@ class ProductSeries:
         self._metrics.skipped[reason] += count
         return self.rendered()
 
-    def withdrawn(self, before: float | None) -> RenderedProduct | None:
-        """Withdraw the snapshot; None if there is none, or if it is not older than the Unix time `before`."""
-        if self._snapshot is None or (before is not None and self._metrics.last_success >= before):
+    def withdrawn(self) -> RenderedProduct | None:
+        """Withdraw the snapshot; None if there is none."""
+        if self._snapshot is None:
             return None
         self._hide()
         return self.rendered()

@@ -1,7 +1,8 @@
 """The metrics about the monitor itself: AWS requests, discovery, configuration, state, process."""
 
 import platform
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -35,6 +36,8 @@ class MonitorMetrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
         self._sources: dict[str, list[SourceMetrics]] = {}
+        self._searched: set[str] = set()
+        self._searched_lock = threading.Lock()
         self._requests = _counter(families.API_REQUESTS, registry)
         self._errors = _counter(families.API_ERRORS, registry)
         duration = families.API_DURATION
@@ -72,43 +75,47 @@ class MonitorMetrics:
         """Remove the series of a source. Requests that are still running do not bring them back."""
         for observer in self._sources.pop(name, ()):
             observer.close()
-        for metric in (
-            self._requests,
-            self._errors,
-            self._durations,
-            self._waits,
-            self._rate_limits,
-            *self._discovery_metrics(),
-        ):
+        for metric in (self._requests, self._errors, self._durations, self._waits, self._rate_limits):
             metric.remove_by_labels({"source": name})
+        self.remove_discovery(name)
 
     def discovering(self, source: str, interval: float) -> None:
         """Start the series of a source that is searched every `interval` seconds at 0."""
-        self._discovery_interval.labels(source).set(interval)
-        self._discovery_success.labels(source)
-        self._discovered.labels(source)
-        self._invalid_items.labels(source)
-        for reason in Reason:
-            self._discovery_failures.labels(source, reason)
+        with self._searched_lock:
+            self._searched.add(source)
+            self._discovery_interval.labels(source).set(interval)
+            self._discovery_success.labels(source)
+            self._discovered.labels(source)
+            self._invalid_items.labels(source)
+            for reason in Reason:
+                self._discovery_failures.labels(source, reason)
+
+    def remove_discovery(self, source: str) -> None:
+        """Remove the discovery series of a source. A search that is still running does not bring them back."""
+        with self._searched_lock:
+            self._searched.discard(source)
+            for metric in (
+                self._discovery_success,
+                self._discovery_interval,
+                self._discovered,
+                self._invalid_items,
+                self._discovery_failures,
+            ):
+                metric.remove_by_labels({"source": source})
 
     def discovered(self, source: str, products: int, invalid_items: int) -> None:
         """Record a complete search: the number of products, and of items that were left out."""
-        self._invalid_items.labels(source).set(invalid_items)
-        self._discovery_success.labels(source).set_to_current_time()
-        self._discovered.labels(source).set(products)
+        with self._searched_lock:
+            if source in self._searched:
+                self._discovery_success.labels(source).set_to_current_time()
+                self._discovered.labels(source).set(products)
+                self._invalid_items.labels(source).set(invalid_items)
 
     def discovery_failed(self, source: str, reason: Reason) -> None:
         """Count a failed search."""
-        self._discovery_failures.labels(source, reason).inc()
-
-    def _discovery_metrics(self) -> Sequence[Gauge | Counter]:
-        return (
-            self._discovery_success,
-            self._discovery_interval,
-            self._discovered,
-            self._invalid_items,
-            self._discovery_failures,
-        )
+        with self._searched_lock:
+            if source in self._searched:
+                self._discovery_failures.labels(source, reason).inc()
 
     def config_loaded(self) -> None:
         """Record that a configuration was loaded."""

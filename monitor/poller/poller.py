@@ -49,13 +49,15 @@ class Poller:
         deadlines: Deadlines,
         *,
         confirm_shrink: float,
+        stale_after: float,
         on_state_error: Callable[[StateError], None],
         now: Callable[[], datetime] = utc_now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Read products from `catalogs`, by the name of their source.
 
-        `on_state_error` is called with each error of the store: the poll goes on without it.
+        A snapshot that is older than `stale_after` seconds is not published. `on_state_error` is called with each
+        error of the store: the poll goes on without it.
         """
         self._catalogs = catalogs
         self._store = store
@@ -63,6 +65,7 @@ class Poller:
         self._event_sink = event_sink
         self._deadlines = deadlines
         self.confirm_shrink = confirm_shrink
+        self.stale_after = stale_after
         self._on_state_error = on_state_error
         self._now = now
         self._clock = clock
@@ -70,7 +73,7 @@ class Poller:
         self._states: dict[str, ProductState] = {}
 
     def restore(self, monitored: MonitoredProduct) -> bool:
-        """Begin to monitor a product: load and publish its last snapshot. Return whether there was one.
+        """Begin to monitor a product: load its last snapshot. Return whether it was published: there is one, not stale.
 
         Raises:
             StateError: the store could not be read. The product can be polled all the same; its first poll
@@ -103,6 +106,21 @@ class Poller:
         if state is None or state.completed_at is None:
             return None
         return max(0.0, self._clock() - state.completed_at)
+
+    def withdraw_stale(self, product_id: str) -> float | None:
+        """Withdraw the snapshot of a product if it is stale; return its age in seconds if that happened now.
+
+        Does nothing while the result of a poll is being published: that is a newer snapshot, or the next call sees it.
+        """
+        state = self._state(product_id)
+        if state is None or not state.lock.acquire(blocking=False):
+            return None
+        try:
+            age = self.snapshot_age(product_id)
+            stale = age is not None and age > self.stale_after and self._publisher.withdraw(product_id)
+            return age if stale else None
+        finally:
+            state.lock.release()
 
     def poll(self, monitored: MonitoredProduct) -> None:
         """Poll a product once. Whatever AWS does, the poll completes or fails, and says which.
@@ -249,12 +267,14 @@ class Poller:
     def _load(self, monitored: MonitoredProduct, state: ProductState) -> bool:
         stored = self._store.load(monitored.product.id)
         state.load(stored)
+        stale = False
         if stored.snapshot is not None:
             # The wall clock may have been set back since: a snapshot from the future is as old as one from now.
             age = max(0.0, (self._now() - stored.snapshot.observed_at).total_seconds())
             state.completed_at = self._clock() - age
-        self._publisher.restored(_named(monitored, stored.detail), stored)
-        return stored.snapshot is not None
+            stale = age > self.stale_after
+        self._publisher.restored(_named(monitored, stored.detail), stored, stale=stale)
+        return stored.snapshot is not None and not stale
 
     def _try_store(self, call: Callable[[], object]) -> bool:
         try:

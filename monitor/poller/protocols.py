@@ -98,14 +98,17 @@ class StateError(Exception):
 class Publisher(Protocol):
     """Who shows the outcome of polls as metrics."""
 
-    def restored(self, monitored: MonitoredProduct, stored: StoredProduct) -> None:
-        """Show a product from the state, before its first poll."""
+    def restored(self, monitored: MonitoredProduct, stored: StoredProduct, *, stale: bool) -> None:
+        """Publish a product from the state, before its first poll; without its snapshot if that is stale."""
 
     def completed(self, poll: CompletedPoll) -> None:
         """Show a new snapshot in place of the last one."""
 
     def failed(self, poll: FailedPoll) -> None:
         """Show that a poll failed; the last snapshot stays, unless the product is missing."""
+
+    def withdraw(self, product_id: str) -> bool:
+        """Withdraw a stale snapshot; return whether one was published."""
 
 
 class EventSink(Protocol):

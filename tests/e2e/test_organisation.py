@@ -34,6 +34,7 @@ sources:
     external_id: {external_id}
     calls_per_second: 1000
     discover: {{names: ["net-*"], tags: {{team: network}}, interval: 300ms}}
+log: {{level: debug}}
 state: {{path: {folder}/monitor.db}}
 web: {{listen: "127.0.0.1:0"}}
 products:
@@ -185,7 +186,7 @@ def test_reload_over_http(aws: Aws, network: StackSets, config: Path) -> None:
         assert "duplicate" in daemon.wait_for_event("config.reload_failed")["message"]
         assert shown(daemon) == FOUND
 
-        without_network = before[: before.index("  - name: network")] + before[before.index("state:") :]
+        without_network = before[: before.index("  - name: network")] + before[before.index("log:") :]
         config.write_text(without_network + "  - {id: pp-second, name: mine, source: hub, interval: 1s}\n")
         assert post(daemon, "/-/reload") == (200, "reloaded\n")
         told = daemon.wait_for_event("config.reloaded")

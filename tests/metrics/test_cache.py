@@ -290,15 +290,6 @@ def test_a_truncated_product_is_complete_again_when_it_fits() -> None:
     }
 
 
-def test_a_snapshot_that_is_newer_than_the_check_is_not_withdrawn() -> None:
-    """A poll that completes between the check of the age and the withdrawal keeps its series."""
-    shown = metrics()
-    shown.completed(completed(baseline(FLEET)))
-    assert not shown.withdraw(BASELINE.id, EPOCH.timestamp())
-    assert len(samples(shown, "servicecatalog_stack_instance_status")) == 9
-    assert shown.withdraw(BASELINE.id, EPOCH.timestamp() + 1)
-
-
 def test_a_scrape_keeps_what_it_began_with() -> None:
     """A response that is being sent does not change when a poll publishes."""
     shown = metrics()

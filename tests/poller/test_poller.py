@@ -114,9 +114,14 @@ class Witness:
     role: str
     world: World
 
-    def restored(self, monitored: MonitoredProduct, stored: StoredProduct) -> None:
+    def restored(self, monitored: MonitoredProduct, stored: StoredProduct, *, stale: bool) -> None:
         """Write down."""
-        self.world.happened.append((self.role, "restored", stored))
+        self.world.happened.append((self.role, "stale" if stale else "restored", stored))
+
+    def withdraw(self, product_id: str) -> bool:
+        """Write down."""
+        self.world.happened.append((self.role, "withdrawn", product_id))
+        return True
 
     def completed(self, poll: CompletedPoll) -> None:
         """Write down."""
@@ -147,6 +152,7 @@ def poller(world: World) -> Poller:
         event_sink,
         Deadlines(lambda: world.monotonic),
         confirm_shrink=0.5,
+        stale_after=3600.0,
         on_state_error=lambda error: world.happened.append(("state error", str(error))),
         now=lambda: world.wall,
         clock=lambda: world.monotonic,

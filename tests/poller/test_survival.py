@@ -92,6 +92,7 @@ class World:
             EventLogger(self.log, self.outbox),
             self.deadlines,
             confirm_shrink=0.5,
+            stale_after=3600.0,
             on_state_error=lambda _: None,
         )
         for product in ALL:

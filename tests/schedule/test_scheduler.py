@@ -1,4 +1,4 @@
-"""When products are due: on a grid, late but never dropped, and whatever the wall clock does."""
+"""Jobs are due on a grid, late but never dropped, whatever the wall clock does."""
 
 import threading
 from collections.abc import Iterator
@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.schedule.scheduler import ALIVE_SECONDS, PhasedInterval, PollScheduler
+from monitor.schedule.jobs import Job, PollJob
+from monitor.schedule.scheduler import RESPONSIVE_SECONDS, PhasedInterval, PollScheduler
 
+ONE, TWO = PollJob("pp-1"), PollJob("pp-2")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WAIT = 5.0
 
 
 class Clock:
-    """A clock that stands until it is set."""
+    """A clock that a test sets."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -26,41 +28,41 @@ class Clock:
 
 
 class Calls:
-    """Remembers what was due, and can be waited for."""
+    """Records the callbacks."""
 
     def __init__(self) -> None:
-        self.names: list[str] = []
-        self.misfires: list[tuple[str, int]] = []
+        self.jobs: list[Job] = []
+        self.misfires: list[tuple[Job, int]] = []
         self.changed = threading.Condition()
 
-    def due(self, name: str) -> None:
-        """Remember a name."""
+    def due(self, job: Job) -> None:
+        """Record a due job."""
         with self.changed:
-            self.names.append(name)
+            self.jobs.append(job)
             self.changed.notify_all()
 
-    def misfired(self, name: str, runs: int) -> None:
-        """Remember runs that did not take place."""
-        self.misfires.append((name, runs))
+    def misfired(self, job: Job, runs: int) -> None:
+        """Record missed runs."""
+        self.misfires.append((job, runs))
 
     def wait_for(self, count: int) -> bool:
-        """Wait until so many were due."""
+        """Return whether so many jobs become due in time."""
         with self.changed:
-            return self.changed.wait_for(lambda: len(self.names) >= count, WAIT)
+            return self.changed.wait_for(lambda: len(self.jobs) >= count, WAIT)
 
 
 @pytest.fixture
 def calls() -> Calls:
-    """Return somebody to call."""
+    """Return a recorder."""
     return Calls()
 
 
 @pytest.fixture
-def scheduler(calls: Calls) -> Iterator[PollScheduler]:
+def scheduler() -> Iterator[PollScheduler]:
     """Return a scheduler that is not started."""
-    table = PollScheduler(calls.due, calls.misfired)
-    yield table
-    table.stop()
+    scheduler = PollScheduler()
+    yield scheduler
+    scheduler.stop()
 
 
 intervals = st.floats(0.1, 86400.0)
@@ -110,96 +112,127 @@ def test_the_second_run_leaves_the_first_one_time() -> None:
 
 def test_a_product_is_due_at_once_and_again(scheduler: PollScheduler, calls: Calls) -> None:
     """The real scheduler calls at the start, and at the interval."""
-    scheduler.start()
-    scheduler.add("pp-1", 0.1)
+    scheduler.start(calls.due, calls.misfired)
+    scheduler.add(ONE, 0.1)
     assert calls.wait_for(3)
-    assert set(calls.names) == {"pp-1"}
+    assert set(calls.jobs) == {ONE}
 
 
 def test_a_removed_product_is_due_no_more(scheduler: PollScheduler, calls: Calls) -> None:
     """After the removal nothing is called, and another product still is."""
-    scheduler.start()
-    scheduler.add("pp-1", 0.05)
+    scheduler.start(calls.due, calls.misfired)
+    scheduler.add(ONE, 0.05)
     assert calls.wait_for(1)
-    scheduler.remove("pp-1")
-    scheduler.add("pp-2", 0.05)
-    before = len(calls.names)
+    scheduler.remove(ONE)
+    scheduler.add(TWO, 0.05)
+    before = len(calls.jobs)
     assert calls.wait_for(before + 3)
-    assert set(calls.names[before + 1 :]) == {"pp-2"}
+    assert set(calls.jobs[before + 1 :]) == {TWO}
 
 
 def test_a_due_that_raises_is_called_again(scheduler: PollScheduler, calls: Calls) -> None:
     """Whatever goes wrong in one run, the next one happens."""
     seen = []
 
-    def due(name: str) -> None:
-        seen.append(name)
+    def due(job: Job) -> None:
+        seen.append(job)
         if len(seen) == 1:
             raise RuntimeError("once")
-        calls.due(name)
+        calls.due(job)
 
-    scheduler._due = due
-    scheduler.start()
-    scheduler.add("pp-1", 0.05)
+    scheduler.start(due, calls.misfired)
+    scheduler.add(ONE, 0.05)
     assert calls.wait_for(2)
 
 
 def test_a_scheduler_that_does_not_tick_is_not_alive(calls: Calls) -> None:
     """Alive means that the heartbeat came, whatever the thread says."""
     clock = Clock(100.0)
-    scheduler = PollScheduler(calls.due, calls.misfired, clock)
-    assert scheduler.alive()
-    clock.now += ALIVE_SECONDS
-    assert not scheduler.alive()
-    scheduler._on_heartbeat()
-    assert scheduler.alive()
+    scheduler = PollScheduler(clock)
+    assert scheduler.responsive()
+    clock.now += RESPONSIVE_SECONDS
+    assert not scheduler.responsive()
+    scheduler._beat()
+    assert scheduler.responsive()
 
 
-def test_a_dead_scheduler_thread_is_noticed(calls: Calls) -> None:
-    """The heart beats in the scheduler's own thread: when that ends, so does the heartbeat."""
-    clock = Clock(100.0)
-    scheduler = PollScheduler(calls.due, calls.misfired, clock)
-    scheduler.start()
-    scheduler.add("pp-1", 0.05)
-    assert calls.wait_for(1)
-    scheduler._scheduler._event.set()
-    scheduler._scheduler.shutdown(wait=True)
-    clock.now += ALIVE_SECONDS
+def test_an_ended_thread_is_noticed(scheduler: PollScheduler, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception in APScheduler ends its thread; `alive` is False from then on."""
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    scheduler.start(calls.due, calls.misfired)
+    assert scheduler.alive()
+    monkeypatch.setattr(scheduler._scheduler, "_process_jobs", lambda: 1 / 0)
+    scheduler._scheduler.wakeup()
+    scheduler._thread.join(WAIT)
     assert not scheduler.alive()
+
+
+def test_a_job_can_be_removed_twice(scheduler: PollScheduler, calls: Calls) -> None:
+    """Removing a job that is not scheduled does nothing, before the start and after it."""
+    scheduler.remove(ONE)
+    scheduler.start(calls.due, calls.misfired)
+    scheduler.add(ONE, 60.0)
+    scheduler.remove(ONE)
+    scheduler.remove(ONE)
+
+
+def test_a_job_that_is_removed_while_the_clock_is_adjusted(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other jobs are rescheduled all the same."""
+    steady, wall = Clock(100.0), Clock(1000.0)
+    scheduler = PollScheduler(steady, wall)
+    scheduler.start(calls.due, calls.misfired)
+    scheduler.add(ONE, 60.0)
+    jobs = scheduler._scheduler.get_jobs()
+    scheduler.remove(ONE)
+    monkeypatch.setattr(scheduler._scheduler, "get_jobs", lambda: jobs)
+    wall.now += 3600.0
+    assert scheduler.adjust_to_clock() == 3600.0
+    scheduler.stop()
+
+
+def test_jobs_that_are_added_during_the_start_are_not_lost(scheduler: PollScheduler, calls: Calls) -> None:
+    """A job added right before the start and right after it are both due."""
+    scheduler.add(ONE, 60.0)
+    scheduler.start(calls.due, calls.misfired)
+    scheduler.add(TWO, 60.0)
+    assert calls.wait_for(2)
+    assert set(calls.jobs) == {ONE, TWO}
 
 
 @pytest.mark.parametrize("jump", [-3600.0, 3600.0])
 def test_after_a_jump_of_the_clock_polling_goes_on_within_one_interval(calls: Calls, jump: float) -> None:
     """Every run is set anew by the new time, so that none waits for an hour."""
     steady, wall = Clock(100.0), Clock(1000.0)
-    scheduler = PollScheduler(calls.due, calls.misfired, steady, wall)
-    scheduler.start()
-    scheduler.add("pp-1", 60.0)
+    scheduler = PollScheduler(steady, wall)
+    scheduler.start(calls.due, calls.misfired)
+    scheduler.add(ONE, 60.0)
     assert calls.wait_for(1)
     stuck = datetime.now(UTC) + timedelta(hours=1)
-    scheduler._scheduler.get_job("poll:pp-1").modify(next_run_time=stuck)
-    assert scheduler.watch_clock() == 0.0
+    scheduler._scheduler.get_job(str(ONE)).modify(next_run_time=stuck)
+    assert scheduler.adjust_to_clock() == 0.0
     wall.now += jump
-    assert scheduler.watch_clock() == jump
-    due = scheduler._scheduler.get_job("poll:pp-1").next_run_time
+    assert scheduler.adjust_to_clock() == jump
+    due = scheduler._scheduler.get_job(str(ONE)).next_run_time
     assert due - datetime.now(UTC) <= timedelta(seconds=60)
-    assert scheduler.watch_clock() == 0.0
+    assert scheduler.adjust_to_clock() == 0.0
     scheduler.stop()
 
 
 def test_runs_that_did_not_take_place_are_counted(calls: Calls) -> None:
     """When nothing ran for three intervals, two runs are missing."""
     clock = Clock(100.0)
-    scheduler = PollScheduler(calls.due, calls.misfired, clock)
-    scheduler._intervals["pp-1"] = 60.0
+    scheduler = PollScheduler(clock)
+    scheduler.start(calls.due, calls.misfired)
+    scheduler._intervals[ONE] = 60.0
     for now in (100.0, 160.0, 340.0, 400.0):
         clock.now = now
-        scheduler._fire("pp-1")
-    assert calls.names == ["pp-1"] * 4
-    assert calls.misfires == [("pp-1", 2)]
+        scheduler._run(ONE)
+    assert calls.jobs == [ONE] * 4
+    assert calls.misfires == [(ONE, 2)]
+    scheduler.stop()
 
 
 def test_a_product_that_was_removed_meanwhile_is_not_due(scheduler: PollScheduler, calls: Calls) -> None:
     """A run that was under way when its product went away does nothing."""
-    scheduler._fire("pp-1")
-    assert calls.names == []
+    scheduler._run(ONE)
+    assert calls.jobs == []

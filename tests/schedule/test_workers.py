@@ -4,6 +4,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
+from monitor.schedule.jobs import Job, PollJob
 from monitor.schedule.workers import Workers
 
 WAIT = 5.0
@@ -19,16 +22,20 @@ class Work:
         self.errors: list[tuple[str, str]] = []
         self.changed = threading.Condition()
 
-    def __call__(self, name: str) -> None:
+    def __call__(self, job: Job) -> None:
         """Do the work."""
+        assert isinstance(job, PollJob)
+        name = job.product_id
         self.began.release()
         assert self.may_end.acquire(timeout=WAIT)
         if name == "broken":
-            raise RuntimeError("nobody expected this")
+            raise RuntimeError("unexpected")
         self._finish(lambda: self.done.append(name))
 
-    def failed(self, name: str, error: Exception) -> None:
-        """Remember an error."""
+    def failed(self, job: Job, error: Exception) -> None:
+        """Record an error."""
+        assert isinstance(job, PollJob)
+        name = job.product_id
         self._finish(lambda: self.errors.append((name, str(error))))
 
     def wait_for(self, count: int) -> bool:
@@ -41,6 +48,11 @@ class Work:
             assert callable(note)
             note()
             self.changed.notify_all()
+
+
+def submit(pool: Workers, name: str, group: str = "") -> bool:
+    """Submit a job by the id of its product."""
+    return pool.submit(PollJob(name), group)
 
 
 @contextmanager
@@ -58,7 +70,7 @@ def test_more_work_than_workers_is_late_and_never_dropped() -> None:
     work = Work()
     with workers(1, work) as pool:
         names = [f"pp-{n}" for n in range(20)]
-        assert all(pool.submit(name) for name in names)
+        assert all(submit(pool, name) for name in names)
         for _ in names:
             work.may_end.release()
         assert work.wait_for(20)
@@ -70,7 +82,7 @@ def test_no_more_than_the_workers_at_once() -> None:
     work = Work()
     with workers(2, work) as pool:
         for name in ("a", "b", "c"):
-            pool.submit(name)
+            submit(pool, name)
         assert work.began.acquire(timeout=WAIT)
         assert work.began.acquire(timeout=WAIT)
         assert not work.began.acquire(timeout=0.05)
@@ -82,39 +94,39 @@ def test_a_product_that_waits_or_runs_is_not_taken_again() -> None:
     """An overrun is refused; afterwards the product is taken again."""
     work = Work()
     with workers(1, work) as pool:
-        assert pool.submit("a")
+        assert submit(pool, "a")
         assert work.began.acquire(timeout=WAIT)
-        assert pool.submit("b")
-        assert [pool.submit("a"), pool.submit("b")] == [False, False]
+        assert submit(pool, "b")
+        assert [submit(pool, "a"), submit(pool, "b")] == [False, False]
         work.may_end.release()
         work.may_end.release()
         assert work.wait_for(2)
         with pool._changed:
-            assert pool._changed.wait_for(lambda: not pool._busy, WAIT)
-        assert pool.submit("a")
+            assert pool._changed.wait_for(lambda: not pool._pending, WAIT)
+        assert submit(pool, "a")
 
 
 def test_work_that_raises_harms_nothing() -> None:
     """The error is told, and the same worker does the next work."""
     work = Work()
     with workers(1, work) as pool:
-        pool.submit("broken")
-        pool.submit("a")
+        submit(pool, "broken")
+        submit(pool, "a")
         work.may_end.release()
         work.may_end.release()
         assert work.wait_for(2)
-    assert (work.done, work.errors) == (["a"], [("broken", "nobody expected this")])
+    assert (work.done, work.errors) == (["a"], [("broken", "unexpected")])
 
 
 def test_a_stop_does_not_wait_for_ever() -> None:
     """What outlasts the time is left behind; what waited never begins; nothing more is taken."""
     work = Work()
     pool = Workers(1, work, work.failed)
-    pool.submit("a")
+    submit(pool, "a")
     assert work.began.acquire(timeout=WAIT)
-    pool.submit("b")
+    submit(pool, "b")
     assert not pool.stop(0.01)
-    assert not pool.submit("c")
+    assert not submit(pool, "c")
     work.may_end.release()
     assert pool.stop(WAIT)
     assert work.done == ["a"]
@@ -125,3 +137,34 @@ def test_the_threads_do_not_hold_up_the_end_of_the_process() -> None:
     pool = Workers(3, lambda _: None, lambda _, __: None)
     assert [thread.daemon for thread in pool._threads] == [True] * 3
     assert pool.stop(WAIT)
+
+
+def test_a_removed_group_gives_its_share_back() -> None:
+    """With two groups one leaves the last quarter of the workers alone; once the other is removed it takes all."""
+    work = Work()
+    with workers(4, work) as pool:
+        submit(pool, "other", "removed")
+        assert work.began.acquire(timeout=WAIT)
+        work.may_end.release()
+        assert work.wait_for(1)
+        for name in ("a", "b", "c", "d"):
+            submit(pool, name, "kept")
+        for _ in range(3):
+            assert work.began.acquire(timeout=WAIT)
+        assert not work.began.acquire(timeout=0.05)
+        pool.retain_groups({"kept"})
+        assert work.began.acquire(timeout=WAIT)
+
+
+def test_an_ended_worker_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If reporting an error fails as well, the thread ends and `alive` is False."""
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("unexpected")
+
+    pool = Workers(1, fail, fail)
+    assert pool.alive()
+    submit(pool, "a")
+    pool._threads[0].join(WAIT)
+    assert not pool.alive()

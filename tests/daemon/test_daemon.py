@@ -1,0 +1,130 @@
+"""The daemon in this process: it ends if one of its threads does, and stops cleanly at any time."""
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.config.settings import LogFormat, LogLevel, Settings
+from monitor.daemon.assembly import assemble
+from monitor.daemon.daemon import Daemon, DaemonFailedError
+from monitor.daemon.reload import ReloadOptions
+from monitor.events.setup import Log
+from monitor.events.writer import LineWriter
+from monitor.web.listen import listen
+from tests.daemon.fakes import settings
+
+WAIT = 20.0
+NO_AWS = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+
+
+@dataclass
+class Running:
+    """A daemon on a thread, and how it ended."""
+
+    daemon: Daemon
+    stop: threading.Event
+    thread: threading.Thread
+    output: Path
+    error: BaseException | None = None
+
+    def run(self) -> None:
+        """Run until the end."""
+        try:
+            self.daemon.run(self.stop)
+        except DaemonFailedError as error:
+            self.error = error
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the events that were logged."""
+        return [json.loads(line) for line in self.output.read_text().splitlines()]
+
+
+@contextmanager
+def running(folder: Path, wanted: Settings, reload: ReloadOptions | None = None) -> Iterator[Running]:
+    """Assemble and run a daemon; stop it at the end."""
+    output = folder / "events"
+    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT)
+    log = Log(LineWriter(descriptor), LogLevel.DEBUG, LogFormat.JSON)
+    wanted = replace(wanted, state_path=folder / "monitor.db")
+    listening = listen("127.0.0.1:0")
+    daemon = assemble(wanted, log, listening, reload=reload)
+    one = Running(daemon, threading.Event(), threading.Thread(), output)
+    one.thread = threading.Thread(target=one.run)
+    one.thread.start()
+    try:
+        yield one
+    finally:
+        one.stop.set()
+        one.thread.join(WAIT)
+        listening.close()  # the web server does it, if it was started
+        assert not one.thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    """Leave the logging of this process to other tests as it was."""
+    root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn.error")
+    handlers, levels = list(root.handlers), (root.level, uvicorn.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    uvicorn.setLevel(levels[1])
+
+
+@pytest.fixture(autouse=True)
+def no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an AWS that refuses connections, and a supervisor that does not wait."""
+    for name, value in NO_AWS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("monitor.daemon.daemon.TICK_SECONDS", 0.01)
+
+
+@pytest.mark.parametrize("part", ["scheduler", "worker pool", "web server", "outbox", "log writer"])
+def test_an_ended_thread_ends_the_daemon(tmp_path: Path, part: str) -> None:
+    """One event names the part; `run` raises, so that the process exits with 3 and is restarted."""
+    with running(tmp_path, settings()) as one:
+        one.daemon._threads = {**one.daemon._threads, part: lambda: False}
+        one.thread.join(WAIT)
+        assert not one.thread.is_alive()
+    assert str(one.error) == f"the {part} ended unexpectedly; the process exits to be restarted"
+    (event,) = [entry for entry in one.entries() if entry["event"] == "monitor.failed"]
+    assert (event["level"], event["part"]) == ("error", part)
+    assert one.entries()[-1]["event"] == "monitor.stopped"
+
+
+def test_a_stop_before_the_start_ends_it(tmp_path: Path) -> None:
+    """Nothing starts, and nothing remains open."""
+    with running(tmp_path, settings(products=["pp-aaaaaaaaaaaaa"])) as one:
+        one.stop.set()
+    assert one.error is None
+    assert one.entries()[-1]["event"] == "monitor.stopped"
+
+
+def test_a_defect_of_one_task_does_not_end_the_others(tmp_path: Path) -> None:
+    """It is logged with its traceback, and the configuration is still read again."""
+    path = tmp_path / "monitor.yaml"
+    path.write_text("products: []")
+    applied = threading.Event()
+
+    def load() -> Settings:
+        applied.set()
+        return settings()
+
+    reload = ReloadOptions(path, load)
+    with running(tmp_path, settings(), reload) as one:
+
+        def fail() -> float:
+            raise RuntimeError("unexpected")
+
+        one.daemon._parts.scheduler.adjust_to_clock = fail  # type: ignore[method-assign]
+        reload.requested.set()
+        assert applied.wait(WAIT)
+    assert "monitor.defect" in {entry["event"] for entry in one.entries()}

@@ -64,10 +64,12 @@ def busy_prometheus(aws_server: str, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("dashboard")
     config = folder / "monitor.yaml"
     config.write_text(CONFIGURATION.format(folder=folder))
+    # One attempt per call: throttled calls would be retried until the deadline of a search, which is a minute.
+    settings = {"AWS_ENDPOINT_URL": aws_server, "AWS_MAX_ATTEMPTS": "1"}
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
-        for name, value in (ENVIRONMENT | CANARIES | {"AWS_ENDPOINT_URL": aws_server}).items():
+        for name, value in (ENVIRONMENT | CANARIES | settings).items():
             patch.setenv(name, value)
         reset()
         deploy()

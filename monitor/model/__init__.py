@@ -1,4 +1,4 @@
-"""The values in the middle: what a fleet of stack instances is, and how two listings of it differ.
+"""Frozen values: stack instances, snapshots, products, transitions, errors; and the diff of two listings.
 
-Nothing in here knows a clock, a socket, a log or a library.
+Nothing here reads a clock or uses a socket, a log or a library.
 """

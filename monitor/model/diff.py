@@ -1,4 +1,4 @@
-"""What changed between the last snapshot and a new listing. A pure function."""
+"""Compare the last snapshot with a new listing. Pure functions."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from monitor.model.products import ProductStatus, ProductTransition
 class Transition:
     """One stack instance that changed status, appeared (no previous status) or disappeared (no status).
 
-    The log line, the counter and the stored row are all made from this value.
+    The log line, the counter, the stored row and the API object are all made from this value.
     """
 
     event_id: str
@@ -44,7 +44,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The outcome of one poll: the snapshot that holds now and how it came from the last one."""
+    """The result of one poll: the new snapshot, and the transitions that lead to it from the last one."""
 
     poll_id: str
     product: Product
@@ -64,7 +64,7 @@ class Change:
 
     @property
     def baseline(self) -> bool:
-        """True for the first snapshot ever of a product: there is nothing that it could differ from."""
+        """True for the first snapshot ever of a product, which has no transitions."""
         return self.previous is None
 
 
@@ -78,8 +78,8 @@ def diff(
 ) -> Change:
     """Compare a listing with the last snapshot.
 
-    An unchanged instance keeps the time since when it has its status. Transitions come sorted by
-    account and Region. Their ids follow from `poll_id`, so the same input always gives the same change.
+    An unchanged instance keeps the time since when it has its status. Transitions are sorted by account and Region.
+    Their ids are derived from `poll_id`, so the same input always gives the same change.
     """
     if previous is None:
         return Change(poll_id, product, None, _first(listing, product, observed_at), ())
@@ -116,7 +116,7 @@ def net_change(base: Snapshot | None, change: Change) -> Change:
 def apply(
     states: Mapping[InstanceKey, InstanceState], transitions: Iterable[Transition]
 ) -> Mapping[InstanceKey, InstanceState]:
-    """Return the states after the transitions. What did not change is shared, not copied."""
+    """Return the states after the transitions. Unchanged states are shared, not copied."""
     result = dict(states)
     shared: dict[tuple[Status, datetime], InstanceState] = {}
     for change in transitions:

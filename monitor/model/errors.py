@@ -28,8 +28,8 @@ class SkipReason(StrEnum):
 class PollFailedError(Exception):
     """A poll that ended without a complete listing; the cause is chained.
 
-    `error_code` is AWS' own code, or the name of the error below it. The message is one sentence
-    for people and never carries a credential.
+    `error_code` is the error code of AWS, or the name of the underlying error. The message is one sentence for
+    people and never contains a credential.
     """
 
     def __init__(self, reason: Reason, error_code: str, message: str) -> None:
@@ -40,4 +40,4 @@ class PollFailedError(Exception):
 
 
 class PollCancelledError(Exception):
-    """The monitor is stopping: the poll was neither complete nor failed, it just did not take place."""
+    """The monitor stops, or the product was removed: the poll neither completed nor failed, and left no trace."""

@@ -7,14 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 
 InstanceKey = tuple[str, str]
-"""Account and Region. A plain tuple of strings, because there may be a million: the garbage
-collector stops tracking those, which it never does for a class of ours."""
+"""Account and Region. A plain tuple of strings, because there may be a million of them: the garbage collector
+untracks such tuples, but never instances of a class."""
 
 
 class Status(StrEnum):
-    """What AWS says of a stack instance (API: `StackInstance.StackInstanceStatus`).
+    """The status of a stack instance (API: `StackInstance.StackInstanceStatus`).
 
-    `UNKNOWN` is ours: a status that AWS added after this was written.
+    `UNKNOWN` is not from AWS: it stands for a status that this version does not know.
     """
 
     CURRENT = "CURRENT"
@@ -24,21 +24,22 @@ class Status(StrEnum):
 
 
 KNOWN_STATUSES = (Status.CURRENT, Status.OUTDATED, Status.INOPERABLE)
-"""The statuses that the API documents: these always have a series, also where it is 0."""
+"""The statuses that the API documents: each always has a series, 0 if no instance has it."""
 
 
 class Anomaly(StrEnum):
-    """What a listing may have that a well-behaved one has not."""
+    """What is odd about a listing (the `kind` label of `servicecatalog_listing_anomalies_total`)."""
 
     DUPLICATE = "duplicate"
     INVALID_ITEM = "invalid_item"
     UNKNOWN_STATUS = "unknown_status"
     SHRINK = "shrink"
+    """The first listing of the poll lost more than the share `poll.confirm_shrink` of the known instances."""
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A provisioned product by the two names that metrics and events carry."""
+    """A provisioned product by the id and the name that metrics and events carry."""
 
     id: str
     name: str
@@ -46,7 +47,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All stack instances of one product, as AWS listed them: complete, or it would not exist."""
+    """All stack instances of one product. A listing is complete: an incomplete one is an error."""
 
     statuses: Mapping[InstanceKey, Status]
     pages: int
@@ -56,7 +57,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class InstanceState:
-    """A status and when it was first seen. Instances that changed in the same poll share one."""
+    """A status and when it was first seen. Instances that changed in the same poll share one object."""
 
     status: Status
     since: datetime
@@ -64,7 +65,7 @@ class InstanceState:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One complete listing that is believed, with the time since when each status holds."""
+    """One accepted listing, with the time since when each status holds."""
 
     product_id: str
     observed_at: datetime
@@ -73,6 +74,6 @@ class Snapshot:
 
 
 def count_statuses(states: Iterable[InstanceState]) -> Mapping[Status, int]:
-    """Count how many instances hold each status; the known ones are there even with 0."""
+    """Count the instances of each status. The documented statuses are included even if the count is 0."""
     counts = Counter(instance_state.status for instance_state in states)
     return {status: counts[status] for status in Status if counts[status] or status in KNOWN_STATUSES}

@@ -1,4 +1,4 @@
-"""Provisioned products as values: what AWS says of one beside its stack instances."""
+"""Provisioned products as values: their status and details, without their stack instances."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +12,9 @@ STACK_SET = "CFN_STACKSET"
 
 
 class ProductStatus(StrEnum):
-    """What AWS says of a provisioned product (API: `ProvisionedProductDetail.Status`).
+    """The status of a provisioned product (API: `ProvisionedProductDetail.Status`).
 
-    `UNKNOWN` is ours: a status that AWS added after this was written.
+    `UNKNOWN` is not from AWS: it stands for a status that this version does not know.
     """
 
     AVAILABLE = "AVAILABLE"
@@ -26,25 +26,25 @@ class ProductStatus(StrEnum):
 
 
 KNOWN_PRODUCT_STATUSES = tuple(status for status in ProductStatus if status is not ProductStatus.UNKNOWN)
-"""The statuses that the API documents: these always have a series, also where it is 0."""
+"""The statuses that the API documents: each always has a series, 0 if it does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProductDetail:
-    """What AWS says of a provisioned product (API: DescribeProvisionedProduct, SearchProvisionedProducts)."""
+    """The details of a provisioned product (API: DescribeProvisionedProduct, SearchProvisionedProducts)."""
 
     id: str
     name: str
     type: str
     status: ProductStatus
     product_id: str
-    """The product of the catalog that it was made of (`prod-...`); empty where AWS does not say."""
+    """The catalog product that it was launched from (`prod-...`); empty if AWS does not say."""
     provisioning_artifact_id: str
-    """The version of that product (`pa-...`); empty where AWS does not say."""
+    """The version of that product (`pa-...`); empty if AWS does not say."""
     account: str
-    """Where it lives, by its ARN; empty where AWS does not say."""
+    """The account in its ARN; empty if AWS does not say."""
     region: str
-    """Where it lives, by its ARN; empty where AWS does not say."""
+    """The Region in its ARN; empty if AWS does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class ProductTransition:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What AWS says of a product now, and how that came from what it said before."""
+    """The details of a product now, and how its status changed since the poll before."""
 
     detail: ProductDetail
     transition: ProductTransition | None
@@ -79,7 +79,7 @@ class Description:
 def describe(
     previous: ProductDetail | None, now: ProductDetail, product: Product, poll_id: str, observed_at: datetime
 ) -> Description:
-    """Compare what AWS says of a product with what it said last. The first time there is no transition."""
+    """Compare the details of a product with the last ones. The first time there is no transition."""
     if previous is None or previous.status is now.status:
         return Description(now, None)
     event_id = str(uuid5(NAMESPACE_OID, f"{poll_id}/{product.id}"))

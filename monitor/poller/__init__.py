@@ -1,1 +1,1 @@
-"""One poll of one product: what it needs, what it does, and how long it may take."""
+"""Poll one product: the pipeline, the Protocols it needs, and how long it may take."""

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -15,9 +14,10 @@ from monitor.config.settings import MonitoredProduct
 from monitor.model.deadline import Deadline, Deadlines
 from monitor.model.diff import diff
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
-from monitor.model.instances import Listing, Product
-from monitor.model.products import STACK_SET, Description, ProductDetail, describe
+from monitor.model.instances import Listing
+from monitor.model.products import STACK_SET, describe
 from monitor.poller.confirmation import list_confirmed
+from monitor.poller.poll_run import PollRun, with_aws_name
 from monitor.poller.product_state import ProductState
 from monitor.poller.protocols import (
     Catalog,
@@ -28,7 +28,7 @@ from monitor.poller.protocols import (
     StateError,
     Store,
 )
-from monitor.poller.timeouts import ROOM, STALLED, calls_of, explain_timeout, poll_timeout
+from monitor.poller.timeouts import ROOM, calls_of, poll_timeout
 
 
 def utc_now() -> datetime:
@@ -98,7 +98,7 @@ class Poller:
     def named(self, monitored: MonitoredProduct) -> MonitoredProduct:
         """Return the product under the name that AWS gives it, if the configuration has none and AWS's is known."""
         state = self._state(monitored.product.id)
-        return _named(monitored, state.detail if state else None)
+        return with_aws_name(monitored, state.detail if state else None)
 
     def snapshot_age(self, product_id: str) -> float | None:
         """Return the seconds since the last complete listing of a product, None if there was none."""
@@ -135,14 +135,14 @@ class Poller:
             raise PollCancelledError
         if not state.loaded:
             self._try_store(lambda: self._load(monitored, state))
-        poll = self._start(_named(monitored, state.detail), catalog, state)
+        poll = self._start(with_aws_name(monitored, state.detail), catalog, state)
         try:
             with self._deadlines.running(poll.timeout) as deadline:
                 self._describe(poll, deadline)
                 listing = self._list(poll, deadline)
             self._complete(poll, listing)
         except PollFailedError as error:
-            self._fail(poll, self._explained(poll, error))
+            self._fail(poll, poll.explain(error, self._clock()))
         except PollCancelledError:
             raise
         except Exception as error:
@@ -151,14 +151,14 @@ class Poller:
                 self._fail(poll, defect)
             raise
 
-    def _start(self, monitored: MonitoredProduct, catalog: Catalog, state: ProductState) -> "_Poll":
+    def _start(self, monitored: MonitoredProduct, catalog: Catalog, state: ProductState) -> PollRun:
         now = self._clock()
         if state.needed_seconds is None and state.snapshot:  # after a restart, the last snapshot tells the size
             state.needed_seconds = ROOM * calls_of(len(state.snapshot.states)) / catalog.calls_per_second
         timeout = poll_timeout(monitored, state.needed_seconds or 0.0)
-        return _Poll(monitored, catalog, state, str(uuid4()), timeout, started_at=now, responded_at=now)
+        return PollRun(monitored, catalog, state, str(uuid4()), timeout, started_at=now, responded_at=now)
 
-    def _describe(self, poll: "_Poll", deadline: Deadline) -> None:
+    def _describe(self, poll: PollRun, deadline: Deadline) -> None:
         """Find out what AWS says about the product itself. Without that permission the poll goes on."""
         try:
             detail = poll.catalog.describe(poll.monitored.product.id, deadline)
@@ -168,13 +168,13 @@ class Poller:
             poll.undescribed = error
             return
         poll.responded(self._clock())
-        poll.monitored = _named(poll.monitored, detail)
+        poll.monitored = with_aws_name(poll.monitored, detail)
         poll.description = describe(poll.state.detail, detail, poll.monitored.product, poll.poll_id, self._now())
         if detail.type != STACK_SET:
             message = f"{detail.id} is of type {detail.type}, and only those of type {STACK_SET} have stack instances"
             raise PollFailedError(Reason.OTHER, "NotAStackSet", message)
 
-    def _list(self, poll: "_Poll", deadline: Deadline) -> Listing:
+    def _list(self, poll: PollRun, deadline: Deadline) -> Listing:
         snapshot = poll.state.snapshot
 
         def on_page(_pages: int, _instances: int) -> None:
@@ -188,7 +188,7 @@ class Poller:
             self.confirm_shrink,
         )
 
-    def _complete(self, poll: "_Poll", listing: Listing) -> None:
+    def _complete(self, poll: PollRun, listing: Listing) -> None:
         state, description = poll.state, poll.description
         status = description.detail.status if description else None
         with self._unless_forgotten(state):
@@ -214,25 +214,7 @@ class Poller:
             self._publisher.completed(completed)
             self._event_sink.completed(completed)
 
-    def _explained(self, poll: "_Poll", error: PollFailedError) -> PollFailedError:
-        """Say what the product needs if the poll ran out of time while pages came in, and give the next one more."""
-        now, monitored, state = self._clock(), poll.monitored, poll.state
-        timed_out = error.reason is Reason.TIMEOUT and now - poll.started_at >= poll.timeout
-        if not timed_out or not poll.calls or now - poll.responded_at > STALLED * poll.timeout:
-            return error
-        state.needed_seconds = ROOM * poll.timeout
-        instances = len(state.snapshot.states) if state.snapshot else 0
-        message = explain_timeout(
-            monitored,
-            poll.timeout,
-            poll_timeout(monitored, state.needed_seconds),
-            poll.calls,
-            instances,
-            poll.catalog.calls_per_second,
-        )
-        return PollFailedError(error.reason, error.error_code, message)
-
-    def _fail(self, poll: "_Poll", error: PollFailedError) -> None:
+    def _fail(self, poll: PollRun, error: PollFailedError) -> None:
         monitored, state, description = poll.monitored, poll.state, poll.description
         with self._unless_forgotten(state):
             committed = False
@@ -273,7 +255,7 @@ class Poller:
             age = max(0.0, (self._now() - stored.snapshot.observed_at).total_seconds())
             state.completed_at = self._clock() - age
             stale = age > self.stale_after
-        self._publisher.restored(_named(monitored, stored.detail), stored, stale=stale)
+        self._publisher.restored(with_aws_name(monitored, stored.detail), stored, stale=stale)
         return stored.snapshot is not None and not stale
 
     def _try_store(self, call: Callable[[], object]) -> bool:
@@ -295,32 +277,3 @@ class Poller:
             if state.forgotten:
                 raise PollCancelledError
             yield
-
-
-@dataclass(slots=True)
-class _Poll:
-    """A poll under way, and what it has found so far."""
-
-    monitored: MonitoredProduct
-    catalog: Catalog
-    state: ProductState
-    poll_id: str
-    timeout: float
-    started_at: float
-    responded_at: float
-    """When the last response came in, by the monotonic clock."""
-    calls: int = 0
-    """Calls that AWS answered so far: the description and every page of every listing."""
-    description: Description | None = None
-    undescribed: PollFailedError | None = None
-
-    def responded(self, now: float) -> None:
-        """Count a call that AWS answered."""
-        self.calls += 1
-        self.responded_at = now
-
-
-def _named(monitored: MonitoredProduct, detail: ProductDetail | None) -> MonitoredProduct:
-    if not monitored.own_name or detail is None or detail.name == monitored.product.name:
-        return monitored
-    return replace(monitored, product=Product(monitored.product.id, detail.name))

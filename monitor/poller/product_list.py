@@ -1,4 +1,4 @@
-"""Which products are polled: those that are listed and those that were found, each once. A pure function."""
+"""Which products are monitored: the configured and the discovered ones, each once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,11 +10,12 @@ from monitor.model.shard import Shard
 def monitored_products(
     settings: Settings, found: Mapping[str, Sequence[Product]], shard: Shard
 ) -> Mapping[str, MonitoredProduct]:
-    """Return the products of a share by their ids: first those that are listed, as they are listed.
+    """Return the products of a shard by id: first the configured ones, with their own settings.
 
-    `found` has what was found in each source. A product that two sources find is read from the first of them.
+    `found` has the discovered products by source. A product that two sources find is read from the one that is
+    configured first.
     """
-    monitored = {one.product.id: one for one in settings.products}
+    monitored = {configured.product.id: configured for configured in settings.products}
     for source in settings.sources:
         if source.discover is None:
             continue
@@ -28,4 +29,4 @@ def monitored_products(
                 adaptive_timeout=settings.poll.adaptive_timeout,
             )
             monitored.setdefault(product.id, discovered)
-    return {product_id: one for product_id, one in monitored.items() if shard.owns(product_id)}
+    return {product_id: product for product_id, product in monitored.items() if shard.owns(product_id)}

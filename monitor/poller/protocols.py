@@ -1,4 +1,4 @@
-"""What a poll needs of the rooms around it. They are declared here, where they are used."""
+"""What a poll needs from the other packages, and the results that it hands to them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,34 +15,34 @@ from monitor.model.products import Description, ProductDetail
 
 @dataclass(frozen=True, slots=True)
 class StoredProduct:
-    """What the state knows of a product from before."""
+    """What the store knows about a product."""
 
     snapshot: Snapshot | None
     missing: bool
-    """AWS said that it does not know the product, and that was told."""
+    """AWS does not know the product, and that was logged."""
     detail: ProductDetail | None = None
-    """What AWS said of the product itself."""
+    """The last description of the product by AWS; None before the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompletedPoll:
-    """A poll that ended in a complete listing."""
+    """A poll with a complete listing."""
 
     monitored: MonitoredProduct
     change: Change
     listing: Listing
     seconds: float
     committed: bool
-    """False: the change could not be written down. It is shown, but its transitions are not told yet."""
+    """False: the change could not be stored. It is published, but its transitions wait for a later commit."""
     description: Description | None = None
-    """None: there is no permission to describe the product, which costs its status and nothing else."""
+    """None: there is no permission to describe the product; only its status is unknown then."""
     newly_undescribed: PollFailedError | None = None
-    """Why, for the first of such polls."""
+    """Why the product could not be described; None if the poll before it could not either."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailedPoll:
-    """A poll that did not."""
+    """A poll without a complete listing. The last snapshot stays."""
 
     monitored: MonitoredProduct
     poll_id: str
@@ -50,17 +50,17 @@ class FailedPoll:
     seconds: float
     observed_at: datetime
     snapshot_age: float | None
-    """Seconds since the last complete listing; None where there was none."""
+    """Seconds since the last complete listing; None if there was none."""
     newly_missing: bool
+    """True for the first poll that AWS answers with "not found"."""
     description: Description | None = None
-    """What the poll found out before it failed."""
+    """What AWS said about the product before the poll failed."""
     committed: bool = False
-    """The description was written down, so its transition is told."""
-    """True for the first poll that was told that the product does not exist (any more)."""
+    """True: the description is stored, and its transition can be published."""
 
 
 class Catalog(Protocol):
-    """Where listings come from."""
+    """A source of products: an AWS account and Region."""
 
     @property
     def calls_per_second(self) -> float:
@@ -69,53 +69,61 @@ class Catalog(Protocol):
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None
     ) -> Listing:
-        """List every stack instance of a product, or raise `PollFailedError` or `PollCancelledError`."""
+        """List every stack instance of a product; call `on_page` with the pages and instances so far after each page.
+
+        Raises:
+            PollFailedError: a page is missing or malformed.
+            PollCancelledError: the deadline was cancelled.
+        """
 
     def describe(self, product_id: str, deadline: Deadline) -> ProductDetail:
-        """Return what AWS says of a product, or raise as a listing does."""
+        """Describe a product. Raises the same errors as `list_stack_instances`."""
 
 
 class Store(Protocol):
-    """What outlives the process."""
+    """What outlives the process. Every method raises `StateError`."""
 
     def load(self, product_id: str) -> StoredProduct:
-        """Return what is known of a product."""
+        """Return what is stored about a product."""
 
     def commit(self, change: Change, description: Description | None) -> None:
-        """Write a snapshot, a description and their transitions down together; raise `StateError` where it fails."""
+        """Store a snapshot, a description and their transitions in one transaction.
+
+        Transitions are published in this order: `change.earlier`, that of the description, `change.transitions`.
+        """
 
     def save_description(self, product_id: str, description: Description) -> None:
-        """Write a description and its transition down; raise `StateError` where it fails."""
+        """Store a description and its transition."""
 
     def mark_missing(self, product_id: str) -> None:
-        """Write down that AWS does not know the product; raise `StateError` where that cannot be."""
+        """Store that AWS does not know the product. Its snapshot is kept."""
 
 
 class StateError(Exception):
-    """The state could not be read or written; one sentence that says why."""
+    """The state could not be read or written. The message is one sentence that says why."""
 
 
 class Publisher(Protocol):
-    """Who shows the outcome of polls as metrics."""
+    """Publishes results as metrics."""
 
     def restored(self, monitored: MonitoredProduct, stored: StoredProduct, *, stale: bool) -> None:
         """Publish a product from the state, before its first poll; without its snapshot if that is stale."""
 
     def completed(self, poll: CompletedPoll) -> None:
-        """Show a new snapshot in place of the last one."""
+        """Publish a new snapshot in place of the last one."""
 
     def failed(self, poll: FailedPoll) -> None:
-        """Show that a poll failed; the last snapshot stays, unless the product is missing."""
+        """Publish that a poll failed. The last snapshot stays, unless AWS does not know the product."""
 
     def withdraw(self, product_id: str) -> bool:
         """Withdraw a stale snapshot; return whether one was published."""
 
 
 class EventSink(Protocol):
-    """Who writes the events."""
+    """Logs results as events."""
 
     def completed(self, poll: CompletedPoll) -> None:
-        """Tell the transitions that were committed, then the poll."""
+        """Log the committed transitions, then the poll."""
 
     def failed(self, poll: FailedPoll) -> None:
-        """Tell a failed poll."""
+        """Log a failed poll."""

@@ -36,5 +36,5 @@ def test_a_share_is_read(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "1", "3/3", "0/0", "-1/3", "a/b", "1/2/3", "1 /2", "0x1/3"])
 def test_what_is_no_share_is_refused(text: str) -> None:
     """With a sentence that shows what one is."""
-    with pytest.raises(ValueError, match="is not a share as 0/3, 1/3 or 2/3"):
+    with pytest.raises(ValueError, match="is not a shard: write I/N with I from 0 to N - 1, like 0/3"):
         parse_shard(text)

@@ -38,7 +38,6 @@ class ThrottlingObserver:
                 EventName.THROTTLING_ENDED,
                 source=self._source,
                 calls_per_second=configured,
-                message=f"{self._source} is called as often as configured again",
             )
         else:
             self._log.event(
@@ -47,5 +46,4 @@ class ThrottlingObserver:
                 source=self._source,
                 calls_per_second=round(calls_per_second, 3),
                 configured_calls_per_second=configured,
-                message=f"AWS throttles {self._source}, so it is called less often for a while",
             )

@@ -1,5 +1,6 @@
 """Log the outcome of polls."""
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,15 +12,22 @@ from monitor.poller.protocols import CompletedPoll, FailedPoll
 
 
 class EventLogger:
-    """The `EventSink` of the polls."""
+    """The `EventSink` of the polls. Safe to use from many threads."""
 
     def __init__(self, log: Log, outbox: Outbox) -> None:
-        """Tell transitions by way of the outbox, everything else directly."""
+        """Publish transitions through the outbox, and log everything else directly."""
         self._log = log
         self._outbox = outbox
+        self._lock = threading.Lock()
+        self._failing: dict[str, LogLevel] = {}
+        """By product, the highest level at which its failure was logged."""
 
     def completed(self, poll: CompletedPoll) -> None:
-        """Tell the transitions that were committed, then the poll."""
+        """Publish the transitions that were committed, then log the poll.
+
+        A poll without changes is logged at DEBUG. The first complete poll after a failure is logged at the level of
+        the failure, so that whoever saw the failure sees its end.
+        """
         change = poll.change
         product = _product(poll.monitored)
         counts = {"counts": {str(status): count for status, count in change.snapshot.counts.items()}}
@@ -35,30 +43,40 @@ class EventLogger:
                 message=denied.message,
             )
         description = poll.description
-        after: dict[str, Any] = {
+        published = bool(change.transitions or (description and description.transition))
+        fields: dict[str, Any] = {
             "poll_id": change.poll_id,
             **product,
             "pages": poll.listing.pages,
             "instances": len(change.snapshot.states),
             **counts,
-            "transitions": len(change.instance_transitions) if poll.committed else 0,
+            "transitions": len(change.transitions) if poll.committed else 0,
             "provisioned_product_status": description.detail.status if description else None,
             "duration_seconds": round(poll.seconds, 3),
         }
         if poll.listing.anomalies:
-            after["anomalies"] = {str(kind): count for kind, count in poll.listing.anomalies.items()}
+            fields["anomalies"] = {str(kind): count for kind, count in poll.listing.anomalies.items()}
         if poll.listing.unknown_statuses:
-            after["unknown_statuses"] = sorted(poll.listing.unknown_statuses)
-        if poll.committed and (change.transitions or change.earlier or (description and description.transition)):
-            self._outbox.wake(lambda: self._log.event(LogLevel.INFO, EventName.POLL_COMPLETED, **after))
+            fields["unknown_statuses"] = sorted(poll.listing.unknown_statuses)
+        with self._lock:
+            level = self._failing.pop(poll.monitored.product.id, None)
+        if level is None:
+            notable = published or change.baseline or poll.listing.anomalies or poll.listing.unknown_statuses
+            level = LogLevel.INFO if notable else LogLevel.DEBUG
+        if poll.committed and published:
+            self._outbox.wake(lambda: self._log.event(level, EventName.POLL_COMPLETED, **fields))
         else:
-            self._log.event(LogLevel.INFO, EventName.POLL_COMPLETED, **after)
+            self._log.event(level, EventName.POLL_COMPLETED, **fields)
 
     def failed(self, poll: FailedPoll) -> None:
-        """Tell a failed poll, and once that a product is missing."""
+        """Log a failed poll, and once that a product is missing."""
         error, product = poll.error, _product(poll.monitored)
         if poll.committed and poll.description and poll.description.transition:
             self._outbox.wake(lambda: None)
+        with self._lock:
+            level = LogLevel.ERROR if poll.newly_missing else LogLevel.WARNING
+            seen = self._failing.get(poll.monitored.product.id, level)
+            self._failing[poll.monitored.product.id] = max(level, seen, key=lambda one: one.number)
         if poll.newly_missing:
             self._log.event(LogLevel.ERROR, EventName.MISSING, poll_id=poll.poll_id, **product, message=error.message)
         age = poll.snapshot_age

@@ -1,11 +1,11 @@
-"""The outbox: transitions are told from the state, in order, and marked when the line is out.
+"""The outbox: publish the stored transitions as log lines, in order, and record which were published.
 
-What was committed and not told, because of a crash or a blocked stdout, is told later under the same id.
+What was committed and not published, because of a crash or a blocked stdout, is published later under the same id.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from monitor.events.writer import LineWriter
@@ -14,30 +14,33 @@ from monitor.model.products import ProductTransition
 from monitor.poller.protocols import StateError
 
 BATCH = 500
+WAITING_CALLS = 500
 RETRY_SECONDS = 30.0
+
+AnyTransition = Transition | ProductTransition
 
 
 class UnpublishedTransitions(Protocol):
-    """Where the transitions wait."""
+    """The store, as far as the outbox needs it."""
 
-    def unpublished(self, limit: int) -> Sequence[tuple[int, Transition | ProductTransition]]:
-        """Return the oldest that were not told, each with its place; raise `StateError`."""
+    def unpublished(self, limit: int) -> Sequence[tuple[int, AnyTransition]]:
+        """Return the oldest that were not published, each with its position. Raises `StateError`."""
 
     def mark_published(self, through: int) -> None:
-        """Write down that all up to and with this place were told; raise `StateError`."""
+        """Record that all up to and including this position were published. Raises `StateError`."""
 
 
 class Outbox:
-    """A thread that tells what waits, whenever it is woken."""
+    """A thread that publishes what is unpublished whenever it is woken. No error ends it."""
 
     def __init__(
         self,
         store: UnpublishedTransitions,
         writer: LineWriter,
-        render: Callable[[Transition | ProductTransition], str | None],
+        render: Callable[[AnyTransition], str | None],
         on_error: Callable[[StateError], None],
     ) -> None:
-        """Write the line that `render` makes of a transition; None counts as told."""
+        """Write the line that `render` makes of a transition; a transition without a line counts as published."""
         self._store = store
         self._writer = writer
         self._render = render
@@ -46,11 +49,11 @@ class Outbox:
         self._work = False
         self._idle = False
         self._stopped = False
-        self._afterwards: deque[Callable[[], None]] = deque(maxlen=BATCH)
+        self._then: deque[Callable[[], None]] = deque()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
     def start(self) -> None:
-        """Begin with what was left from before."""
+        """Start the thread, which begins with what was left from before."""
         self._work = True
         self._thread.start()
 
@@ -58,15 +61,21 @@ class Outbox:
         """Return whether the thread is running."""
         return self._thread.is_alive()
 
-    def wake(self, afterwards: Callable[[], None]) -> None:
-        """Say that something was committed; `afterwards` is called when it was told."""
+    def wake(self, then: Callable[[], None]) -> None:
+        """Say that something was committed; `then` is called when it was published.
+
+        If stdout is blocked and too many calls are waiting, the oldest is dropped and counted as a dropped line.
+        """
         with self._changed:
-            self._afterwards.append(afterwards)
+            if len(self._then) >= WAITING_CALLS:
+                self._then.popleft()
+                self._writer.count_dropped()
+            self._then.append(then)
             self._work = True
             self._changed.notify_all()
 
     def stop(self, timeout: float) -> bool:
-        """Tell what waits and end; False where that takes longer than `timeout` seconds."""
+        """Publish what is unpublished and stop; return False if that takes longer than `timeout` seconds."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -83,24 +92,48 @@ class Outbox:
                     self._changed.wait_for(lambda: self._work or self._stopped)
                     self._idle = False
                 self._work = False
-                afterwards = tuple(self._afterwards)
-                self._afterwards.clear()
-            told = self._tell()
-            for call in afterwards:
-                call()
-            if not told:
+                then = tuple(self._then)
+                self._then.clear()
+            published = self._publish()
+            for call in then:
+                self._guard(call)
+            if not published:
                 with self._changed:
                     self._changed.wait_for(lambda: self._stopped, RETRY_SECONDS)
                     self._work = not self._stopped
 
-    def _tell(self) -> bool:
+    def _publish(self) -> bool:
+        """Publish everything; return False if it has to be tried again."""
         try:
             while batch := self._store.unpublished(BATCH):
-                lines = [line for _, transition in batch if (line := self._render(transition)) is not None]
+                lines = list(self._lines(transition for _, transition in batch))
                 if lines and not self._writer.write_through(lines):
                     return False
                 self._store.mark_published(batch[-1][0])
         except StateError as error:
-            self._on_error(error)
+            self._report(error)
+            return False
+        except Exception as error:  # noqa: BLE001 - without this thread no transition would be published any more
+            self._report(StateError(f"transitions cannot be published: {type(error).__name__}: {error}"))
             return False
         return True
+
+    def _lines(self, transitions: Iterable[AnyTransition]) -> Iterable[str]:
+        for transition in transitions:
+            try:
+                line = self._render(transition)
+            except Exception as error:  # noqa: BLE001 - one transition must not keep all others from being published
+                what = f"transition {transition.event_id!r} cannot be logged"
+                self._report(StateError(f"{what}: {type(error).__name__}: {error}"))
+                continue
+            if line is not None:
+                yield line
+
+    def _report(self, error: StateError) -> None:
+        self._guard(lambda: self._on_error(error))
+
+    def _guard(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:  # noqa: BLE001 - the report itself failed; the count is all that is left
+            self._writer.count_dropped()

@@ -1,4 +1,4 @@
-"""structlog set up once: every line, ours and the libraries', in one format on one writer."""
+"""Set up structlog and the standard library's logging: all events in one format, written by one writer."""
 
 import logging
 from collections.abc import MutableMapping
@@ -9,20 +9,20 @@ import structlog
 from structlog.typing import Processor
 
 from monitor.config.settings import LogFormat, LogLevel
+from monitor.events.messages import message
 from monitor.events.writer import LineHandler, LineWriter
 
 Event = MutableMapping[str, Any]
 
-
 LIBRARIES = ("boto3", "botocore", "urllib3", "s3transfer", "apscheduler", "uvicorn", "asyncio")
-"""Kept at WARNING, whatever the level: at DEBUG, botocore writes session tokens and signatures."""
+"""Logged at WARNING and above, whatever the level: at DEBUG, botocore logs session tokens and signatures."""
 
 
 class Log:
-    """Where events go. `event` hands a line over; `render` makes one for somebody who writes it himself."""
+    """Log events. `event` and `crash` write a line; `render` returns one for a caller that writes it."""
 
     def __init__(self, writer: LineWriter, level: LogLevel, log_format: LogFormat) -> None:
-        """Take over structlog's and the standard library's logging of this process."""
+        """Configure structlog and the standard library's logging of this process."""
         self.writer = writer
         self._level = level.number
         renderer: Processor = (
@@ -30,12 +30,14 @@ class Log:
             if log_format is LogFormat.JSON
             else structlog.dev.ConsoleRenderer(colors=False)
         )
-        # Tracebacks as text and without the values of local variables: those may be credentials.
         shared: list[Processor] = [
             structlog.stdlib.add_log_level,
             _add_timestamp,
+            # A traceback as text has no values of local variables: those may be credentials.
             structlog.processors.format_exc_info,
         ]
+        if log_format is LogFormat.JSON:
+            shared.append(_add_message)
         self._chain: list[Processor] = [*shared, _order, renderer]
         structlog.configure(
             processors=[*shared, _order, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -58,15 +60,15 @@ class Log:
         self._logger = structlog.get_logger("monitor")
 
     def event(self, level: LogLevel, event: str, **fields: Any) -> None:
-        """Tell one event."""
+        """Log an event; a `message` among the fields replaces the one of the event."""
         self._logger.log(level.number, str(event), **fields)
 
     def crash(self, event: str, error: BaseException, **fields: Any) -> None:
-        """Tell an error that nobody expected, with its traceback."""
+        """Log an unexpected error with its traceback."""
         self._logger.error(str(event), exc_info=error, **fields)
 
     def render(self, level: LogLevel, event: str, **fields: Any) -> str | None:
-        """Return the line of an event; None where its level is not told."""
+        """Return the line of an event; None if its level is below the configured one."""
         if level.number < self._level:
             return None
         line: Any = {"event": str(event), **fields}
@@ -80,6 +82,12 @@ def _add_timestamp(_: Any, __: str, event: Event) -> Event:
     return event
 
 
+def _add_message(_: Any, __: str, event: Event) -> Event:
+    if "message" not in event:
+        event["message"] = message(event["event"], event)
+    return event
+
+
 def _add_logger(_: Any, __: str, event: Event) -> Event:
     if record := event.get("_record"):
         event["logger"] = record.name
@@ -87,8 +95,8 @@ def _add_logger(_: Any, __: str, event: Event) -> Event:
 
 
 def _order(_: Any, __: str, event: Event) -> Event:
-    """Begin every line alike: people read the first columns."""
-    first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    """Put the fields that every line has first: people read the first columns."""
+    first = {key: event.pop(key) for key in ("timestamp", "level", "event", "message") if key in event}
     return {**first, **event}
 
 

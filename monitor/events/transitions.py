@@ -9,8 +9,8 @@ from monitor.model.diff import Transition
 from monitor.model.instances import Status
 from monitor.model.products import ProductStatus, ProductTransition
 
-_TROUBLED = (ProductStatus.TAINTED, ProductStatus.ERROR)
-_LEVELS = {Status.OUTDATED: LogLevel.WARNING, Status.INOPERABLE: LogLevel.ERROR, Status.UNKNOWN: LogLevel.WARNING}
+_FAILED = (ProductStatus.TAINTED, ProductStatus.ERROR)
+_LEVEL_OF = {Status.OUTDATED: LogLevel.WARNING, Status.INOPERABLE: LogLevel.ERROR, Status.UNKNOWN: LogLevel.WARNING}
 
 
 def transition_fields(transition: Transition) -> dict[str, Any]:
@@ -27,12 +27,13 @@ def transition_fields(transition: Transition) -> dict[str, Any]:
         "status": transition.status,
         "previous_since": None if since is None else timestamp(since),
         "observed_at": timestamp(transition.observed_at),
+        "provisioned_product_status": transition.provisioned_product_status,
     }
 
 
 def transition_level(transition: Transition) -> LogLevel:
-    """Return how loud a transition is: by the status it is to."""
-    return LogLevel.INFO if transition.status is None else _LEVELS.get(transition.status, LogLevel.INFO)
+    """Return the level of a transition, which its new status decides."""
+    return LogLevel.INFO if transition.status is None else _LEVEL_OF.get(transition.status, LogLevel.INFO)
 
 
 def product_transition_fields(transition: ProductTransition) -> dict[str, Any]:
@@ -49,8 +50,8 @@ def product_transition_fields(transition: ProductTransition) -> dict[str, Any]:
 
 
 def transition_line(log: Log, transition: Transition | ProductTransition) -> str | None:
-    """Return the line of a transition, None where the level leaves it out."""
+    """Return the line of a transition; None if its level is below the configured one."""
     if isinstance(transition, ProductTransition):
-        level = LogLevel.WARNING if transition.status in _TROUBLED else LogLevel.INFO
+        level = LogLevel.WARNING if transition.status in _FAILED else LogLevel.INFO
         return log.render(level, EventName.PRODUCT_TRANSITION, **product_transition_fields(transition))
     return log.render(transition_level(transition), EventName.TRANSITION, **transition_fields(transition))

@@ -1,17 +1,18 @@
-"""Lines to stdout by a thread of their own, so that a blocked or closed stdout holds up nothing else."""
+"""Write lines to stdout in a thread of their own, so that a blocked or closed stdout blocks nothing else."""
 
 import logging
 import os
+import select
 import threading
 from collections import deque
 from collections.abc import Sequence
 
 WAITING_LINES = 10_000
-"""Lines that may wait for a stdout that does not take them; newer ones are dropped and counted."""
+"""Lines that may wait for a blocked stdout; newer ones are dropped and counted."""
 
 
 class _Batch:
-    """Lines whose writer wants to know that they were written."""
+    """Lines whose writer waits until they are written."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = lines
@@ -20,17 +21,18 @@ class _Batch:
 
 
 class LineWriter:
-    """Writes lines in the order in which they came. Safe to use from many threads."""
+    """Writes lines in the order of arrival. Safe to use from many threads."""
 
     def __init__(self, descriptor: int, limit: int = WAITING_LINES) -> None:
-        """Write to a file descriptor, which is not closed."""
+        """Write to a file descriptor, blocking or non-blocking, which is not closed."""
         self._descriptor = descriptor
         self._limit = limit
         self._changed = threading.Condition()
         self._waiting: deque[str | _Batch] = deque()
         self._idle = True
-        self.dropped = 0
-        """Lines that were lost: too many waited, or stdout is closed."""
+        self._torn = False
+        """The last write ended in the middle of a line."""
+        self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
@@ -38,17 +40,27 @@ class LineWriter:
         """Return whether the thread is running."""
         return self._thread.is_alive()
 
+    @property
+    def dropped(self) -> int:
+        """Lines that were lost because too many were waiting or stdout was closed."""
+        return self._dropped
+
+    def count_dropped(self) -> None:
+        """Count a line that was lost before it came here."""
+        with self._changed:
+            self._dropped += 1
+
     def write(self, line: str) -> None:
-        """Hand one line over; returns at once."""
+        """Queue one line and return at once."""
         with self._changed:
             if len(self._waiting) >= self._limit:
-                self.dropped += 1
+                self._dropped += 1
                 return
             self._waiting.append(line)
             self._changed.notify_all()
 
     def write_through(self, lines: Sequence[str]) -> bool:
-        """Write lines, and return when the kernel has taken them; False where stdout is closed."""
+        """Write lines and return when the kernel has taken them; return False if stdout is closed."""
         batch = _Batch(lines)
         with self._changed:
             self._waiting.append(batch)
@@ -57,7 +69,7 @@ class LineWriter:
         return batch.written
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything is written; False where that takes longer than `timeout` seconds."""
+        """Wait until everything is written; return False if that takes longer than `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: self._idle and not self._waiting, timeout)
 
@@ -73,20 +85,31 @@ class LineWriter:
                 item.written = self._put("".join(f"{line}\n" for line in item.lines))
                 item.done.set()
             elif not self._put(f"{item}\n"):
-                self.dropped += 1
+                self.count_dropped()
 
     def _put(self, text: str) -> bool:
-        rest = memoryview(text.encode("utf-8", "backslashreplace"))
+        # After a torn line, on a full disk for example, the next line must not be glued to what is left of it.
+        data = (b"\n" if self._torn else b"") + text.encode("utf-8", "backslashreplace")
+        written = 0
         try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-        except OSError:  # the reader is gone; there is no other place to say so
+            while written < len(data):
+                try:
+                    written += os.write(self._descriptor, memoryview(data)[written:])
+                except BlockingIOError:
+                    # Another process that shares the pipe may have made it non-blocking. `poll` also returns when
+                    # the reader is gone, and then the next write says so.
+                    waiting = select.poll()
+                    waiting.register(self._descriptor, select.POLLOUT)
+                    waiting.poll()
+        except OSError:  # the reader is gone; the count of dropped lines is the only place left to report it
+            self._torn = data[written - 1 : written] != b"\n" if written else self._torn
             return False
+        self._torn = False
         return True
 
 
 class LineHandler(logging.Handler):
-    """Hands the lines of the standard library's logging over to a writer."""
+    """Passes the lines of the standard library's logging to a writer."""
 
     def __init__(self, writer: LineWriter) -> None:
         """Write what the formatter makes of a record."""
@@ -94,7 +117,7 @@ class LineHandler(logging.Handler):
         self._writer = writer
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Format and hand over; an error in that is swallowed by the contract of logging handlers."""
+        """Format and queue a record. An error is handled as logging handlers do, and never raised."""
         try:
             self._writer.write(self.format(record))
         except Exception:  # noqa: BLE001 - a log line that cannot be written must not end a poll

@@ -194,6 +194,11 @@ STATE_COMMIT = _gauge(
 STATE_ERRORS = _counter(
     "stackset_monitor_state_errors_total", (), "Number of times that the state could not be read or written."
 )
+LOG_LINES_DROPPED = _counter(
+    "stackset_monitor_log_lines_dropped_total",
+    (),
+    "Number of log lines that were lost because stdout was blocked or closed. Transitions are never lost.",
+)
 SHARD = _gauge("stackset_monitor_shard_ordinal", (), "Number of the shard that this process monitors, counted from 0.")
 SHARDS = _gauge("stackset_monitor_shards", (), "Number of shards that the products are divided into.")
 
@@ -205,6 +210,6 @@ PRODUCT_FAMILIES = (
 OWN_FAMILIES = (
     API_REQUESTS, API_ERRORS, API_DURATION, API_WAIT, API_RATE_LIMIT, DISCOVERY_SUCCESS, DISCOVERY_INTERVAL,
     DISCOVERED, DISCOVERY_INVALID_ITEMS, DISCOVERY_FAILURES, BUILD_INFO, RELOAD_OK, RELOAD_TIME, STATE_COMMIT,
-    STATE_ERRORS, SHARD, SHARDS,
+    STATE_ERRORS, LOG_LINES_DROPPED, SHARD, SHARDS,
 )  # fmt: skip
 FAMILIES = (*INSTANCE_FAMILIES, *PRODUCT_FAMILIES, *OWN_FAMILIES)

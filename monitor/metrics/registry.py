@@ -2,7 +2,7 @@
 
 import platform
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,8 +14,10 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
 
 from monitor.metrics import families
 from monitor.metrics.families import Family
@@ -29,8 +31,13 @@ _UNIT_SUFFIX = "_total"
 class MonitorMetrics:
     """Counts what happens inside the monitor. Safe to use from several threads."""
 
-    def __init__(self, *, version: str, revision: str, shard: Shard | None = None) -> None:
-        """Create a registry; `revision` is the Git commit of the build, or empty."""
+    def __init__(
+        self, *, version: str, revision: str, shard: Shard | None = None, lines_dropped: Callable[[], int] = lambda: 0
+    ) -> None:
+        """Create a registry; `revision` is the Git commit of the build, or empty.
+
+        `lines_dropped` returns how many log lines were lost; it is called for each scrape.
+        """
         # The `_created` series double the number of series, and Prometheus does not need them. There is only a switch
         # for the whole process.
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -57,6 +64,7 @@ class MonitorMetrics:
         self._reload_time = _gauge(families.RELOAD_TIME, registry)
         self._state_commit = _gauge(families.STATE_COMMIT, registry)
         self._state_errors = _counter(families.STATE_ERRORS, registry)
+        registry.register(_ReadCounter(families.LOG_LINES_DROPPED, lines_dropped))
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
@@ -183,6 +191,19 @@ class SourceMetrics:
         if self._closed:
             return
         self._rate_limits.labels(self._name).set(calls_per_second)
+
+
+class _ReadCounter(Collector):
+    """A counter that is kept elsewhere and read for each scrape."""
+
+    def __init__(self, family: Family, read: Callable[[], int]) -> None:
+        self._family = family
+        self._read = read
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        """Return the counter with its present value."""
+        name = self._family.name.removesuffix(_UNIT_SUFFIX)
+        return [CounterMetricFamily(name, self._family.help, value=self._read())]
 
 
 def _counter(family: Family, registry: CollectorRegistry) -> Counter:

@@ -76,6 +76,7 @@ def test_json_has_the_fields_of_the_event(path: str, capsys: pytest.CaptureFixtu
         "status": "CURRENT",
         "previous_since": None,
         "observed_at": "2026-01-02T03:09:05.678Z",
+        "provisioned_product_status": None,
     }
 
 

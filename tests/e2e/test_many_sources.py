@@ -59,7 +59,12 @@ def configuration(folder: Path, sources: int, concurrency: int, calls_per_second
     """Write a configuration whose sources are told apart by their Region."""
     lines = [f"poll: {{interval: 1h, concurrency: {concurrency}}}", "sources:"]
     lines += [f"  - {{name: s{n}, region: eu-test-{n}, calls_per_second: {calls_per_second}}}" for n in range(sources)]
-    lines += [f"state: {{path: {folder / 'monitor.db'}}}", "web: {listen: '127.0.0.1:0'}", "products:"]
+    lines += [
+        "log: {level: debug}",
+        f"state: {{path: {folder / 'monitor.db'}}}",
+        "web: {listen: '127.0.0.1:0'}",
+        "products:",
+    ]
     lines += [f"  - {{id: pp-{n:02}-{m:02}, source: s{n}}}" for n in range(sources) for m in range(PRODUCTS)]
     path = folder / "monitor.yaml"
     path.write_text("\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""Log lines caught as the values that they are."""
+"""Capture log lines as values."""
 
 import json
 from typing import Any
@@ -9,18 +9,23 @@ from monitor.events.writer import LineWriter
 
 
 class Lines(LineWriter):
-    """Keeps the lines instead of writing them; `closed` makes it a stdout that nobody reads."""
+    """Keeps the lines instead of writing them; `closed` stands for a closed stdout."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.closed = False
+        self.lost = 0
+
+    def count_dropped(self) -> None:
+        """Count a line that was lost."""
+        self.lost += 1
 
     def write(self, line: str) -> None:
         """Keep a line."""
         self.lines.append(line)
 
     def write_through(self, lines: Any) -> bool:
-        """Keep lines, unless nobody reads."""
+        """Keep lines, unless stdout is closed."""
         if not self.closed:
             self.lines.extend(lines)
         return not self.closed

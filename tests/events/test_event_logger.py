@@ -1,117 +1,120 @@
-"""The events of the contract, whole entries, and the outbox that tells transitions."""
+"""The events of polls and transitions, as whole log entries."""
 
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from monitor.config.settings import LogFormat, LogLevel
+from monitor.config.settings import LogLevel
 from monitor.events.event_logger import EventLogger
-from monitor.events.outbox import BATCH, Outbox
-from monitor.events.setup import Log
+from monitor.events.outbox import Outbox
 from monitor.events.transitions import transition_level, transition_line
 from monitor.model.diff import Transition, diff
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Anomaly, InstanceKey, Status
 from monitor.model.products import ProductStatus, ProductTransition, describe
-from monitor.poller.protocols import CompletedPoll, FailedPoll, StateError
+from monitor.poller.protocols import CompletedPoll, FailedPoll
 from tests.events.capture import captured
 from tests.making import BASELINE, EU, LATER, ONE, THREE, TWO, US, baseline, detail, listing, monitored
 
-WAIT = 5.0
-FLEET: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
+STATUSES: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
 CHANGE = diff(
-    baseline(FLEET).snapshot,
+    baseline(STATUSES).snapshot,
     listing({(ONE, EU): Status.INOPERABLE, (ONE, US): Status.OUTDATED, (THREE, EU): Status.CURRENT}),
     BASELINE,
     "poll-2",
     LATER,
 )
+UNCHANGED = diff(baseline(STATUSES).snapshot, listing(STATUSES), BASELINE, "poll-3", LATER)
 PRODUCT = {"provisioned_product_id": BASELINE.id, "provisioned_product_name": BASELINE.name}
+DENIED = PollFailedError(Reason.ACCESS_DENIED, "AccessDeniedException", "User is not authorized")
+GONE = PollFailedError(Reason.NOT_FOUND, "ResourceNotFoundException", "not there")
 
 
-class Box:
-    """A state that holds transitions, and may fail."""
+class ImmediateOutbox(Outbox):
+    """Publishes at once: runs what follows the transitions in the thread of the poll."""
 
-    def __init__(self, transitions: Sequence[Transition] = ()) -> None:
-        self.waiting = list(enumerate(transitions, 1))
-        self.failing = False
-        self.told = threading.Condition()
+    def __init__(self) -> None:
+        self.woken = 0
 
-    def unpublished(self, limit: int) -> Sequence[tuple[int, Transition]]:
-        """Return the oldest."""
-        if self.failing:
-            raise StateError("the disk is gone")
-        return self.waiting[:limit]
-
-    def mark_published(self, through: int) -> None:
-        """Forget them."""
-        with self.told:
-            self.waiting = [entry for entry in self.waiting if entry[0] > through]
-            self.told.notify_all()
+    def wake(self, then: object) -> None:
+        """Count and call."""
+        self.woken += 1
+        assert callable(then)
+        then()
 
 
 class Office:
-    """An outbox with what is around it."""
+    """An event logger with what it wrote, at every level."""
 
-    def __init__(self, box: Box) -> None:
-        self.box = box
-        self.errors: list[str] = []
-        self.log, self.lines = captured()
-        self.outbox = Outbox(box, self.lines, self.render, lambda error: self.errors.append(str(error)))
+    def __init__(self) -> None:
+        self.log, self.lines = captured(LogLevel.DEBUG)
+        self.outbox = ImmediateOutbox()
         self.events = EventLogger(self.log, self.outbox)
 
-    def render(self, transition: Transition | ProductTransition) -> str | None:
-        """Make the line of a transition."""
-        return transition_line(self.log, transition)
+    def levels(self) -> list[tuple[str, str]]:
+        """Return event and level of the lines since the last call."""
+        return [(entry["event"], entry["level"]) for entry in self.lines.entries()]
 
 
 @pytest.fixture
-def office() -> Iterator[Office]:
-    """Return an outbox over an empty state; not started."""
-    made = Office(Box())
-    yield made
-    made.outbox.stop(0)
+def office() -> Office:
+    """Return an event logger."""
+    return Office()
 
 
 def completed(*, committed: bool = True) -> CompletedPoll:
-    """Return the poll that found CHANGE."""
+    """Return the poll that found CHANGE in an unusual listing."""
     odd = replace(
-        listing(FLEET, pages=3, anomalies={Anomaly.DUPLICATE: 2}), unknown_statuses=frozenset({"PENDING", "DRIFTED"})
+        listing(STATUSES, pages=3, anomalies={Anomaly.DUPLICATE: 2}),
+        unknown_statuses=frozenset({"PENDING", "DRIFTED"}),
     )
     return CompletedPoll(monitored(), CHANGE, odd, 1.23456, committed)
 
 
-def test_transitions_are_told_with_all_their_fields(office: Office) -> None:
-    """Loud where something broke, an arrival in a normal voice; null where there is no status."""
-    office.box.waiting = list(enumerate(CHANGE.transitions, 1))
-    office.outbox.start()
-    assert office.outbox.stop(WAIT)
-    common = {"event": "stack_instance.transition", "poll_id": "poll-2", **PRODUCT}
-    since, at = "2026-01-02T03:04:05.678Z", "2026-01-02T03:09:05.678Z"
-    ids = [t.event_id for t in CHANGE.transitions]
+def unchanged() -> CompletedPoll:
+    """Return a poll that found no change."""
+    return CompletedPoll(monitored(), UNCHANGED, listing(STATUSES), 1.0, committed=True)
 
-    def entry(level: str, place: int, key: InstanceKey, before: str | None, after: str | None) -> dict[str, object]:
-        return {
-            "level": level,
-            **common,
-            "event_id": ids[place],
-            "account": key[0],
-            "region": key[1],
-            "previous_status": before,
-            "status": after,
-            "previous_since": since if before else None,
-            "observed_at": at,
-        }
 
-    assert office.lines.entries() == [
-        entry("error", 0, (ONE, EU), "CURRENT", "INOPERABLE"),
-        entry("warning", 1, (ONE, US), "CURRENT", "OUTDATED"),
-        entry("info", 2, (TWO, EU), "OUTDATED", None),
-        entry("info", 3, (THREE, EU), None, "CURRENT"),
+def failed(error: PollFailedError, *, newly_missing: bool = False) -> FailedPoll:
+    """Return a poll that failed."""
+    return FailedPoll(monitored(), "poll-3", error, 0.5, LATER, 301.23456, newly_missing=newly_missing)
+
+
+def published(*transitions: Transition | ProductTransition) -> Sequence[dict[str, object]]:
+    """Return the log entries of transitions."""
+    log, lines = captured()
+    lines.write_through([transition_line(log, transition) for transition in transitions])
+    return lines.entries()
+
+
+def test_a_transition_is_logged_with_all_its_fields() -> None:
+    """The level follows the new status; a status that does not exist is null."""
+    first = replace(CHANGE.transitions[0], provisioned_product_status=ProductStatus.TAINTED)
+    entries = published(first, *CHANGE.transitions[1:])
+    assert entries[0] == {
+        "level": "error",
+        "event": "stack_instance.transition",
+        "message": f"The stack instance in account {ONE}, Region {EU}, of {BASELINE.name} ({BASELINE.id})"
+        " changed from CURRENT to INOPERABLE.",
+        "event_id": first.event_id,
+        "poll_id": "poll-2",
+        **PRODUCT,
+        "account": ONE,
+        "region": EU,
+        "previous_status": "CURRENT",
+        "status": "INOPERABLE",
+        "previous_since": "2026-01-02T03:04:05.678Z",
+        "observed_at": "2026-01-02T03:09:05.678Z",
+        "provisioned_product_status": "TAINTED",
+    }
+    keys = ("level", "account", "previous_status", "status", "previous_since", "provisioned_product_status")
+    assert [tuple(entry[key] for key in keys) for entry in entries[1:]] == [
+        ("warning", ONE, "CURRENT", "OUTDATED", "2026-01-02T03:04:05.678Z", None),
+        ("info", TWO, "OUTDATED", None, "2026-01-02T03:04:05.678Z", None),
+        ("info", THREE, None, "CURRENT", None, None),
     ]
-    assert office.box.waiting == []
 
 
 @pytest.mark.parametrize(
@@ -124,126 +127,116 @@ def test_transitions_are_told_with_all_their_fields(office: Office) -> None:
         (None, LogLevel.INFO),
     ],
 )
-def test_the_level_follows_the_status(status: Status | None, level: LogLevel) -> None:
-    """What a transition is to says how loud it is."""
+def test_the_level_follows_the_new_status(status: Status | None, level: LogLevel) -> None:
+    """The status that a transition leads to decides its level."""
     assert transition_level(replace(CHANGE.transitions[0], status=status)) is level
 
 
-def test_a_poll_is_told_after_its_transitions(office: Office) -> None:
-    """The summary has the counts, and what was odd about the listing."""
-    office.outbox.start()
-    office.box.waiting = list(enumerate(CHANGE.transitions, 1))
+def test_a_poll_is_logged_after_its_transitions(office: Office) -> None:
+    """The event has the counts and what was unusual about the listing."""
     office.events.completed(completed())
-    assert office.outbox.stop(WAIT)
-    *transitions, last = office.lines.entries()
-    assert [entry["event"] for entry in transitions] == ["stack_instance.transition"] * 4
-    assert last == {
-        "level": "info",
-        "event": "poll.completed",
-        "poll_id": "poll-2",
-        **PRODUCT,
-        "pages": 3,
-        "instances": 3,
-        "counts": {"CURRENT": 1, "OUTDATED": 1, "INOPERABLE": 1},
-        "transitions": 4,
-        "provisioned_product_status": None,
-        "duration_seconds": 1.235,
-        "anomalies": {"duplicate": 2},
-        "unknown_statuses": ["DRIFTED", "PENDING"],
-    }
+    assert office.outbox.woken == 1
+    assert office.lines.entries() == [
+        {
+            "level": "info",
+            "event": "poll.completed",
+            "message": f"The poll of {BASELINE.name} ({BASELINE.id}) completed with 3 instances and 4 transitions.",
+            "poll_id": "poll-2",
+            **PRODUCT,
+            "pages": 3,
+            "instances": 3,
+            "counts": {"CURRENT": 1, "OUTDATED": 1, "INOPERABLE": 1},
+            "transitions": 4,
+            "provisioned_product_status": None,
+            "duration_seconds": 1.235,
+            "anomalies": {"duplicate": 2},
+            "unknown_statuses": ["DRIFTED", "PENDING"],
+        }
+    ]
+
+
+def test_a_poll_without_changes_is_logged_at_debug(office: Office) -> None:
+    """Thousands of unchanged products do not fill the log; an unusual listing is still visible."""
+    office.events.completed(unchanged())
+    office.events.completed(replace(unchanged(), listing=listing(STATUSES, anomalies={Anomaly.DUPLICATE: 1})))
+    assert office.levels() == [("poll.completed", "debug"), ("poll.completed", "info")]
+    assert office.outbox.woken == 0
+
+
+def test_the_first_complete_poll_after_a_failure_has_the_level_of_the_failure(office: Office) -> None:
+    """Whoever saw the failure sees its end, once."""
+    for error, newly_missing in ((DENIED, False), (GONE, True), (GONE, False)):
+        office.events.failed(failed(error, newly_missing=newly_missing))
+    for _ in range(2):
+        office.events.completed(unchanged())
+    office.events.failed(failed(DENIED))
+    office.events.completed(unchanged())
+    assert office.levels() == [
+        ("poll.failed", "warning"),
+        ("provisioned_product.missing", "error"),
+        ("poll.failed", "warning"),
+        ("poll.failed", "warning"),
+        ("poll.completed", "error"),
+        ("poll.completed", "debug"),
+        ("poll.failed", "warning"),
+        ("poll.completed", "warning"),
+    ]
 
 
 def test_a_first_snapshot_is_a_baseline(office: Office) -> None:
-    """There are no transitions, so it is told at once, before the poll."""
-    office.events.completed(CompletedPoll(monitored(), baseline(FLEET), listing(FLEET), 1.0, committed=True))
-    counts = {"CURRENT": 2, "OUTDATED": 1, "INOPERABLE": 0}
+    """A baseline has no transitions, so it is logged at once, before the poll."""
+    office.events.completed(CompletedPoll(monitored(), baseline(STATUSES), listing(STATUSES), 1.0, committed=True))
     first, second = office.lines.entries()
     assert first == {
-        "level": "info", "event": "provisioned_product.baseline", "poll_id": "poll-0", **PRODUCT, "counts": counts,
-    }  # fmt: skip
-    assert (second["event"], second["transitions"], "anomalies" in second) == ("poll.completed", 0, False)
+        "level": "info",
+        "event": "provisioned_product.baseline",
+        "message": f"The first snapshot of {BASELINE.name} ({BASELINE.id}) has 3 instances;"
+        " later changes are logged as transitions.",
+        "poll_id": "poll-0",
+        **PRODUCT,
+        "counts": {"CURRENT": 2, "OUTDATED": 1, "INOPERABLE": 0},
+    }
+    assert (second["event"], second["level"], second["transitions"]) == ("poll.completed", "info", 0)
+    assert "anomalies" not in second
 
 
-def test_what_could_not_be_written_down_is_not_told_yet(office: Office) -> None:
-    """The poll says that it told no transitions."""
+def test_a_poll_that_was_not_committed_publishes_nothing(office: Office) -> None:
+    """The event says that no transition was published."""
     office.events.completed(completed(committed=False))
     (entry,) = office.lines.entries()
-    assert (entry["event"], entry["transitions"]) == ("poll.completed", 0)
+    assert (entry["event"], entry["transitions"], office.outbox.woken) == ("poll.completed", 0, 0)
 
 
-def test_a_failed_poll_is_one_line(office: Office) -> None:
-    """It says why, with AWS' own code, and how old the snapshot is that is still shown."""
-    error = PollFailedError(Reason.ACCESS_DENIED, "AccessDeniedException", "User is not authorized")
-    office.events.failed(FailedPoll(monitored(), "poll-3", error, 0.5, LATER, 301.23456, newly_missing=False))
+def test_a_failed_poll_is_one_event(office: Office) -> None:
+    """The event has the error code and message of AWS, and the age of the snapshot that is still published."""
+    office.events.failed(failed(DENIED))
     assert office.lines.entries() == [
         {
             "level": "warning",
             "event": "poll.failed",
+            "message": "User is not authorized",
             "poll_id": "poll-3",
             **PRODUCT,
             "reason": "access_denied",
             "error_code": "AccessDeniedException",
-            "message": "User is not authorized",
             "snapshot_age_seconds": 301.235,
             "duration_seconds": 0.5,
         }
     ]
 
 
-def test_a_missing_product_is_told_before_its_failed_poll(office: Office) -> None:
-    """The error is one line more, once; without a snapshot there is no age."""
-    error = PollFailedError(Reason.NOT_FOUND, "ResourceNotFoundException", "not there")
-    office.events.failed(FailedPoll(monitored(), "poll-3", error, 0.5, LATER, None, newly_missing=True))
+def test_a_missing_product_is_logged_before_its_failed_poll(office: Office) -> None:
+    """The error is one event more, once; without a snapshot the age is null."""
+    office.events.failed(replace(failed(GONE, newly_missing=True), snapshot_age=None))
     first, second = office.lines.entries()
     assert first == {
-        "level": "error", "event": "provisioned_product.missing", "poll_id": "poll-3",
-        "message": "not there", **PRODUCT,
-    }  # fmt: skip
+        "level": "error",
+        "event": "provisioned_product.missing",
+        "message": "not there",
+        "poll_id": "poll-3",
+        **PRODUCT,
+    }
     assert (second["event"], second["snapshot_age_seconds"]) == ("poll.failed", None)
-
-
-def test_more_than_one_batch_is_told_in_order() -> None:
-    """A rollout in a large fleet is told whole."""
-    many = [replace(CHANGE.transitions[0], event_id=str(n)) for n in range(2 * BATCH + 1)]
-    office = Office(Box(many))
-    office.outbox.start()
-    assert office.outbox.stop(WAIT)
-    assert [entry["event_id"] for entry in office.lines.entries()] == [str(n) for n in range(2 * BATCH + 1)]
-
-
-def test_what_a_closed_stdout_did_not_take_waits_in_the_state() -> None:
-    """Nothing is marked as told that nobody could read."""
-    office = Office(Box(CHANGE.transitions))
-    office.lines.closed = True
-    office.outbox.start()
-    assert office.outbox.stop(WAIT)
-    assert [transition for _, transition in office.box.waiting] == list(CHANGE.transitions)
-    assert office.lines.entries() == []
-
-
-def test_a_state_that_cannot_be_read_is_said_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When it works again, everything is told."""
-    monkeypatch.setattr("monitor.events.outbox.RETRY_SECONDS", 0.01)
-    office = Office(Box(CHANGE.transitions))
-    office.box.failing = True
-    office.outbox.start()
-    with office.box.told:
-        office.box.told.wait(0.05)
-        assert office.errors[0] == "the disk is gone"
-        office.box.failing = False
-        assert office.box.told.wait_for(lambda: not office.box.waiting, WAIT)
-    assert office.outbox.stop(WAIT)
-    assert len(office.lines.entries()) == 4
-
-
-def test_a_level_that_is_not_told_counts_as_told() -> None:
-    """At log.level error the other transitions do not wait for ever."""
-    office = Office(Box(CHANGE.transitions))
-    office.log = Log(office.lines, LogLevel.ERROR, LogFormat.JSON)
-    office.outbox.start()
-    assert office.outbox.stop(WAIT)
-    assert [entry["status"] for entry in office.lines.entries()] == ["INOPERABLE"]
-    assert office.box.waiting == []
 
 
 @pytest.mark.parametrize(
@@ -257,19 +250,16 @@ def test_a_level_that_is_not_told_counts_as_told() -> None:
         (ProductStatus.UNKNOWN, "info"),
     ],
 )
-def test_a_product_that_changed_status_is_told(status: ProductStatus, level: str) -> None:
-    """By way of the outbox as the transitions of its instances; loud where the rollout failed."""
+def test_a_product_that_changed_status_is_logged(status: ProductStatus, level: str) -> None:
+    """The level is a warning if the rollout failed."""
     before = detail(ProductStatus.ERROR if status is not ProductStatus.ERROR else ProductStatus.AVAILABLE)
     transition = describe(before, detail(status), BASELINE, "poll-2", LATER).transition
     assert transition
-    log, lines = captured()
-    line = transition_line(log, transition)
-    assert line
-    lines.write_through([line])
-    (entry,) = lines.entries()
+    (entry,) = published(transition)
     assert entry == {
         "level": level,
         "event": "provisioned_product.transition",
+        "message": f"The provisioned product {BASELINE.name} ({BASELINE.id}) changed from {before.status} to {status}.",
         "event_id": transition.event_id,
         "poll_id": "poll-2",
         **PRODUCT,
@@ -279,13 +269,18 @@ def test_a_product_that_changed_status_is_told(status: ProductStatus, level: str
     }
 
 
-def test_a_product_that_may_not_be_described_is_told_once(office: Office) -> None:
-    """With the code and the sentence of AWS, which names the permission that is missing."""
-    denied = PollFailedError(Reason.ACCESS_DENIED, "AccessDeniedException", "not authorized to perform: ...")
-    poll = CompletedPoll(monitored(), CHANGE, listing({}), 1.0, committed=False, newly_undescribed=denied)
-    office.events.completed(poll)
+def test_a_product_that_cannot_be_described_is_logged_once(office: Office) -> None:
+    """The message of AWS names the permission that is missing."""
+    office.events.completed(replace(unchanged(), newly_undescribed=DENIED))
     first, second = office.lines.entries()
     assert (first["event"], first["level"], first["message"]) == (
-        "provisioned_product.undescribed", "warning", "not authorized to perform: ...",
+        "provisioned_product.undescribed", "warning", "User is not authorized",
     )  # fmt: skip
     assert second["provisioned_product_status"] is None
+
+
+def test_a_transition_of_a_product_is_published_although_the_poll_failed(office: Office) -> None:
+    """If only the listing failed, the new status of the product was committed and is published."""
+    description = describe(detail(), detail(ProductStatus.ERROR), BASELINE, "poll-3", LATER)
+    office.events.failed(replace(failed(DENIED), description=description, committed=True))
+    assert office.outbox.woken == 1

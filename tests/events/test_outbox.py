@@ -1,0 +1,148 @@
+"""The outbox publishes stored transitions in order, and no error ends it."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from monitor.config.settings import LogFormat, LogLevel
+from monitor.events.outbox import BATCH, WAITING_CALLS, Outbox
+from monitor.events.setup import Log
+from monitor.events.transitions import transition_line
+from monitor.model.diff import Transition
+from monitor.model.instances import Status
+from monitor.model.products import ProductTransition
+from monitor.poller.protocols import StateError
+from tests.events.capture import captured
+from tests.making import BASELINE, EU, LATER, ONE
+
+WAIT = 5.0
+
+
+def transitions(count: int) -> list[Transition]:
+    """Return so many transitions with ids 0, 1, 2 and so on."""
+    one = Transition("0", "poll-2", BASELINE, ONE, EU, Status.CURRENT, Status.OUTDATED, None, LATER)
+    return [replace(one, event_id=str(number)) for number in range(count)]
+
+
+class FakeStore:
+    """Keeps transitions in memory, and may fail."""
+
+    def __init__(self, waiting: Sequence[Transition] = ()) -> None:
+        self.waiting = list(enumerate(waiting, 1))
+        self.error: Exception | None = None
+        self.changed = threading.Condition()
+
+    def unpublished(self, limit: int) -> Sequence[tuple[int, Transition]]:
+        """Return the oldest."""
+        with self.changed:
+            if error := self.error:
+                self.error = None
+                self.changed.notify_all()
+                raise error
+        return self.waiting[:limit]
+
+    def mark_published(self, through: int) -> None:
+        """Remove them."""
+        with self.changed:
+            self.waiting = [entry for entry in self.waiting if entry[0] > through]
+            self.changed.notify_all()
+
+
+class Office:
+    """An outbox over a fake store, with what it wrote and reported."""
+
+    def __init__(self, waiting: Sequence[Transition] = (), level: LogLevel = LogLevel.INFO) -> None:
+        self.store = FakeStore(waiting)
+        self.errors: list[str] = []
+        _, self.lines = captured()
+        self.log = Log(self.lines, level, LogFormat.JSON)
+        self.unrenderable = ""
+        self.outbox = Outbox(self.store, self.lines, self.render, lambda error: self.errors.append(str(error)))
+
+    def render(self, transition: Transition | ProductTransition) -> str | None:
+        """Return the line of a transition."""
+        if transition.event_id == self.unrenderable:
+            raise ValueError("bad value")
+        return transition_line(self.log, transition)
+
+    def published(self) -> list[str]:
+        """Return the ids that were written since the last call."""
+        return [entry["event_id"] for entry in self.lines.entries()]
+
+
+def test_all_batches_are_published_in_order() -> None:
+    """More transitions than one batch are published completely."""
+    office = Office(transitions(2 * BATCH + 1))
+    office.outbox.start()
+    assert office.outbox.stop(WAIT)
+    assert office.published() == [str(number) for number in range(2 * BATCH + 1)]
+    assert office.store.waiting == []
+
+
+def test_transitions_stay_unpublished_while_stdout_is_closed() -> None:
+    """A transition is marked as published only after its line was written."""
+    office = Office(transitions(3))
+    office.lines.closed = True
+    office.outbox.start()
+    assert office.outbox.stop(WAIT)
+    assert [position for position, _ in office.store.waiting] == [1, 2, 3]
+    assert office.published() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "report"),
+    [
+        (StateError("the disk is gone"), "the disk is gone"),
+        (RuntimeError("odd"), "transitions cannot be published: RuntimeError: odd"),
+    ],
+)
+def test_any_error_of_the_store_is_reported_and_retried(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, report: str
+) -> None:
+    """After an error, expected or not, everything is published when the store works again."""
+    monkeypatch.setattr("monitor.events.outbox.RETRY_SECONDS", 0.01)
+    office = Office(transitions(4))
+    office.store.error = error
+    office.outbox.start()
+    with office.store.changed:
+        assert office.store.changed.wait_for(lambda: not office.store.waiting, WAIT)
+    assert office.outbox.stop(WAIT)
+    assert office.errors == [report]
+    assert len(office.published()) == 4
+
+
+def test_a_transition_that_cannot_be_rendered_is_skipped_and_reported() -> None:
+    """The transitions around it are published."""
+    office = Office(transitions(3))
+    office.unrenderable = "1"
+    office.outbox.start()
+    assert office.outbox.stop(WAIT)
+    assert office.published() == ["0", "2"]
+    assert office.store.waiting == []
+    assert office.errors == ["transition '1' cannot be logged: ValueError: bad value"]
+
+
+def test_transitions_below_the_level_count_as_published() -> None:
+    """With log.level error, the other transitions do not stay in the outbox."""
+    office = Office(transitions(2), LogLevel.ERROR)
+    office.outbox.start()
+    assert office.outbox.stop(WAIT)
+    assert office.published() == []
+    assert office.store.waiting == []
+
+
+def test_calls_that_wait_too_long_are_dropped_and_counted() -> None:
+    """While stdout is blocked, the events that follow transitions are bounded, and a call that raises ends nothing."""
+    office = Office()
+    called: list[int] = []
+    office.outbox.wake(lambda: called.append(-1))
+    for number in range(WAITING_CALLS - 1):
+        office.outbox.wake(lambda number=number: called.append(number))  # type: ignore[misc]
+    office.outbox.wake(lambda: called.append(1 // 0))
+    assert office.lines.lost == 1
+    office.outbox.start()
+    assert office.outbox.stop(WAIT)
+    assert called == list(range(WAITING_CALLS - 1))
+    assert office.lines.lost == 2

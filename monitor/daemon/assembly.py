@@ -49,7 +49,10 @@ def assemble(
     """
     shard = shard or Shard()
     revision = os.environ.get("STACKSET_MONITOR_REVISION", "")
-    reports = _Reports(log, MonitorMetrics(version=__version__, revision=revision, shard=shard, lines_dropped=lambda: log.writer.dropped))
+    reports = _Reports(
+        log,
+        MonitorMetrics(version=__version__, revision=revision, shard=shard, lines_dropped=lambda: log.writer.dropped),
+    )
     monitor_metrics = reports.monitor_metrics
     web_config = WebConfigReloader(settings.web_config, reports.web_config_changed)
     store = SqliteStore(

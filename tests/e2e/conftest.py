@@ -15,7 +15,7 @@ sources:
   - name: hub
     region: eu-west-1
     calls_per_second: 1000
-log: {level: debug}
+log: {{level: debug}}
 state:
   path: {folder}/state/monitor.db
 web:

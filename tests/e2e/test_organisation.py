@@ -34,9 +34,9 @@ sources:
     external_id: {external_id}
     calls_per_second: 1000
     discover: {{names: ["net-*"], tags: {{team: network}}, interval: 300ms}}
-log: {{level: debug}}
 state: {{path: {folder}/monitor.db}}
 web: {{listen: "127.0.0.1:0"}}
+log: {{level: debug}}
 products:
 """
 

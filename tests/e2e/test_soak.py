@@ -40,7 +40,7 @@ sources:
     region: eu-west-1
     calls_per_second: 1000
 products: {products}
-log: {level: debug}
+log: {{level: debug}}
 state:
   path: {folder}/monitor.db
 web:

@@ -168,4 +168,4 @@ def test_a_closed_stdout(fleet: Aws, config: Path, tmp_path: Path) -> None:
         finally:
             process.kill()
     with closing(sqlite3.connect(tmp_path / "state" / "monitor.db")) as connection:
-        assert connection.execute("SELECT count(*) FROM transition WHERE told = 0").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM transition WHERE published = 0").fetchone() == (1,)

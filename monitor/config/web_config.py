@@ -1,4 +1,4 @@
-"""The web configuration file, in the format of Prometheus' exporter-toolkit: from its text to frozen settings."""
+"""The web configuration file, in the format of the Prometheus exporter-toolkit, as frozen settings."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from monitor.config.validation import validate
 from monitor.config.web_model import (
     HEADERS,
     ClientAuth,
-    TlsPart,
+    TlsSection,
     TlsVersion,
     WebConfigFile,
 )
@@ -22,7 +22,7 @@ TLS = "tls_server_config"
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """`tls_server_config`. Certificates and keys are files, or stand in the configuration themselves."""
+    """`tls_server_config`. A certificate or key is the path of a file, or the PEM text itself."""
 
     cert: Path | bytes = field(repr=False)
     key: Path | bytes = field(repr=False)
@@ -40,7 +40,7 @@ class TlsSettings:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """`rate_limit`: so many requests at once, and one more each interval."""
+    """`rate_limit`: `burst` requests at once, and then one each `interval` seconds."""
 
     interval: float
     burst: int
@@ -48,11 +48,11 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """One whole web configuration."""
+    """A web configuration."""
 
     path: Path
     document: Document = field(repr=False, compare=False)
-    """What it was made of: who finds a problem later can say on which line."""
+    """The parsed file, which has the lines for problems that are found later."""
     tls: TlsSettings | None = None
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The bcrypt hashes of the users' passwords."""
@@ -61,10 +61,14 @@ class WebConfig:
 
 
 def parse_web_config(text: bytes, path: Path) -> WebConfig:
-    """Make settings of the content of the file at `path`; raise `ConfigurationError` with all problems."""
+    """Return the settings of the web configuration file at `path` with this content.
+
+    Raises:
+        ConfigurationError: the file has problems; all of them are in the error.
+    """
     # A file that is being written is empty for a moment: that must not turn TLS and users off.
     model, document = validate(
-        text, path, WebConfigFile, _contradictions, if_empty="the file is empty: write `{}` for neither TLS nor users"
+        text, path, WebConfigFile, _cross_checks, if_empty="the file is empty: write `{}` for neither TLS nor users"
     )
     rate = model.rate_limit
     return WebConfig(
@@ -77,29 +81,29 @@ def parse_web_config(text: bytes, path: Path) -> WebConfig:
     )
 
 
-def _tls(part: TlsPart, folder: Path) -> TlsSettings:
+def _tls(section: TlsSection, folder: Path) -> TlsSettings:
     def either(file: Path | None, text: str | None) -> Path | bytes | None:
         return folder / file if file else text.encode() if text else None
 
-    cert, key = either(part.cert_file, part.cert), either(part.key_file, part.key)
-    if cert is None or key is None:  # pragma: no cover - `_contradictions` has said so
+    cert, key = either(section.cert_file, section.cert), either(section.key_file, section.key)
+    if cert is None or key is None:  # pragma: no cover - `_cross_checks` reports it
         raise AssertionError
     return TlsSettings(
         cert,
         key,
-        part.client_auth_type,
-        either(part.client_ca_file, part.client_ca),
-        frozenset(part.client_allowed_sans),
-        part.min_version,
-        part.max_version,
-        tuple(part.cipher_suites),
-        part.prefer_server_cipher_suites,
-        part.curve_preferences[0] if part.curve_preferences else None,
+        section.client_auth_type,
+        either(section.client_ca_file, section.client_ca),
+        frozenset(section.client_allowed_sans),
+        section.min_version,
+        section.max_version,
+        tuple(section.cipher_suites),
+        section.prefer_server_cipher_suites,
+        section.curve_preferences[0] if section.curve_preferences else None,
     )
 
 
-def _contradictions(document: Document) -> Iterator[Problem]:
-    """Find what is wrong between keys that are right one by one. Looks at plain values, as for the main file."""
+def _cross_checks(document: Document) -> Iterator[Problem]:
+    """Find problems between keys that are valid one by one. Works on plain values, as for the main file."""
     value = document.value if isinstance(document.value, dict) else {}
     tls = value.get(TLS)
     if isinstance(tls, dict):
@@ -109,7 +113,7 @@ def _contradictions(document: Document) -> Iterator[Problem]:
     users = value.get("basic_auth_users")
     for name in users if isinstance(users, dict) else ():
         if not name or ":" in name:
-            message = "cannot be the name of a user: it is empty or has a colon in it"
+            message = "is not a valid user name: it is empty or contains a colon"
             yield document.problem(message, "basic_auth_users", name)
     http = value.get("http_server_config")
     headers = http.get("headers") if isinstance(http, dict) else None
@@ -122,9 +126,9 @@ def _files(tls: Mapping[str, Any], document: Document) -> Iterator[Problem]:
     for name, required in (("cert", True), ("key", True), ("client_ca", False)):
         given = [key for key in (f"{name}_file", name) if key in tls]
         if len(given) > 1:
-            yield document.problem(f"is there beside {given[0]}: leave one of them out", TLS, given[1])
+            yield document.problem(f"is set as well as {given[0]}: remove one of them", TLS, given[1])
         elif required and not given:
-            yield document.problem(f"`{name}_file` is required, or `{name}`", TLS)
+            yield document.problem(f"`{name}_file` or `{name}` is required", TLS)
 
 
 def _clients(tls: Mapping[str, Any], document: Document) -> Iterator[Problem]:
@@ -132,7 +136,7 @@ def _clients(tls: Mapping[str, Any], document: Document) -> Iterator[Problem]:
     if client_auth == ClientAuth.NONE:
         for key in ("client_ca", "client_ca_file", "client_allowed_sans"):
             if key in tls:
-                message = f"does nothing where client_auth_type is {ClientAuth.NONE}: write {ClientAuth.REQUIRED} there"
+                message = f"has no effect with client_auth_type {ClientAuth.NONE}: write {ClientAuth.REQUIRED} there"
                 yield document.problem(message, TLS, key)
     elif client_auth in tuple(ClientAuth) and not {"client_ca", "client_ca_file"} & tls.keys():
         yield document.problem("needs `client_ca_file`, or `client_ca`", TLS, "client_auth_type")
@@ -143,19 +147,19 @@ def _algorithms(tls: Mapping[str, Any], document: Document) -> Iterator[Problem]
     if (lowest, highest) == (TlsVersion.TLS13, TlsVersion.TLS12):
         yield document.problem("is higher than max_version", TLS, "min_version")
     if "cipher_suites" in tls and lowest == TlsVersion.TLS13:
-        yield document.problem("does nothing where min_version is TLS13", TLS, "cipher_suites")
+        yield document.problem("has no effect with min_version TLS13", TLS, "cipher_suites")
     curves = tls.get("curve_preferences")
     if isinstance(curves, list) and len(curves) > 1:
-        yield document.problem("only one curve can be chosen", TLS, "curve_preferences")
+        yield document.problem("only one curve can be selected", TLS, "curve_preferences")
 
 
 def _header_problem(name: str, content: Any) -> str | None:
     if name not in HEADERS:
-        return f"is not a header that can be set: {', '.join(HEADERS)}"
+        return f"is not a supported header: {', '.join(HEADERS)}"
     if not isinstance(content, str) or not content:
-        return None  # the schema says so
+        return None  # the schema reports it
     if not re.fullmatch(r"[\x20-\x7e]+", content):
-        return "has to be one line of plain characters"
+        return "must be one line of printable ASCII characters"
     if HEADERS[name] and content.lower() not in HEADERS[name]:
         return f"must be {' or '.join(HEADERS[name])}"
     return None

@@ -1,7 +1,7 @@
 """The schema of the web configuration file.
 
-What exporter-toolkit knows and the server here cannot do is refused with a sentence, and never passed over:
-somebody relies on it.
+A setting of exporter-toolkit that this server does not support is refused and never ignored, since the file may rely
+on it for its security.
 """
 
 import re
@@ -26,7 +26,7 @@ CIPHER_SUITES = {
     "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
 }
-"""What Go calls them, and exporter-toolkit with it, and what OpenSSL calls them."""
+"""Names in Go, which exporter-toolkit uses, and names in OpenSSL."""
 _TLS13_SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
 HEADERS: Mapping[str, tuple[str, ...]] = {
@@ -36,14 +36,14 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "X-XSS-Protection": (),
     "Content-Security-Policy": (),
 }
-"""The headers that exporter-toolkit lets be set, and their values where it knows them all."""
-CHEAPEST_HASH, DEAREST_HASH = 4, 15
-"""Costs of a bcrypt hash: 4 is the least there is; at 15 a check takes two seconds, and each more doubles that."""
+"""The headers that exporter-toolkit allows, and the values that it allows; none: any value."""
+COST_MIN, COST_MAX = 4, 15
+"""Costs of a bcrypt hash. 4 is the lowest one; a check takes two seconds at 15, and twice as long at each more."""
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 
 
 class ClientAuth(StrEnum):
-    """What is asked of clients, as Go calls it."""
+    """Whether clients need a certificate, named as in Go."""
 
     NONE = "NoClientCert"
     IF_GIVEN = "VerifyClientCertIfGiven"
@@ -51,21 +51,21 @@ class ClientAuth(StrEnum):
 
 
 class TlsVersion(StrEnum):
-    """A version of TLS, as Go calls it."""
+    """A version of TLS, named as in Go."""
 
     TLS12 = "TLS12"
     TLS13 = "TLS13"
 
 
 def _refused(sentence: str) -> PydanticCustomError:
-    """Refuse without showing the value."""
+    """Return an error whose message does not show the value."""
     return PydanticCustomError("sentence", "{sentence}", {"sentence": sentence})
 
 
 def _client_auth(value: object) -> object:
     if value in ("RequestClientCert", "RequireAnyClientCert"):
         raise _refused(
-            f"{value} is not supported, since it takes certificates without verifying them:"
+            f"{value} is not supported, because it accepts certificates without verification:"
             f" write {ClientAuth.IF_GIVEN} or {ClientAuth.REQUIRED}"
         )
     return value
@@ -73,15 +73,15 @@ def _client_auth(value: object) -> object:
 
 def _version(value: object) -> object:
     if value in ("TLS10", "TLS11"):
-        raise _refused(f"{value} is not supported, since OpenSSL has given it up: write TLS12 or TLS13")
+        raise _refused(f"{value} is deprecated (RFC 8996): write TLS12 or TLS13")
     return value
 
 
 def _suite(name: str) -> str:
     if name in _TLS13_SUITES:
-        raise _refused(f"{name} cannot be chosen: TLS 1.3 always offers all of its own; leave it out")
+        raise _refused(f"{name} cannot be selected: TLS 1.3 always offers all of its suites; remove it")
     if name not in CIPHER_SUITES:
-        message = "is not a cipher suite that is supported, as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 is one"
+        message = "is not a supported cipher suite, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
         raise ValueError(message)
     return CIPHER_SUITES[name]
 
@@ -95,17 +95,17 @@ def _curve(name: str) -> str:
 
 def _http2(value: object) -> object:
     if value is True:
-        raise _refused("HTTP/2 is not supported: write false, or leave it out")
+        raise _refused("HTTP/2 is not supported: write false or remove the key")
     return value
 
 
 def _hash(value: object) -> object:
-    """Check a hash; a wrong one is not shown, since it may be the password itself."""
+    """Check a hash. The message does not show a wrong one, since it may be the password itself."""
     found = _BCRYPT.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise _refused("is not a bcrypt hash: make one with `htpasswd -nBC 10 ''`; it begins with $2y$, $2b$ or $2a$")
-    if not CHEAPEST_HASH <= int(found[1]) <= DEAREST_HASH:
-        raise _refused(f"has a cost of {int(found[1])}: it has to be from {CHEAPEST_HASH} to {DEAREST_HASH}")
+    if not COST_MIN <= int(found[1]) <= COST_MAX:
+        raise _refused(f"has a cost of {int(found[1])}: it must be from {COST_MIN} to {COST_MAX}")
     return value
 
 
@@ -116,7 +116,7 @@ def _mapping(value: object) -> object:
     return value
 
 
-class _Part(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -127,8 +127,8 @@ File = Annotated[FilePath | None, Given]
 Version = Annotated[TlsVersion, Field(strict=False), BeforeValidator(_version)]
 
 
-class TlsPart(_Part):
-    """TLS, and the certificates of clients. A certificate or key is in a file, or stands here itself."""
+class TlsSection(_Section):
+    """TLS and client certificates. A certificate or key is in a file, or is the value itself."""
 
     cert_file: File = None
     cert: Inline = None
@@ -145,24 +145,24 @@ class TlsPart(_Part):
     curve_preferences: list[Annotated[str, AfterValidator(_curve)]] = Field(default_factory=list)
 
 
-class HttpPart(_Part):
-    """HTTP itself."""
+class HttpSection(_Section):
+    """HTTP/2 and response headers."""
 
     http2: Annotated[bool, BeforeValidator(_http2)] = False
     headers: Annotated[dict[str, Text], Keys] = Field(default_factory=dict)
 
 
-class RatePart(_Part):
-    """How often requests may come."""
+class RateLimitSection(_Section):
+    """The rate limit of requests."""
 
     interval: Duration
     burst: int = Field(ge=1, le=1_000_000)
 
 
-class WebConfigFile(_Part):
-    """The whole file."""
+class WebConfigFile(_Section):
+    """The web configuration file."""
 
-    tls_server_config: Annotated[TlsPart | None, Given] = None
-    http_server_config: HttpPart = Field(default_factory=HttpPart)
+    tls_server_config: Annotated[TlsSection | None, Given] = None
+    http_server_config: HttpSection = Field(default_factory=HttpSection)
     basic_auth_users: Annotated[dict[str, Annotated[str, BeforeValidator(_hash)]], Keys] = Field(default_factory=dict)
-    rate_limit: Annotated[RatePart | None, Given] = None
+    rate_limit: Annotated[RateLimitSection | None, Given] = None

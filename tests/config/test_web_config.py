@@ -123,10 +123,10 @@ def test_every_name_of_go_that_is_known() -> None:
 
 
 UNVERIFIED = (
-    "is not supported, since it takes certificates without verifying them:"
+    "is not supported, because it accepts certificates without verification:"
     " write VerifyClientCertIfGiven or RequireAndVerifyClientCert"
 )
-UNKNOWN_SUITE = "is not a cipher suite that is supported, as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 is one"
+UNKNOWN_SUITE = "is not a supported cipher suite, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
 NO_HASH = "is not a bcrypt hash: make one with `htpasswd -nBC 10 ''`; it begins with $2y$, $2b$ or $2a$"
 EMPTY = "is empty: write a value or remove the key"
 EMPTY_FILE = "1: the file is empty: write `{}` for neither TLS nor users"
@@ -149,21 +149,21 @@ HEADERS = (
         (
             "tls_server_config: {}",
             [
-                "1: tls_server_config: `cert_file` is required, or `cert`",
-                "1: tls_server_config: `key_file` is required, or `key`",
+                "1: tls_server_config: `cert_file` or `cert` is required",
+                "1: tls_server_config: `key_file` or `key` is required",
             ],
         ),
         ("tls_server_config: {cert_file: a, key_file: }", [f"1: tls_server_config.key_file: {EMPTY}"]),
         (
             "http_server_config: {http2: true}",
-            ["1: http_server_config.http2: HTTP/2 is not supported: write false, or leave it out"],
+            ["1: http_server_config.http2: HTTP/2 is not supported: write false or remove the key"],
         ),
         ("http_server_config: {headers: [a]}", ["1: http_server_config.headers: a list is not a mapping of keys"]),
         ("basic_auth_users: [a]", ["1: basic_auth_users: a list is not a mapping of keys"]),
         (f"basic_auth_users: {{a: {HASH}, b: }}", [f"1: basic_auth_users.b: {EMPTY}"]),
         (
             f'basic_auth_users: {{"a:b": {HASH}}}',
-            ['1: basic_auth_users."a:b": cannot be the name of a user: it is empty or has a colon in it'],
+            ['1: basic_auth_users."a:b": is not a valid user name: it is empty or contains a colon'],
         ),
         ("rate_limit: {}", ["1: rate_limit.burst: is required", "1: rate_limit.interval: is required"]),
         (
@@ -183,7 +183,7 @@ def test_what_is_wrong(text: str, problems: list[str]) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("key", "x", "is there beside key_file: leave one of them out"),
+        ("key", "x", "is set as well as key_file: remove one of them"),
         (
             "client_auth_type",
             "RequestClientCert",
@@ -203,33 +203,33 @@ def test_what_is_wrong(text: str, problems: list[str]) -> None:
         (
             "client_ca_file",
             "ca.crt",
-            "does nothing where client_auth_type is NoClientCert: write RequireAndVerifyClientCert there",
+            "has no effect with client_auth_type NoClientCert: write RequireAndVerifyClientCert there",
         ),
         (
             "client_allowed_sans",
             "[a]",
-            "does nothing where client_auth_type is NoClientCert: write RequireAndVerifyClientCert there",
+            "has no effect with client_auth_type NoClientCert: write RequireAndVerifyClientCert there",
         ),
-        ("min_version", "TLS10", "TLS10 is not supported, since OpenSSL has given it up: write TLS12 or TLS13"),
-        ("max_version", "TLS11", "TLS11 is not supported, since OpenSSL has given it up: write TLS12 or TLS13"),
+        ("min_version", "TLS10", "TLS10 is deprecated (RFC 8996): write TLS12 or TLS13"),
+        ("max_version", "TLS11", "TLS11 is deprecated (RFC 8996): write TLS12 or TLS13"),
         ("max_version", "TLS14", 'must be TLS12 or TLS13, not "TLS14"'),
         ("min_version", "TLS13, max_version: TLS12", "is higher than max_version"),
         (
             "cipher_suites",
             "[TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256], min_version: TLS13",
-            "does nothing where min_version is TLS13",
+            "has no effect with min_version TLS13",
         ),
         (
             "cipher_suites[0]",
             "[TLS_AES_128_GCM_SHA256]",
-            "TLS_AES_128_GCM_SHA256 cannot be chosen: TLS 1.3 always offers all of its own; leave it out",
+            "TLS_AES_128_GCM_SHA256 cannot be selected: TLS 1.3 always offers all of its suites; remove it",
         ),
         (
             "cipher_suites[0]",
             "[TLS_RSA_WITH_RC4_128_SHA]",
             f'"TLS_RSA_WITH_RC4_128_SHA" {UNKNOWN_SUITE}',
         ),
-        ("curve_preferences", "[CurveP256, X25519]", "only one curve can be chosen"),
+        ("curve_preferences", "[CurveP256, X25519]", "only one curve can be selected"),
         (
             "curve_preferences[0]",
             "[Curve25519]",
@@ -245,11 +245,11 @@ def test_what_is_wrong_with_tls(key: str, value: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ("Server: x", f"Server: is not a header that can be set: {HEADERS}"),
+        ("Server: x", f"Server: is not a supported header: {HEADERS}"),
         ("X-Frame-Options: allow", "X-Frame-Options: must be deny or sameorigin"),
         ("X-Content-Type-Options: sniff", "X-Content-Type-Options: must be nosniff"),
         ("X-XSS-Protection: 0", "X-XSS-Protection: must be text, not 0: put it in quotes"),
-        ('X-XSS-Protection: "a\\r\\nb: c"', "X-XSS-Protection: has to be one line of plain characters"),
+        ('X-XSS-Protection: "a\\r\\nb: c"', "X-XSS-Protection: must be one line of printable ASCII characters"),
         ("X-XSS-Protection: ''", "X-XSS-Protection: must not be empty"),
     ],
 )
@@ -283,7 +283,7 @@ def test_a_refused_hash_is_not_shown(secret: str) -> None:
 def test_the_cost_of_a_hash_is_limited(cost: str) -> None:
     """A high cost is refused: verifying a password would take minutes."""
     (line,) = report(f"basic_auth_users: {{a: {HASH.replace('$10$', f'${cost}$')}}}")
-    assert line == f"1: basic_auth_users.a: has a cost of {int(cost)}: it has to be from 4 to 15"
+    assert line == f"1: basic_auth_users.a: has a cost of {int(cost)}: it must be from 4 to 15"
 
 
 def test_everything_at_once() -> None:
@@ -298,9 +298,9 @@ tls_server_config:
 unknown: 1
 """) == [
         f"3: basic_auth_users.a: {NO_HASH}",
-        "4: tls_server_config: `key_file` is required, or `key`",
+        "4: tls_server_config: `key_file` or `key` is required",
         "6: tls_server_config.client_auth_type: needs `client_ca_file`, or `client_ca`",
-        "7: tls_server_config.min_version: TLS11 is not supported, since OpenSSL has given it up: write TLS12 or TLS13",
+        "7: tls_server_config.min_version: TLS11 is deprecated (RFC 8996): write TLS12 or TLS13",
         "8: unknown key; the keys here are tls_server_config, http_server_config, basic_auth_users, rate_limit",
     ]
 

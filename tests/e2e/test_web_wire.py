@@ -1,4 +1,4 @@
-"""The web room of the real daemon: TLS, client certificates and users with curl and Prometheus, and a flood."""
+"""The daemon's web server: TLS, client certificates and users with curl and Prometheus, and a flood of connections."""
 
 import json
 import resource
@@ -22,15 +22,15 @@ from tests.web.certificates import MUTUAL, TLS, WebFolder
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 NAME = 'a "quoted" name, a back\\slash,\na new line and 💥'
-"""What a product may be called."""
+"""A product name with characters that need escapes."""
 USERS = f"basic_auth_users: {{prometheus: '{bcrypt.hashpw(b'secret', bcrypt.gensalt(8)).decode()}'}}\n"
 NO_ANSWER = tuple(f"curl ended with {code}" for code in (35, 52, 56))
-"""In the handshake, or after it: under TLS 1.3 a client learns only then that its certificate will not do."""
+"""A refusal in the TLS handshake, or after it: a TLS 1.3 client learns only then that its certificate was refused."""
 
 
 @pytest.fixture
 def web(aws: Aws, config: Path) -> WebFolder:
-    """Write a web configuration beside the configuration, and something to show."""
+    """Write a web configuration beside the configuration, and add a product."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     aws.stack_sets.set(PRODUCT, ONE, EU, "CURRENT")
     text = config.read_text().replace("name: baseline", f"name: {json.dumps(NAME)}")
@@ -41,7 +41,7 @@ def web(aws: Aws, config: Path) -> WebFolder:
 
 
 def curl(daemon: DaemonProcess, path: str, *arguments: str | Path) -> str:
-    """Return the status and body that curl gets, or its exit code where it gets no answer."""
+    """Return the body and status that curl gets, or its exit code if it gets no response."""
     url = daemon.url.replace("http:", "https:") + path
     command = ["curl", "--silent", "--max-time", str(WAIT), "--write-out", "%{http_code} ", *map(str, arguments), url]
     ended = subprocess.run(command, capture_output=True, check=False)
@@ -50,7 +50,7 @@ def curl(daemon: DaemonProcess, path: str, *arguments: str | Path) -> str:
 
 @pytest.mark.needs("curl")
 def test_curl_with_client_certificates(web: WebFolder, config: Path) -> None:
-    """With a certificate of the right authority there is an answer, and with none or another there is not."""
+    """A client needs a certificate of the right authority."""
     web.write(MUTUAL)
     stranger = web.folder / "stranger.pem"
     trustme.CA().issue_cert("stranger").private_key_and_cert_chain_pem.write_to_path(str(stranger))
@@ -70,7 +70,7 @@ def test_curl_with_client_certificates(web: WebFolder, config: Path) -> None:
 
 @pytest.mark.needs("curl")
 def test_a_renewed_certificate_and_a_broken_one(web: WebFolder, config: Path) -> None:
-    """A certificate that is renewed on disk is told and used; a broken one is told, and the last good one is used."""
+    """A renewed certificate is logged and used; a broken one is logged, and the last valid one stays in use."""
     with DaemonProcess(config) as daemon:
         assert curl(daemon, "/livez", "--cacert", web.ca_file) == "ok\n200 "
         renewed = WebFolder(web.folder, trustme.CA())
@@ -85,7 +85,7 @@ def test_a_renewed_certificate_and_a_broken_one(web: WebFolder, config: Path) ->
 
 @pytest.mark.needs("prometheus")
 def test_prometheus_with_basic_auth(web: WebFolder, config: Path, tmp_path: Path) -> None:
-    """A real Prometheus with TLS and a password reads every label as it is; one with a wrong password is refused."""
+    """Prometheus reads every label unchanged with TLS and a password, and is refused with a wrong password."""
     web.write(TLS + USERS)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -127,7 +127,7 @@ def test_prometheus_with_basic_auth(web: WebFolder, config: Path, tmp_path: Path
 
 
 def test_a_wrong_web_configuration(config: Path) -> None:
-    """The daemon does not start with it: every problem is said with its line, and the exit code is that of a usage."""
+    """The daemon does not start, reports each problem with its line, and exits with 2."""
     config.write_text(config.read_text() + "  config_file: web.yml\n")
     (config.parent / "web.yml").write_text(
         "tls_server_config:\n  cert_file: server.pem\nbasic_auth_users:\n  prometheus: secret\n"
@@ -138,7 +138,7 @@ def test_a_wrong_web_configuration(config: Path) -> None:
     web_config = config.parent / "web.yml"
     assert ended.stderr == (
         "stackset-monitor: 2 problems in the web configuration\n"
-        f"{web_config}:1: tls_server_config: `key_file` is required, or `key`\n"
+        f"{web_config}:1: tls_server_config: `key_file` or `key` is required\n"
         f"{web_config}:4: basic_auth_users.prometheus: is not a bcrypt hash: make one with `htpasswd -nBC 10 ''`;"
         " it begins with $2y$, $2b$ or $2a$\n"
     )
@@ -146,7 +146,7 @@ def test_a_wrong_web_configuration(config: Path) -> None:
 
 
 def test_a_flood_when_no_descriptor_is_left(aws: Aws, config: Path) -> None:
-    """With fewer descriptors than clients, the oldest that say nothing make room, and a scrape is answered."""
+    """With fewer file descriptors than clients, the oldest silent connections are dropped, and a scrape is answered."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     with DaemonProcess(config) as daemon, ExitStack() as stack:
         daemon.wait_for_event("poll.completed")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from monitor.config.duration import format_duration
 from monitor.config.load import TIMEOUT_SHARE
+from monitor.config.schema import MAX_CALLS_PER_SECOND
 from monitor.config.settings import MonitoredProduct, SourceSettings
 
 _MINUTE = 60.0
@@ -39,7 +40,7 @@ def rate_problems(source: SourceSettings, costs: Sequence[CallCost]) -> Sequence
         return [
             (
                 f"source {source.name}: its {len(costs)} products need {_rate(needed)}:"
-                f" set calls_per_second >= {_round_up(needed)} or interval >= {_duration(calls / limit)}"
+                f" set {_enough(needed)}interval >= {_duration(calls / limit)}"
             )
         ]
     return problems
@@ -50,13 +51,15 @@ def _deadline_problem(source: SourceSettings, cost: CallCost) -> str:
     needed = cost.calls / product.timeout
     seconds = cost.calls / limit
     least = "" if cost.instances is not None else "at least "
-    interval = f"interval >= {_duration(seconds / TIMEOUT_SHARE)}"
-    if not math.isclose(product.timeout, product.interval * TIMEOUT_SHARE):  # poll.timeout is set
-        interval = f"poll.timeout and interval >= {_duration(seconds)}"
+    if product.adaptive_timeout:
+        longer = f"interval >= {_duration(seconds / TIMEOUT_SHARE)}"
+    elif seconds <= product.interval:
+        longer = f"poll.timeout >= {_duration(seconds)}"
+    else:
+        longer = f"poll.timeout and interval >= {_duration(seconds)}"
     return (
         f"product {product.product.id}: its {least}{cost.pages} pages need {_rate(needed)}, to be read within the"
-        f" timeout of {format_duration(product.timeout)}: set calls_per_second >= {_round_up(needed)} (source"
-        f" {source.name}) or {interval}"
+        f" timeout of {format_duration(product.timeout)}: set {_enough(needed)}{longer}"
     )
 
 
@@ -64,10 +67,12 @@ def _rate(calls_per_second: float) -> str:
     return f"{math.ceil(calls_per_second * _MINUTE - 1e-6)} calls a minute, {calls_per_second:.1f} a second"
 
 
-def _round_up(calls_per_second: float) -> str:
-    """Return a rate, rounded up to two digits, so that it suffices when it is copied."""
+def _enough(calls_per_second: float) -> str:
+    """Return the advice to allow a rate, rounded up to two digits, or nothing if the configuration cannot allow it."""
+    if calls_per_second > MAX_CALLS_PER_SECOND:
+        return ""
     step = 10 ** (math.floor(math.log10(calls_per_second)) - 1)
-    return f"{math.ceil(calls_per_second / step - 1e-9) * step:g}"
+    return f"calls_per_second >= {math.ceil(calls_per_second / step - 1e-9) * step:g} or "
 
 
 def _duration(seconds: float) -> str:

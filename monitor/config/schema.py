@@ -20,6 +20,8 @@ from monitor.config.field_types import (
 )  # fmt: skip
 from monitor.config.settings import InstanceSeries, LogFormat, LogLevel
 
+MAX_CALLS_PER_SECOND = 1000
+
 
 def _product(value: object) -> object:
     return {"id": value} if isinstance(value, str) else value
@@ -79,7 +81,9 @@ class SourceSection(Section):
     external_id_file: FilePath | None = Field(
         None, description="a file that holds the external ID, relative to this file; instead of external_id"
     )
-    calls_per_second: float = Field(10.0, gt=0, le=1000, description="maximum rate of all calls to this source")
+    calls_per_second: float = Field(
+        10.0, gt=0, le=MAX_CALLS_PER_SECOND, description="maximum rate of all calls to this source"
+    )
     page_size: int = Field(20, ge=1, le=20, description="stack instances per page; the API allows 1 to 20")
     accept_language: Literal["en", "jp", "zh"] = Field("en", description="language of the messages of AWS")
     discover: DiscoverSection | None = Field(

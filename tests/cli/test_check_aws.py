@@ -143,12 +143,12 @@ def test_a_budget_that_is_too_small(
         (
             "",
             "2400 calls a minute, 40.0 a second, to be read within the timeout of 100ms",
-            "40 (source hub) or interval",
+            "40 or interval",
         ),
         (
             ", timeout: 120ms",
             "2000 calls a minute, 33.3 a second, to be read within the timeout of 120ms",
-            "34 (source hub) or poll.timeout and interval",
+            "34 or poll.timeout and interval",
         ),
     ],
 )

@@ -3,10 +3,12 @@
 import json
 import logging
 import os
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 
 from monitor.config.settings import LogFormat, LogLevel, Settings
 from monitor.daemon.assembly import assemble
-from monitor.daemon.daemon import Daemon, DaemonFailedError
+from monitor.daemon.daemon import Daemon, DaemonFailedError, Parts
 from monitor.daemon.reload import ReloadOptions
 from monitor.events.setup import Log
 from monitor.events.writer import LineWriter
@@ -34,6 +36,7 @@ class Running:
     thread: threading.Thread
     output: Path
     error: BaseException | None = None
+    started: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         """Run until the end."""
@@ -58,6 +61,13 @@ def running(folder: Path, wanted: Settings, reload: ReloadOptions | None = None)
     daemon = assemble(wanted, log, listening, reload=reload)
     one = Running(daemon, threading.Event(), threading.Thread(), output)
     one.thread = threading.Thread(target=one.run)
+    start = daemon._start
+
+    def start_and_say_so(stop: threading.Event) -> None:
+        start(stop)
+        one.started.set()
+
+    daemon._start = start_and_say_so  # type: ignore[method-assign]
     one.thread.start()
     try:
         yield one
@@ -98,6 +108,48 @@ def test_an_ended_thread_ends_the_daemon(tmp_path: Path, part: str) -> None:
     (event,) = [entry for entry in one.entries() if entry["event"] == "monitor.failed"]
     assert (event["level"], event["part"]) == ("error", part)
     assert one.entries()[-1]["event"] == "monitor.stopped"
+
+
+@pytest.mark.parametrize(
+    ("part", "end"),
+    [
+        ("scheduler", lambda parts: parts.scheduler.stop()),
+        ("worker pool", lambda parts: parts.runner.stop(WAIT)),
+        ("web server", lambda parts: parts.server.stop(WAIT)),
+        ("outbox", lambda parts: parts.outbox.stop(WAIT)),
+    ],
+)
+def test_a_thread_that_really_ends_is_noticed(tmp_path: Path, part: str, end: Callable[[Parts], object]) -> None:
+    """Each part knows whether its own threads are running."""
+    with running(tmp_path, settings()) as one:
+        assert one.started.wait(WAIT)
+        end(one.daemon._parts)
+        one.thread.join(WAIT)
+        assert not one.thread.is_alive()
+    assert str(one.error).startswith(f"the {part} ended")
+
+
+def test_a_failed_daemon_exits_with_3(tmp_path: Path) -> None:
+    """The process says on stderr which part ended, in one sentence."""
+    program = """
+import monitor.__main__
+from monitor.daemon.daemon import Daemon
+
+assemble_threads = Daemon.__init__
+
+def without_scheduler(self, parts):
+    assemble_threads(self, parts)
+    self._threads = {"scheduler": lambda: False}
+
+Daemon.__init__ = without_scheduler
+monitor.__main__.main()
+"""
+    config = tmp_path / "monitor.yaml"
+    config.write_text(f"products: [pp-aaaaaaaaaaaaa]\nstate: {{path: {tmp_path}/monitor.db}}\n")
+    command = [sys.executable, "-c", program, "run", "--config", str(config), "--listen", "127.0.0.1:0"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    message = "stackset-monitor: the scheduler ended unexpectedly; the process exits to be restarted\n"
+    assert (ended.returncode, ended.stderr) == (3, message)
 
 
 def test_a_stop_before_the_start_ends_it(tmp_path: Path) -> None:

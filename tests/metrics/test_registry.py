@@ -93,3 +93,17 @@ def test_a_source_that_is_removed_loses_its_series_for_good() -> None:
     assert b'servicecatalog_api_requests_total{operation="List",source="other"} 1.0' in monitor_metrics.render(False)  # noqa: FBT003
     monitor_metrics.source("removed", ["List"]).attempted("List", 0.1)
     assert b'source="removed"} 1.0' in monitor_metrics.render(openmetrics=False)
+
+
+def test_a_discovery_that_is_removed_loses_its_series_for_good() -> None:
+    """The source keeps its other series; a search that ends later does not bring those of discovery back."""
+    monitor_metrics = MonitorMetrics(version="1", revision="")
+    monitor_metrics.source("hub", ["List"])
+    monitor_metrics.discovering("hub", 900.0)
+    monitor_metrics.discovered("hub", 3, 0)
+    monitor_metrics.remove_discovery("hub")
+    monitor_metrics.discovered("hub", 3, 0)
+    monitor_metrics.discovery_failed("hub", Reason.TIMEOUT)
+    names = {name for name, *labels in samples(monitor_metrics) if "hub" in labels}
+    assert names
+    assert not [name for name in names if "discover" in name]

@@ -1,1 +1,1 @@
-"""A simulated AWS on loopback, for `demo` and the tests: moto, with the operations that it lacks."""
+"""The simulated AWS of `demo` on loopback: moto, with the Service Catalog operations that it lacks."""

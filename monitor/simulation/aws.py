@@ -32,52 +32,55 @@ def stack_sets(account: str = ACCOUNT, region: str = REGION) -> StackSets:
 
 
 def reset() -> None:
-    """Forget every product of every account and Region."""
+    """Remove all products of all accounts and Regions."""
     servicecatalog_backends.reset()
 
 
 def install() -> None:
-    """Set what is missing; doing it twice does no harm. Raise `RuntimeError` where moto has it by itself."""
+    """Add the missing operations to moto; calling it twice is harmless.
+
+    Raises: `RuntimeError` if moto has one of them.
+    """
     for operation in OPERATIONS:
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
         present = getattr(ServiceCatalogResponse, name, None)
         if hasattr(ServiceCatalogBackend, name) or (present and not hasattr(present, "simulated")):
-            message = f"moto has {operation} by itself now: take the simulation's own one out"
+            message = f"this version of moto has {operation}: remove it from monitor/simulation/operations.py"
             raise RuntimeError(message)
         if present is None:
             setattr(ServiceCatalogResponse, name, _method(operation))
 
 
 class SimulatedAws:
-    """The server, on a free port of loopback."""
+    """The server, on a free port of the loopback interface."""
 
     def __init__(self) -> None:
-        """Install what moto lacks; nothing is served yet."""
+        """Create a server that does not listen yet."""
         install()
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it writes a line for each request
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs a line for each request
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 
     def start(self) -> str:
-        """Serve, and return the URL, which is what AWS_ENDPOINT_URL wants."""
+        """Start to serve, and return the URL for AWS_ENDPOINT_URL."""
         self._server.start()
         host, port = self._server.get_host_and_port()
         return f"http://{host}:{port}"
 
     def stop(self) -> None:
-        """Serve no more."""
+        """Stop to serve."""
         self._server.stop()
 
 
 def _of(backend: ServiceCatalogBackend) -> StackSets:
-    """Return the state beside moto's own; made when it is asked for, since moto's reset empties `__dict__`."""
-    made = StackSets(backend.account_id, backend.region_name)
-    found: StackSets = backend.__dict__.setdefault("stack_sets", made)
-    return found
+    """Return our state of a backend of moto. It is created on first use, because moto's reset clears `__dict__`."""
+    new = StackSets(backend.account_id, backend.region_name)
+    products: StackSets = backend.__dict__.setdefault("stack_sets", new)
+    return products
 
 
 def _method(operation: str) -> Callable[[Any], ActionResult]:
     def method(self: ServiceCatalogResponse) -> ActionResult:
         return ActionResult(perform(operation, _of(self.servicecatalog_backend), json.loads(self.body)))
 
-    method.simulated = True  # type: ignore[attr-defined] # what tells it from one of moto's own
+    method.simulated = True  # type: ignore[attr-defined] # distinguishes it from a method of moto
     return method

@@ -1,6 +1,6 @@
-"""The operations of Service Catalog that moto lacks: parameters in, members of the answer out.
+"""The operations of Service Catalog that moto lacks, as functions from parameters to the members of the response.
 
-Each takes the products of the caller's account and Region. Errors are moto's, with the codes of AWS.
+Each gets the products of the account and Region of the caller, and raises errors of moto with the codes of AWS.
 """
 
 import base64
@@ -9,21 +9,21 @@ from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 
-from monitor.simulation.stack_sets import Described, NotAStackSetError, NotThereError, StackSets
+from monitor.simulation.stack_sets import NotAStackSetError, ProductDescription, ProductNotFoundError, StackSets
 
 Members = dict[str, Any]
 
-LARGEST_LISTING_PAGE = 20
-LARGEST_SEARCH_PAGE = 100
+MAX_LISTING_PAGE_SIZE = 20
+MAX_SEARCH_PAGE_SIZE = 100
 
 
-def list_stack_instances(mine: StackSets, parameters: Mapping[str, Any]) -> Members:
+def list_stack_instances(products: StackSets, parameters: Mapping[str, Any]) -> Members:
     """ListStackInstancesForProvisionedProduct."""
     product_id = parameters["ProvisionedProductId"]
-    size = _page_size(parameters, LARGEST_LISTING_PAGE)
+    size = _page_size(parameters, MAX_LISTING_PAGE_SIZE)
     try:
-        items, following = mine.page(product_id, _token(parameters), size)
-    except NotThereError as error:
+        items, following = products.page(product_id, _token(parameters), size)
+    except ProductNotFoundError as error:
         raise _not_found(product_id) from error
     except NotAStackSetError as error:
         message = f"Provisioned product {product_id} is not of type CFN_STACKSET."
@@ -31,29 +31,29 @@ def list_stack_instances(mine: StackSets, parameters: Mapping[str, Any]) -> Memb
     return {"StackInstances": items, "NextPageToken": _as_token(following)}
 
 
-def describe_provisioned_product(mine: StackSets, parameters: Mapping[str, Any]) -> Members:
+def describe_provisioned_product(products: StackSets, parameters: Mapping[str, Any]) -> Members:
     """DescribeProvisionedProduct, by id."""
     product_id = parameters["Id"]
     try:
-        described = mine.described(product_id)
-    except NotThereError as error:
+        description = products.describe(product_id)
+    except ProductNotFoundError as error:
         raise _not_found(product_id) from error
-    return {"ProvisionedProductDetail": _attributes(mine, product_id, described), "CloudWatchDashboards": []}
+    return {"ProvisionedProductDetail": _attributes(products, product_id, description), "CloudWatchDashboards": []}
 
 
-def search_provisioned_products(mine: StackSets, parameters: Mapping[str, Any]) -> Members:
-    """SearchProvisionedProducts: at the account's level, where else the caller's own would be found, which are none."""
+def search_provisioned_products(products: StackSets, parameters: Mapping[str, Any]) -> Members:
+    """SearchProvisionedProducts. Without the access level Account, a caller finds only its own products: none."""
     if parameters.get("AccessLevelFilter", {}) != {"Key": "Account", "Value": "self"}:
         return {"ProvisionedProducts": [], "TotalResultsCount": 0}
     queries: Sequence[str] = parameters.get("Filters", {}).get("SearchQuery", ())
-    size = _page_size(parameters, LARGEST_SEARCH_PAGE)
+    size = _page_size(parameters, MAX_SEARCH_PAGE_SIZE)
     after = _token(parameters) or ""
     found = []
-    for product_id in mine.product_ids():
-        described = mine.described(product_id)
-        attributes = _attributes(mine, product_id, described)
+    for product_id in products.product_ids():
+        description = products.describe(product_id)
+        attributes = _attributes(products, product_id, description)
         if all(attributes.get(key[:1].upper() + key[1:]) == value for key, _, value in _split(queries)):
-            tags = [{"Key": key, "Value": value} for key, value in described.tags.items()]
+            tags = [{"Key": key, "Value": value} for key, value in description.tags.items()]
             found.append(attributes | {"Tags": tags, "PhysicalId": f"arn:{product_id}"})
     page = [attributes for attributes in found if attributes["Id"] > after][:size]
     more = bool(page) and page[-1] is not found[-1]
@@ -71,33 +71,33 @@ OPERATIONS: Mapping[str, Callable[[StackSets, Mapping[str, Any]], Members]] = {
 }
 
 
-def perform(operation: str, mine: StackSets, parameters: Mapping[str, Any]) -> Members:
-    """Perform an operation for a caller, unless he is throttled or has no permission; absent members are left out."""
-    mine.count(operation)
-    if mine.throttled:
+def perform(operation: str, products: StackSets, parameters: Mapping[str, Any]) -> Members:
+    """Return the response to a call; members that are None are left out. Raises: `JsonRESTError`."""
+    products.count(operation)
+    if products.throttled:
         raise JsonRESTError("ThrottlingException", "Rate exceeded")
-    if operation in mine.denied:
+    if operation in products.denied:
         action = f"servicecatalog:{operation}"
-        caller = f"arn:{_partition(mine.region)}:iam::{mine.account}:role/simulated"
+        caller = f"arn:{_partition(products.region)}:iam::{products.account}:role/simulated"
         message = f"User: {caller} is not authorized to perform: {action} because no policy allows it"
         raise JsonRESTError("AccessDeniedException", message)
-    members = OPERATIONS[operation](mine, parameters)
+    members = OPERATIONS[operation](products, parameters)
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _attributes(mine: StackSets, product_id: str, described: Described) -> Members:
-    place = f"arn:{_partition(mine.region)}:servicecatalog:{mine.region}:{mine.account}"
+def _attributes(products: StackSets, product_id: str, description: ProductDescription) -> Members:
+    arn = f"arn:{_partition(products.region)}:servicecatalog:{products.region}:{products.account}"
     return {
         "Id": product_id,
-        "Name": described.name,
-        "Arn": f"{place}:stack/{described.name}/{product_id}",
-        "Type": "CFN_STACKSET" if described.stack_set else "CFN_STACK",
-        "Status": described.status,
+        "Name": description.name,
+        "Arn": f"{arn}:stack/{description.name}/{product_id}",
+        "Type": "CFN_STACKSET" if description.stack_set else "CFN_STACK",
+        "Status": description.status,
         "CreatedTime": 1767225600.0,
         "IdempotencyToken": f"token-{product_id}",
         "LastRecordId": f"rec-{product_id}",
-        "ProductId": described.product_id,
-        "ProvisioningArtifactId": described.provisioning_artifact_id,
+        "ProductId": description.product_id,
+        "ProvisioningArtifactId": description.provisioning_artifact_id,
     }
 
 

@@ -1,6 +1,6 @@
-"""A fleet that lives: rollouts in waves, failures and recoveries, accounts that join and leave, a throttled minute.
+"""The scenario of the demo: rollouts in waves, failures, recoveries, new and removed accounts, a minute of throttling.
 
-The story is told in steps of one second and repeats itself. The same seed tells the same story.
+It has steps of one second and repeats itself. The same seed gives the same scenario.
 """
 
 import random
@@ -12,127 +12,132 @@ from monitor.simulation.stack_sets import Key, StackSets
 REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2")
 ACCOUNTS = 40
 HUB_PRODUCTS = {"pp-baseline00001": "baseline", "pp-guardrails001": "guardrails"}
-"""In the first account."""
+"""Products of the first account."""
 NETWORK_PRODUCTS = {"pp-network000001": "network-hub"}
-"""In the second one."""
+"""Products of the second account."""
 PRODUCTS = HUB_PRODUCTS | NETWORK_PRODUCTS
-GUEST = ("pp-network000002", "network-guest")
-"""A product of the second account that comes and goes."""
+TEMPORARY_PRODUCT = ("pp-network000002", "network-temporary")
+"""Id and name of a product of the second account that is provisioned and terminated again."""
 TAGS = {"team": "network"}
-"""Of the products of the second account."""
+"""The tags of the products of the second account."""
 
-CHAPTER = 300
-"""Steps after which the story begins again."""
+CYCLE = 300
+"""Number of steps after which the scenario repeats itself."""
 THROTTLED = range(210, 270)
+"""Steps in which AWS throttles."""
 _ROLLOUTS = {2: "pp-baseline00001", 100: "pp-guardrails001", 150: "pp-network000001"}
-_GUEST_COMES, _GUEST_GOES = 30, 240
-_WAVE = 8
-"""Accounts that a rollout reaches in one step."""
-_LEFT_BEHIND = 0.03
-"""Share of a rollout's instances that stay OUTDATED until the end of the chapter."""
+_PROVISION_STEP, _TERMINATE_STEP = 30, 240
+_WAVE_ACCOUNTS = 8
+"""Accounts that a rollout updates in one step."""
+_SKIPPED_SHARE = 0.03
+"""Share of the instances that a rollout leaves OUTDATED."""
 
 
 class Scenario:
     """Changes the stack instances of two simulated accounts, step by step."""
 
     def __init__(self, hub: StackSets, network: StackSets, seed: int = 1) -> None:
-        """Set the scene: every product in every account and Region, all CURRENT."""
+        """Create all products in all accounts and Regions. Three instances are INOPERABLE, the others CURRENT."""
         self._network = network
-        self._home = dict.fromkeys(HUB_PRODUCTS, hub) | dict.fromkeys(NETWORK_PRODUCTS, network)
-        self._random = random.Random(seed)  # noqa: S311 - a story, not a secret
+        self._stack_sets = dict.fromkeys(HUB_PRODUCTS, hub) | dict.fromkeys(NETWORK_PRODUCTS, network)
+        self._random = random.Random(seed)  # noqa: S311 - a simulation, not a secret
         self._accounts = [f"{100_000_000_000 + 7_919_191_919 * n}" for n in range(ACCOUNTS)]
-        self._joined = 0
+        self._added = 0
         self._waves: list[tuple[str, Iterator[list[str]]]] = []
         for product_id, name in PRODUCTS.items():
-            self._home[product_id].add_product(product_id, name, tags=TAGS if product_id in NETWORK_PRODUCTS else None)
+            self._stack_sets[product_id].add_product(
+                product_id, name, tags=TAGS if product_id in NETWORK_PRODUCTS else None
+            )
             for account, region in pairs(self._accounts, REGIONS):
                 self._set(product_id, account, region, "CURRENT")
         for _ in range(3):
-            self._fail_one()
+            self._fail_an_instance()
 
     def step(self, number: int) -> None:
-        """Let one second pass."""
-        moment = number % CHAPTER
-        for stack_sets in self._home.values():
-            stack_sets.throttled = moment in THROTTLED
-        if moment == _GUEST_COMES:
-            self._guest_comes()
-        if moment == _GUEST_GOES:
-            self._network.remove_product(GUEST[0])
-        if moment in _ROLLOUTS:
-            self._begin_rollout(_ROLLOUTS[moment])
-        self._roll_on()
-        if moment % 20 == 15:  # noqa: PLR2004 - a rhythm
-            self._fail_one()
-        if moment % 60 == 45:  # noqa: PLR2004
-            self._join()
-        if moment % 60 == 55:  # noqa: PLR2004
-            self._leave()
-        if moment % 30 == 29 or moment == CHAPTER - 1:  # noqa: PLR2004
-            self._recover(all_of_them=moment == CHAPTER - 1)
+        """Make the changes of one step; `number` counts from 0."""
+        step = number % CYCLE
+        for stack_sets in self._stack_sets.values():
+            stack_sets.throttled = step in THROTTLED
+        if step == _PROVISION_STEP:
+            self._provision_temporary()
+        if step == _TERMINATE_STEP:
+            self._network.remove_product(TEMPORARY_PRODUCT[0])
+        if step in _ROLLOUTS:
+            self._start_rollout(_ROLLOUTS[step])
+        self._continue_rollouts()
+        if step % 20 == 15:  # noqa: PLR2004 - every 20 seconds
+            self._fail_an_instance()
+        if step % 60 == 45:  # noqa: PLR2004
+            self._add_account()
+        if step % 60 == 55:  # noqa: PLR2004
+            self._remove_account()
+        if step % 30 == 29 or step == CYCLE - 1:  # noqa: PLR2004
+            self._recover(everything=step == CYCLE - 1)
 
     def _set(self, product_id: str, account: str, region: str, status: str | None) -> None:
-        self._home[product_id].set(product_id, account, region, status)
+        self._stack_sets[product_id].set(product_id, account, region, status)
 
     def _instances(self, product_id: str) -> Mapping[Key, str]:
-        return self._home[product_id].instances(product_id)
+        return self._stack_sets[product_id].instances(product_id)
 
-    def _guest_comes(self) -> None:
-        product_id, name = GUEST
+    def _provision_temporary(self) -> None:
+        product_id, name = TEMPORARY_PRODUCT
         self._network.add_product(product_id, name, tags=TAGS)
         for account, region in pairs(self._accounts[:5], REGIONS):
             self._network.set(product_id, account, region, "CURRENT")
 
-    def _begin_rollout(self, product_id: str) -> None:
-        """Everything is OUTDATED until the rollout reaches it; what is INOPERABLE is left out, as AWS does."""
-        self._home[product_id].set_status(product_id, "UNDER_CHANGE")
+    def _start_rollout(self, product_id: str) -> None:
+        """Make all instances OUTDATED. INOPERABLE instances are left out, as AWS does."""
+        self._stack_sets[product_id].set_status(product_id, "UNDER_CHANGE")
         for (account, region), status in self._instances(product_id).items():
             if status != "INOPERABLE":
                 self._set(product_id, account, region, "OUTDATED")
         accounts = list(self._accounts)
-        self._waves.append((product_id, iter([accounts[n : n + _WAVE] for n in range(0, len(accounts), _WAVE)])))
+        self._waves.append(
+            (product_id, iter([accounts[n : n + _WAVE_ACCOUNTS] for n in range(0, len(accounts), _WAVE_ACCOUNTS)]))
+        )
 
-    def _roll_on(self) -> None:
+    def _continue_rollouts(self) -> None:
         for entry in list(self._waves):
             product_id, waves = entry
             wave = next(waves, None)
             if wave is None:
                 self._waves.remove(entry)
-                behind = "OUTDATED" in self._instances(product_id).values()
-                self._home[product_id].set_status(product_id, "TAINTED" if behind else "AVAILABLE")
+                skipped = "OUTDATED" in self._instances(product_id).values()
+                self._stack_sets[product_id].set_status(product_id, "TAINTED" if skipped else "AVAILABLE")
                 continue
             for (account, region), status in self._instances(product_id).items():
-                if account in wave and status == "OUTDATED" and self._random.random() > _LEFT_BEHIND:
+                if account in wave and status == "OUTDATED" and self._random.random() > _SKIPPED_SHARE:
                     self._set(product_id, account, region, "CURRENT")
 
-    def _fail_one(self) -> None:
-        """A delete fails somewhere."""
+    def _fail_an_instance(self) -> None:
+        """Make a random instance INOPERABLE, as AWS does when a delete fails."""
         product_id = self._random.choice(list(PRODUCTS))
         account, region = self._random.choice(sorted(self._instances(product_id)))
         self._set(product_id, account, region, "INOPERABLE")
 
-    def _recover(self, *, all_of_them: bool) -> None:
-        """Somebody cleans up: about half of what is not CURRENT, or all of it."""
-        under_way = {product_id for product_id, _ in self._waves}
+    def _recover(self, *, everything: bool) -> None:
+        """Make about half of the instances that are not CURRENT CURRENT again, or all of them."""
+        in_rollout = {product_id for product_id, _ in self._waves}
         for product_id in PRODUCTS:
-            if product_id in under_way:
+            if product_id in in_rollout:
                 continue
             for (account, region), status in self._instances(product_id).items():
-                if status != "CURRENT" and (all_of_them or self._random.random() < 0.5):  # noqa: PLR2004
+                if status != "CURRENT" and (everything or self._random.random() < 0.5):  # noqa: PLR2004
                     self._set(product_id, account, region, "CURRENT")
             if "OUTDATED" not in self._instances(product_id).values():
-                self._home[product_id].set_status(product_id, "AVAILABLE")
+                self._stack_sets[product_id].set_status(product_id, "AVAILABLE")
 
-    def _join(self) -> None:
-        """A new account joins the organisation; the baseline goes out to it."""
-        self._joined += 1
-        account = f"{900_000_000_000 + self._joined}"
+    def _add_account(self) -> None:
+        """Add an account to the organization, with the instances of the baseline."""
+        self._added += 1
+        account = f"{900_000_000_000 + self._added}"
         self._accounts.append(account)
         for region in REGIONS:
             self._set("pp-baseline00001", account, region, "CURRENT")
 
-    def _leave(self) -> None:
-        """The account that joined last leaves again."""
+    def _remove_account(self) -> None:
+        """Remove the account that was added last."""
         account = self._accounts.pop()
         for product_id in PRODUCTS:
             for region in REGIONS:

@@ -1,4 +1,4 @@
-"""The stack instances of a simulated account and Region, and every change that was ever made to them."""
+"""The provisioned products of a simulated account and Region, with their stack instances."""
 
 import threading
 from collections import Counter
@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 Key = tuple[str, str]
+"""Account and Region."""
 
 ACCOUNT = "123456789012"
-"""The account that moto puts callers in who did not assume a role."""
+"""The account of callers that have not assumed a role (moto)."""
 REGION = "eu-west-1"
 
 
-class NotThereError(Exception):
-    """There is no such provisioned product."""
+class ProductNotFoundError(Exception):
+    """The provisioned product does not exist."""
 
 
 class NotAStackSetError(Exception):
@@ -21,8 +22,8 @@ class NotAStackSetError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """One change that the simulation made: None stands for an instance that is not there."""
+class InstanceChange:
+    """A change of the status of one instance. None: the instance does not exist before or after it."""
 
     product_id: str
     account: str
@@ -32,8 +33,8 @@ class Made:
 
 
 @dataclass(slots=True)
-class Described:
-    """A provisioned product beside its stack instances."""
+class ProductDescription:
+    """The attributes of a provisioned product."""
 
     name: str
     stack_set: bool = True
@@ -45,30 +46,30 @@ class Described:
 
 @dataclass(slots=True)
 class _Product:
-    described: Described
+    description: ProductDescription
     instances: dict[Key, str] = field(default_factory=dict)
 
 
 class StackSets:
-    """Provisioned products of one account and Region. Safe to use from many threads."""
+    """The provisioned products of one account and Region. Safe to use from several threads."""
 
     def __init__(self, account: str = ACCOUNT, region: str = REGION) -> None:
-        """Begin without products."""
+        """Start without products."""
         self.account = account
         self.region = region
         self._lock = threading.Lock()
         self._products: dict[str, _Product] = {}
-        self.made: list[Made] = []
-        """Every change to an instance, in order."""
+        self.changes: list[InstanceChange] = []
+        """All changes of instances, in order."""
         self.calls: Counter[str] = Counter()
-        """The calls so far, by operation."""
+        """The number of calls of each operation."""
         self.throttled = False
-        """True: every call is refused with a ThrottlingException."""
+        """Whether every call is refused with a ThrottlingException."""
         self.denied: set[str] = set()
-        """Operations that callers have no permission for."""
+        """Operations that are refused with an AccessDeniedException."""
 
     def count(self, operation: str) -> None:
-        """Note a call."""
+        """Count a call."""
         with self._lock:
             self.calls[operation] += 1
 
@@ -83,25 +84,25 @@ class StackSets:
     ) -> None:
         """Add a provisioned product without stack instances."""
         with self._lock:
-            self._products[product_id] = _Product(Described(name, stack_set, status, tags=dict(tags or {})))
+            self._products[product_id] = _Product(ProductDescription(name, stack_set, status, tags=dict(tags or {})))
 
     def set_status(self, product_id: str, status: str) -> None:
-        """Give a provisioned product itself a status."""
+        """Set the status of a provisioned product itself."""
         with self._lock:
-            self._products[product_id].described.status = status
+            self._products[product_id].description.status = status
 
     def update(self, product_id: str, provisioning_artifact_id: str) -> None:
-        """Bring a provisioned product to another version of its product."""
+        """Set the version of a provisioned product."""
         with self._lock:
-            self._products[product_id].described.provisioning_artifact_id = provisioning_artifact_id
+            self._products[product_id].description.provisioning_artifact_id = provisioning_artifact_id
 
-    def described(self, product_id: str) -> Described:
-        """Return what there is to say of a product; raises `NotThereError`."""
+    def describe(self, product_id: str) -> ProductDescription:
+        """Return the attributes of a product. Raises: `ProductNotFoundError`."""
         with self._lock:
             product = self._products.get(product_id)
             if product is None:
-                raise NotThereError
-            return replace(product.described)
+                raise ProductNotFoundError
+            return replace(product.description)
 
     def product_ids(self) -> Sequence[str]:
         """Return the ids of all products, sorted."""
@@ -114,7 +115,7 @@ class StackSets:
             del self._products[product_id]
 
     def set(self, product_id: str, account: str, region: str, status: str | None) -> None:
-        """Give a stack instance a status; None takes it away."""
+        """Set the status of a stack instance; None removes it."""
         with self._lock:
             instances = self._products[product_id].instances
             before = instances.get((account, region))
@@ -124,25 +125,26 @@ class StackSets:
                 del instances[account, region]
             else:
                 instances[account, region] = status
-            self.made.append(Made(product_id, account, region, before, status))
+            self.changes.append(InstanceChange(product_id, account, region, before, status))
 
     def instances(self, product_id: str) -> Mapping[Key, str]:
-        """Return the instances of a product as they are now."""
+        """Return a copy of the instances of a product."""
         with self._lock:
             return dict(self._products[product_id].instances)
 
     def page(self, product_id: str, after: str | None, size: int) -> tuple[list[dict[str, str]], str | None]:
-        """Return a page of stack instances as the API shows them, and the token of the next page.
+        """Return a page of stack instances as the API returns them, and the token of the next page.
 
-        Raises `NotThereError` and `NotAStackSetError`.
+        Raises: `ProductNotFoundError`, `NotAStackSetError`.
         """
         with self._lock:
             product = self._products.get(product_id)
             if product is None:
-                raise NotThereError
-            if not product.described.stack_set:
+                raise ProductNotFoundError
+            if not product.description.stack_set:
                 raise NotAStackSetError
-            # The token names the last instance of the page before: what joins or leaves meanwhile moves nothing.
+            # The token is the last instance of the previous page, so that added and removed instances move no other one
+            # to another page.
             last = tuple(after.split("/")) if after else ("", "")
             keys = sorted(key for key in product.instances if key > last)
             page = keys[:size]

@@ -138,7 +138,7 @@ def judge(aws: Aws, state: Path, start: dict[Key, str], told: list[dict[str, Any
     assert by_id.keys() - set(stored) == set(), "invented"
 
     history: dict[Key, list[str | None]] = defaultdict(list)
-    for made in aws.stack_sets.made:
+    for made in aws.stack_sets.changes:
         history[made.account, made.region].append(made.after)
     now: dict[Key, str | None] = {key: start.get(key) for key in KEYS}
     place = dict.fromkeys(KEYS, 0)

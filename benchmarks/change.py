@@ -1,4 +1,4 @@
-"""What one changed instance costs: from its page to the new bytes, among 100,000 in one product."""
+"""The cost of one changed instance, from the listing to the new response."""
 
 import tempfile
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from monitor.model.instances import Listing, Status
 from monitor.model.products import STACK_SET, ProductDetail, ProductStatus
 
 
-class _Listed:
-    """A catalog that has every page there already."""
+class _FixedListing:
+    """A catalog that returns a listing without requests."""
 
     calls_per_second = 1e6
 
@@ -33,8 +33,8 @@ class _Listed:
 
 
 def measure(runs: int, fleet: Fleet) -> list[float]:
-    """Return the processor seconds from the listing to the last byte of the gzip stream, run by run."""
-    listed, monitor_metrics = _Listed(fleet), MonitorMetrics(version="", revision="")
+    """Return the CPU seconds from the listing to the last byte of the gzip response, for each run."""
+    listed, monitor_metrics = _FixedListing(fleet), MonitorMetrics(version="", revision="")
     keys = sorted(listed.statuses)
     measured: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -48,4 +48,4 @@ def measure(runs: int, fleet: Fleet) -> list[float]:
             key = keys[run * 7_919 % len(keys)]
             listed.statuses[key] = Status.OUTDATED if listed.statuses[key] is Status.CURRENT else Status.CURRENT
             measured.append(cpu(change))
-    return measured[2:]  # without the baseline, and a warm-up
+    return measured[2:]  # without the baseline and a warm-up

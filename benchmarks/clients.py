@@ -1,16 +1,16 @@
-"""Scrapes that cost the client as little as can be, so that the server is what is measured."""
+"""A scrape client that needs as little CPU time as possible, so that the server is measured."""
 
 import socket
 import threading
 import time
 from dataclasses import dataclass
 
-TAKE = 1 << 18
-"""Bytes that are taken at a time, and thrown away."""
+RECEIVE_BYTES = 1 << 18
+"""Size of the buffer for one receive."""
 
 
 class Client:
-    """One kept connection to a server."""
+    """One persistent connection to a server."""
 
     def __init__(self, address: str, path: str, *, gzip: bool) -> None:
         """Connect."""
@@ -19,15 +19,15 @@ class Client:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         encoding = "gzip" if gzip else "identity"
         self._request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept-Encoding: {encoding}\r\n\r\n".encode()
-        self._room = memoryview(bytearray(TAKE))
+        self._buffer = memoryview(bytearray(RECEIVE_BYTES))
 
     def scrape(self, keep: list[bytes] | None = None) -> float:
-        """Scrape once; return the seconds from the request to the last byte. The body goes to `keep`."""
-        begun = time.perf_counter()
+        """Scrape once, and return the seconds from the request to the last byte. The body is appended to `keep`."""
+        started = time.perf_counter()
         self._socket.sendall(self._request)
         head = b""
         while (end := head.find(b"\r\n\r\n")) < 0:
-            head += self._more(len(self._room))
+            head += self._receive(len(self._buffer))
         lines = head[:end].decode("latin-1").lower().split("\r\n")
         if " 200 " not in lines[0]:
             raise RuntimeError(lines[0])
@@ -38,52 +38,52 @@ class Client:
             keep.append(body)
         while left:
             if keep is not None:
-                keep.append(self._more(min(left, TAKE)))
+                keep.append(self._receive(min(left, RECEIVE_BYTES)))
                 left -= len(keep[-1])
             else:
-                left -= self._took(min(left, TAKE))
-        return time.perf_counter() - begun
+                left -= self._receive_into(min(left, RECEIVE_BYTES))
+        return time.perf_counter() - started
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
-    def _took(self, most: int) -> int:
-        count = self._socket.recv_into(self._room, most)
+    def _receive_into(self, limit: int) -> int:
+        count = self._socket.recv_into(self._buffer, limit)
         if not count:
-            raise RuntimeError("the server hung up")
+            raise RuntimeError("the server closed the connection")
         return count
 
-    def _more(self, most: int) -> bytes:
-        return bytes(self._room[: self._took(most)])
+    def _receive(self, limit: int) -> bytes:
+        return bytes(self._buffer[: self._receive_into(limit)])
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to scrape."""
+    """The address and path of a scrape."""
 
     address: str
     path: str = "/metrics"
 
 
 def body(target: Target, *, gzip: bool) -> bytes:
-    """Return what a server answers."""
+    """Return the body of a scrape."""
     client, kept = Client(target.address, target.path, gzip=gzip), list[bytes]()
     client.scrape(kept)
     client.close()
     return b"".join(kept)
 
 
-def scrapes(target: Target, *, gzip: bool, at_once: int, each: int) -> list[float]:
-    """Let so many clients scrape at once, each so often, back to back; return the seconds of each scrape."""
-    clients = [Client(target.address, target.path, gzip=gzip) for _ in range(at_once)]
-    gate = threading.Barrier(at_once)
-    took: list[float] = []
+def scrapes(target: Target, *, gzip: bool, concurrency: int, each: int) -> list[float]:
+    """Scrape with several clients at once, each `each` times without a pause; return the seconds of each scrape."""
+    clients = [Client(target.address, target.path, gzip=gzip) for _ in range(concurrency)]
+    barrier = threading.Barrier(concurrency)
+    seconds: list[float] = []
 
     def work(client: Client) -> None:
         client.scrape()
-        gate.wait()
-        took.extend([client.scrape() for _ in range(each)])
+        barrier.wait()
+        seconds.extend([client.scrape() for _ in range(each)])
 
     threads = [threading.Thread(target=work, args=(client,)) for client in clients]
     for thread in threads:
@@ -92,4 +92,4 @@ def scrapes(target: Target, *, gzip: bool, at_once: int, each: int) -> list[floa
         thread.join()
     for client in clients:
         client.close()
-    return took
+    return seconds

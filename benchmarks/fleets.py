@@ -1,4 +1,4 @@
-"""Fleets of any size, and the state files and configurations of daemons that watch them."""
+"""Simulated products of any size, with the state file and the configuration of a daemon that monitors them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ REGIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """So many products with so many instances each, a hundredth of which is not CURRENT."""
+    """A number of products with a number of instances each, of which 1 % is not CURRENT."""
 
     products: int
     instances: int
@@ -32,17 +32,17 @@ class Fleet:
         return Product(f"pp-{number:013}", f"baseline-{number}")
 
     def statuses(self) -> Mapping[InstanceKey, Status]:
-        """Return the instances of any of the products, with strings of their own as AWS' answers have them."""
-        strange = (Status.OUTDATED, Status.INOPERABLE)
+        """Return the instances of each product. Their strings are not shared, like those of AWS responses."""
+        not_current = (Status.OUTDATED, Status.INOPERABLE)
         return {
             (f"{100_000_000_000 + n // len(REGIONS) * 7_919:012}", str(REGIONS[n % len(REGIONS)])): (
-                strange[n // 100 % 2] if n % 100 == 99 else Status.CURRENT  # noqa: PLR2004 - one of a hundred
+                not_current[n // 100 % 2] if n % 100 == 99 else Status.CURRENT  # noqa: PLR2004 - one of a hundred
             )
             for n in range(self.instances)
         }
 
     def store(self, path: Path, statuses: Mapping[InstanceKey, Status] | None = None) -> None:
-        """Write a state file, as the first poll of each product leaves it."""
+        """Write the state file that the first poll of each product would leave."""
         path.parent.mkdir(parents=True, exist_ok=True)
         state = SqliteStore(path)
         now = datetime.now(UTC).replace(microsecond=0)
@@ -53,7 +53,7 @@ class Fleet:
         state.close()
 
     def configuration(self, folder: Path, *, interval: str = "1h", concurrency: int = 16, metrics: str = "{}") -> Path:
-        """Write a configuration that watches the fleet, and return its path; the state is beside it."""
+        """Write a configuration that monitors all products, and return its path. The state is in the same folder."""
         path = folder / "monitor.yaml"
         lines = (
             f"poll: {{interval: {interval}, concurrency: {concurrency}}}",

@@ -1,4 +1,4 @@
-"""What a fleet takes of memory: the daemon after some polls, and the same fleet as gauges of prometheus_client."""
+"""The memory of the daemon after some polls, compared with the same series as gauges of prometheus_client."""
 
 import subprocess
 import sys
@@ -12,14 +12,14 @@ from benchmarks.fleets import Fleet
 from benchmarks.servers import daemon, pages
 
 POLLS = 4
-"""Of each product: the first is a baseline, then three with changes."""
+"""Polls of each product: a baseline, then three with changes."""
 _GAUGES = """
 import sys
 from prometheus_client import CollectorRegistry, Gauge
 from benchmarks.fleets import Fleet
 fleet = Fleet(int(sys.argv[1]), int(sys.argv[2]))
 labels = ("provisioned_product_id", "provisioned_product_name", "account", "region", "status")
-gauge = Gauge("servicecatalog_stack_instance_status", "As the monitor has it.", labels, registry=CollectorRegistry())
+gauge = Gauge("servicecatalog_stack_instance_status", "The same series.", labels, registry=CollectorRegistry())
 for product in map(fleet.product, range(fleet.products)):
     for (account, region), held in fleet.statuses().items():
         for status in ("CURRENT", "OUTDATED", "INOPERABLE"):
@@ -37,15 +37,15 @@ class Memory:
 
 
 def memory_of(pid: int) -> Memory:
-    """Read what the kernel says of a process."""
+    """Read the memory of a process from /proc."""
     lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return Memory(int(lines["VmRSS"].split()[0]), int(lines["VmHWM"].split()[0]))
 
 
 def daemon_memory(fleet: Fleet, *, polls: int = POLLS) -> Memory:
-    """Return the memory of a daemon that has polled each product so often, and is scraped all the while."""
+    """Return the memory of a daemon that polled each product `polls` times while it was scraped."""
     pages_of_all = fleet.products * -(-fleet.instances // 20)
-    interval = max(5, pages_of_all // 400)  # seconds; a round takes less, also on a busy machine
+    interval = max(5, pages_of_all // 400)  # seconds; longer than a cycle on a busy machine
     with tempfile.TemporaryDirectory() as folder, pages(instances=fleet.instances, changes=True) as url:
         config = fleet.configuration(Path(folder), interval=f"{interval}s")
         with daemon(config, url) as process:
@@ -56,11 +56,11 @@ def daemon_memory(fleet: Fleet, *, polls: int = POLLS) -> Memory:
                 counts = _polls(text)
                 if len(counts) == fleet.products and min(counts) >= polls:
                     return memory_of(process.pid)
-                time.sleep(max(1, fleet.size / 20_000))  # to unpack and read a large exposition takes seconds
+                time.sleep(max(1, fleet.size / 20_000))  # parsing a large response takes seconds
 
 
 def gauges_memory(fleet: Fleet) -> int:
-    """Return the memory in KiB of a process that has the status of each instance as gauges of prometheus_client."""
+    """Return the memory in KiB of a process that holds the status of each instance as a gauge."""
     command = [sys.executable, "-c", _GAUGES, str(fleet.products), str(fleet.instances)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 

@@ -1,7 +1,6 @@
-"""A quick AWS Service Catalog: pages of stack instances over HTTP, as many as wanted, and nothing else.
+"""A fast simulated Service Catalog that serves pages of stack instances, because moto is slower than the monitor.
 
-moto takes longer for a page than the monitor does. Run as a program: it prints its URL, and serves until its
-standard input ends.
+Run as a program, it prints its URL and serves until its standard input ends.
 """
 
 import argparse
@@ -15,19 +14,19 @@ from benchmarks.fleets import REGIONS
 
 PAGE = 20
 CYCLE = 100
-"""Where something changes, this many listings change each instance once: one in a hundred at a time."""
+"""With `--changes`, this many listings change each instance once: 1 % in each listing."""
 
 
 @dataclass
 class Pages:
-    """The listings of any product: all of them have the same instances."""
+    """The listings. All products have the same instances."""
 
     instances: int
     changes: bool
     listings: dict[str, int] = field(default_factory=dict)
 
-    def answer(self, request: dict[str, Any]) -> bytes:
-        """Return the body of a page; the token has the number of the listing and of the page."""
+    def respond(self, request: dict[str, Any]) -> bytes:
+        """Return the body of a response. A page token consists of the numbers of the listing and of the page."""
         if "Id" in request:
             described = {"Id": request["Id"], "Name": request["Id"], "Type": "CFN_STACKSET", "Status": "AVAILABLE"}
             return json.dumps({"ProvisionedProductDetail": described}).encode()
@@ -50,16 +49,16 @@ class Pages:
 
 
 class Connection(asyncio.Protocol):
-    """One connection of the monitor."""
+    """One connection of a client."""
 
     def __init__(self, pages: Pages, delay: float) -> None:
-        """Answer each request after `delay` seconds."""
+        """Respond to each request after `delay` seconds."""
         self._pages = pages
         self._delay = delay
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Keep the transport."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -72,15 +71,14 @@ class Connection(asyncio.Protocol):
                 return
             body = self._received[end + 4 : end + 4 + length]
             self._received = self._received[end + 4 + length :]
-            answer = self._pages.answer(json.loads(body))
-            head = (
-                f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: {len(answer)}\r\n\r\n"
-            )
-            asyncio.get_running_loop().call_later(self._delay, self._send, head.encode() + answer)
+            response = self._pages.respond(json.loads(body))
+            headers = f"Content-Type: application/x-amz-json-1.1\r\nContent-Length: {len(response)}\r\n\r\n"
+            head = f"HTTP/1.1 200 OK\r\n{headers}"
+            asyncio.get_running_loop().call_later(self._delay, self._send, head.encode() + response)
 
-    def _send(self, answer: bytes) -> None:
+    def _send(self, response: bytes) -> None:
         if not self._transport.is_closing():
-            self._transport.write(answer)  # type: ignore[attr-defined] # a transport of a stream
+            self._transport.write(response)  # type: ignore[attr-defined] # a transport of a stream
 
 
 async def _serve(pages: Pages, delay: float) -> None:
@@ -92,7 +90,7 @@ async def _serve(pages: Pages, delay: float) -> None:
 
 
 def main() -> None:
-    """Read the command line, and serve."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--instances", type=int, required=True, help="of each product")
     parser.add_argument("--changes", action="store_true", help="one in a hundred changes from listing to listing")

@@ -1,4 +1,4 @@
-"""What a whole poll costs, beside a bare botocore paginator that reads the same pages and throws them away."""
+"""The cost of a whole poll, compared with a paginator of botocore that reads the same pages and discards them."""
 
 import os
 import tempfile
@@ -29,7 +29,7 @@ PRODUCT = Product("pp-0000000000001", "baseline")
 
 
 def one_poll(folder: Path, catalog: Catalog, monitor_metrics: MonitorMetrics) -> tuple[Callable[[], Any], MetricsCache]:
-    """Return what polls a product once, from the listing to the served bytes and the log; and the metrics."""
+    """Return a function that polls a product once, from the listing to the metrics and the log, and the metrics."""
     state = SqliteStore(folder / "monitor.db")
     writer = LineWriter(os.open(os.devnull, os.O_WRONLY))
     log = Log(writer, LogLevel.INFO, LogFormat.JSON)
@@ -51,13 +51,13 @@ def one_poll(folder: Path, catalog: Catalog, monitor_metrics: MonitorMetrics) ->
 
 
 def aws(monitor_metrics: MonitorMetrics, *, calls_per_second: float = 1e6, connections: int = 16) -> Source:
-    """Return a source that asks the endpoint of the environment."""
+    """Return a source with the endpoint of the environment."""
     settings = SourceSettings("default", "eu-west-1", calls_per_second, 20, "en")
     return Source(settings, monitor_metrics.source("default", operations(settings)), connections)
 
 
 def bare_listing() -> Callable[[], Any]:
-    """Return what reads every page with botocore's own paginator."""
+    """Return a function that reads all pages with the paginator of botocore."""
     client = boto3.client("servicecatalog")
     paginator = client.get_paginator("list_stack_instances_for_provisioned_product")
     return lambda: list(
@@ -66,19 +66,19 @@ def bare_listing() -> Callable[[], Any]:
 
 
 def cpu(work: Callable[[], Any]) -> float:
-    """Return the seconds of processor time that something takes, all threads."""
-    begun = time.process_time()
+    """Return the CPU seconds of a call, in all threads."""
+    started = time.process_time()
     work()
-    return time.process_time() - begun
+    return time.process_time() - started
 
 
 def measure(runs: int, *, changes: bool, instances: int = INSTANCES) -> tuple[list[float], list[float]]:
-    """Return the processor seconds of a poll and of a bare listing, run by run in turn."""
+    """Return the CPU seconds of polls and of bare listings, in pairs of runs."""
     with tempfile.TemporaryDirectory() as folder, pages(instances=instances, changes=changes) as url:
         os.environ.update(environment(url), AWS_DEFAULT_REGION="eu-west-1")
         monitor_metrics = MonitorMetrics(version="", revision="")
         (poll, _), listing = one_poll(Path(folder), aws(monitor_metrics), monitor_metrics), bare_listing()
-        poll()  # the first one has a baseline to write
+        poll()  # the first poll writes a baseline
         poll()
         listing()
         measured = [(cpu(poll), cpu(listing)) for _ in range(runs)]

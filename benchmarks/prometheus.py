@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes a large fleet: how many series it finds, and how long it takes for a scrape."""
+"""A real Prometheus that scrapes many instances: the series that it finds, and the duration of the scrape."""
 
 import tempfile
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ STATUS = "servicecatalog_stack_instance_status"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What Prometheus says of its last scrape."""
+    """What Prometheus found in its last scrape."""
 
     series: int
-    """Of servicecatalog_stack_instance_status."""
+    """The series of servicecatalog_stack_instance_status."""
     held: int
-    """Of these, how many are 1."""
+    """The sum of these series."""
     seconds: float
-    """For the scrape, the reading of it included."""
+    """The duration of the scrape, with parsing."""
 
 
 def measure(fleet: Fleet, interval: str = "10s") -> Found:
-    """Scrape a fleet from a stored state, and ask Prometheus what it has found."""
+    """Scrape a stored state once, and query Prometheus."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         fleet.store(folder / "monitor.db")
@@ -34,7 +34,7 @@ def measure(fleet: Fleet, interval: str = "10s") -> Found:
             prometheus(process.url.removeprefix("http://"), folder, interval=interval) as server,
         ):
             if not eventually(lambda: bool(server.value("scrape_samples_scraped"))):
-                raise RuntimeError("Prometheus has found nothing")
+                raise RuntimeError("Prometheus found no samples")
             return Found(
                 int(server.value(f"count({STATUS})") or 0),
                 int(server.value(f"sum({STATUS})") or 0),

@@ -1,4 +1,4 @@
-"""Figures as tables: printed, and put into docs/performance.md between the marks of their section."""
+"""Tables of measurements: printed, and written into docs/performance.md between the markers of their section."""
 
 import os
 import platform
@@ -14,13 +14,13 @@ DOCUMENT = Path("docs/performance.md")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One section's figures."""
+    """The measurements of one section."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
 
     def text(self) -> str:
-        """Return the table in Markdown, its columns of one width."""
+        """Return the table in Markdown, with aligned columns."""
         widths = [max(map(len, column)) for column in zip(self.columns, *self.rows, strict=True)]
 
         def line(cells: Sequence[str]) -> str:
@@ -30,15 +30,8 @@ class Table:
 
 
 def median_ratio(ours: Sequence[float], other: Sequence[float]) -> float:
-    """Return the median of the ratios of runs that were made in turn: a machine that slows down slows both."""
+    """Return the median of the ratios of paired runs: a change in the speed of the machine affects both of a pair."""
     return statistics.median(one / two for one, two in zip(ours, other, strict=True))
-
-
-def verdict(value: float, limit: float, unit: str = "") -> str:
-    """Say whether a goal is met, and by how much it is missed where it is not."""
-    if value <= limit:
-        return f"at most {limit:g}{unit}: met"
-    return f"at most {limit:g}{unit}: **missed by {(value / limit - 1) * 100:.0f} %**"
 
 
 def milliseconds(seconds: Sequence[float]) -> str:
@@ -48,19 +41,19 @@ def milliseconds(seconds: Sequence[float]) -> str:
 
 
 def write(section: str, table: Table) -> None:
-    """Put a table into the document, with when and where it was measured."""
+    """Write a table into the document, with the date and the machine."""
     text = DOCUMENT.read_text()
     begin, end = f"<!-- {section} -->", f"<!-- /{section} -->"
-    made = f"{begin}\n{table.text()}\n\nMeasured on {machine()}.\n{end}"
-    replaced, count = re.subn(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: made, text, flags=re.DOTALL)
+    content = f"{begin}\n{table.text()}\n\nMeasured on {machine()}.\n{end}"
+    replaced, count = re.subn(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: content, text, flags=re.DOTALL)
     if count != 1:
-        message = f"{DOCUMENT} has no place for {section}"
+        message = f"{DOCUMENT} has no markers for {section}"
         raise RuntimeError(message)
     DOCUMENT.write_text(replaced)
 
 
 def machine() -> str:
-    """Describe the machine and the moment."""
+    """Return the date and a description of the machine."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     memory = re.search(r"MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text())
     gib = int(memory[1]) / 2**20 if memory else 0

@@ -1,4 +1,4 @@
-"""What an evaluation of the shipped rules takes a real Prometheus, beside two alerts as one would write them."""
+"""The time that a real Prometheus needs to evaluate the shipped rules, compared with two minimal alerts."""
 
 import json
 import tempfile
@@ -17,15 +17,15 @@ from tests.e2e.prometheus import Prometheus, prometheus
 
 SHIPPED = Path(__file__).parents[1] / "helm" / "alerts.yaml"
 PLAIN = "plain"
-"""A group that looks at the status of every instance, and holds nothing."""
+"""The group of two alerts that select instances by status."""
 
 
 def measure(
     fleet: Fleet, runs: int, status: Status | None = None, *, interval: str = "10s"
 ) -> tuple[Sequence[float], Sequence[float]]:
-    """Return the seconds of evaluations of our rules and of the plain ones, in the same Prometheus.
+    """Return the seconds of evaluations of the shipped rules and of the plain ones, in the same Prometheus.
 
-    With a status, every instance has it.
+    If `status` is given, all instances have it.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -37,14 +37,14 @@ def measure(
             ) as server,
         ):
             if not eventually(lambda: bool(server.value("scrape_samples_scraped")), 60):
-                raise RuntimeError("Prometheus has found nothing")
+                raise RuntimeError("Prometheus found no samples")
             server.load_rules(_rules())
             taken: list[tuple[float, float]] = []
             seen: list[str] = []
-            while len(taken) < runs + 1:  # the first evaluation has no alerts to write yet
+            while len(taken) < runs + 1:  # the first evaluation writes no alerts
                 before = seen
-                if not eventually(lambda: _ended(server, before), 180):  # noqa: B023 - called at once
-                    raise RuntimeError("Prometheus does not evaluate")
+                if not eventually(lambda: _evaluated(server, before), 180):  # noqa: B023 - called at once
+                    raise RuntimeError("Prometheus evaluated no rules")
                 groups = _groups(server)
                 seen = [group["lastEvaluation"] for group in groups]
                 plain = sum(group["evaluationTime"] for group in groups if group["name"] == PLAIN)
@@ -52,8 +52,8 @@ def measure(
     return [ours for ours, _ in taken[1:]], [plain for _, plain in taken[1:]]
 
 
-def _ended(server: Prometheus, seen: Sequence[str]) -> bool:
-    """Say whether each group has been evaluated since then."""
+def _evaluated(server: Prometheus, seen: Sequence[str]) -> bool:
+    """Return whether each group was evaluated after the given evaluations."""
     groups = _groups(server)
     now = [group["lastEvaluation"] for group in groups if group["evaluationTime"] > 0]
     return len(now) == len(groups) > 0 and not set(now) & set(seen)

@@ -1,4 +1,4 @@
-"""What the options of `metrics` save: series, and bytes of a scrape."""
+"""The number of series and the bytes of a scrape with different options of `metrics`."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ CHOICES = {
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """How large a scrape is."""
+    """The size of a scrape."""
 
     series: int
     text: int
@@ -32,7 +32,7 @@ class Scrape:
 
 
 def measure(fleet: Fleet, options: SeriesOptions) -> Scrape:
-    """Return the size of a scrape of the products alone."""
+    """Return the size of a scrape, without the metrics of the monitor itself."""
     metrics = MetricsCache(options, lambda _: b"")
     listing, now = Listing(fleet.statuses(), 1, {}), datetime.now(UTC)
     for product in map(fleet.product, range(fleet.products)):

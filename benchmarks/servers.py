@@ -1,4 +1,4 @@
-"""The servers that are measured: the monitor as a process, and Debian's nginx with the very same bytes as files."""
+"""The measured servers: the monitor as a process, nginx with the same bytes as files, and the simulated AWS."""
 
 import os
 import socket
@@ -40,7 +40,7 @@ http {{
 
 
 def environment(endpoint: str = "http://127.0.0.1:9") -> dict[str, str]:
-    """Return the variables with which a daemon asks `endpoint`; nobody answers at the one that it asks by default."""
+    """Return the environment of a daemon that uses `endpoint`. The default endpoint refuses connections."""
     return {
         "AWS_ACCESS_KEY_ID": "simulated",
         "AWS_SECRET_ACCESS_KEY": "simulated",
@@ -59,7 +59,7 @@ def daemon(config: Path, endpoint: str = "http://127.0.0.1:9") -> Iterator[Daemo
 
 @contextmanager
 def nginx(folder: Path, text: bytes, packed: bytes) -> Iterator[Target]:
-    """Serve the same bytes from static files, as text and as what `gzip_static` looks for."""
+    """Serve the same bytes from static files, as text and as the file that `gzip_static` expects."""
     site = folder / "site"
     site.mkdir(parents=True)
     (site / "metrics").write_bytes(text)
@@ -85,7 +85,7 @@ def nginx(folder: Path, text: bytes, packed: bytes) -> Iterator[Target]:
 
 @contextmanager
 def pages(*, instances: int, changes: bool = False, delay: float = 0.0) -> Iterator[str]:
-    """Serve listings of so many instances from a process of its own, and return its URL."""
+    """Serve listings with this number of instances from another process, and yield its URL."""
     command = [sys.executable, "-m", "benchmarks.pages", "--instances", str(instances), "--delay", str(delay)]
     process = subprocess.Popen(
         command + ["--changes"] * changes, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

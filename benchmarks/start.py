@@ -1,4 +1,4 @@
-"""How long a start takes: to the first complete scrape from a stored state, and that of `version`."""
+"""The duration of a start: until the first complete scrape of a stored state, and that of `version`."""
 
 import gzip
 import os
@@ -16,12 +16,12 @@ COMMAND = [sys.executable, "-m", "monitor"]
 
 
 def first_scrape(fleet: Fleet, folder: Path) -> float:
-    """Return the seconds from exec to the last byte of a scrape that has every instance; the state is in the folder."""
+    """Return the seconds from exec to the last byte of the first scrape. Raises: `RuntimeError` if it is incomplete."""
     config = fleet.configuration(folder)
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     env = {**os.environ, **environment()}
-    begun = time.perf_counter()
+    started = time.perf_counter()
     process = subprocess.Popen(
         [*COMMAND, "run", "--config", str(config), "--listen", address], stdout=subprocess.DEVNULL, env=env
     )
@@ -32,7 +32,7 @@ def first_scrape(fleet: Fleet, folder: Path) -> float:
                 break
             except ConnectionRefusedError:
                 time.sleep(0.01)
-        took = time.perf_counter() - begun
+        took = time.perf_counter() - started
     finally:
         process.kill()
         process.wait()
@@ -43,6 +43,6 @@ def first_scrape(fleet: Fleet, folder: Path) -> float:
 
 def version() -> float:
     """Return the seconds that `stackset-monitor version` takes."""
-    begun = time.perf_counter()
+    started = time.perf_counter()
     subprocess.run([*COMMAND, "version"], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started

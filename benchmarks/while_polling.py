@@ -1,4 +1,4 @@
-"""How long scrapes take while many polls run, beside what they take at rest."""
+"""The duration of scrapes while many polls run, compared with that of scrapes without polls."""
 
 import tempfile
 import time
@@ -10,13 +10,13 @@ from benchmarks.servers import daemon, pages
 from tests.e2e.process import DaemonProcess
 
 FLEET = Fleet(16, 6_250)
-"""100,000 instances, in as many products as there are workers."""
+"""100,000 instances, in one product for each worker."""
 SCRAPES = 500
 PAUSE_SECONDS = 0.01
 
 
 def measure(*, delay: float | None, fleet: Fleet = FLEET, scrapes: int = SCRAPES) -> list[float]:
-    """Return the seconds of scrapes, sorted; `delay` is what a page takes, None that nothing is polled."""
+    """Return the seconds of scrapes, sorted. `delay` is the seconds for a page; None: there are no polls."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         fleet.store(folder / "monitor.db")
@@ -24,12 +24,12 @@ def measure(*, delay: float | None, fleet: Fleet = FLEET, scrapes: int = SCRAPES
             with daemon(fleet.configuration(folder)) as process:
                 process.wait_for_events(fleet.products, "poll.failed")
                 return _scrapes(process, scrapes)
-        # A poll takes longer than the interval, so that the next one begins when it has ended.
+        # A poll takes longer than the interval, so the next one starts when it returns.
         with (
             pages(instances=fleet.instances, delay=delay) as url,
             daemon(fleet.configuration(folder, interval="40s"), url) as process,
         ):
-            time.sleep(2)  # all of them have begun
+            time.sleep(2)  # all polls have started
             return _scrapes(process, scrapes)
 
 

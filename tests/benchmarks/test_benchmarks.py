@@ -1,4 +1,4 @@
-"""The benchmarks with small fleets: that they measure what they say. How long anything takes is not looked at."""
+"""The benchmarks with few instances: they measure what they describe. No test depends on a duration."""
 
 from pathlib import Path
 
@@ -15,40 +15,40 @@ SMALL = Fleet(2, 100)
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what a benchmark sets for its daemons end with the test."""
+    """Restore the environment variables that a benchmark sets."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "")
 
 
 @pytest.mark.needs("nginx")
-def test_scrapes_beside_nginx() -> None:
-    """Four cases beside nginx, and one beside prometheus_client."""
+def test_scrapes_compared_with_nginx() -> None:
+    """Four cases are compared with nginx, and one with prometheus_client."""
     table = scrape.table(1, SMALL)
     assert [row[1] for row in table.rows] == ["1", "8", "1", "8", "1"]
     assert [row[3].split()[-1] for row in table.rows] == ["nginx"] * 4 + ["generate_latest"]
 
 
 @pytest.mark.parametrize("changes", [False, True])
-def test_polls_beside_a_bare_paginator(changes: bool) -> None:
-    """Both read the same pages, run by run."""
+def test_polls_compared_with_a_bare_paginator(changes: bool) -> None:
+    """Both have the same number of runs."""
     ours, bare = poll.measure(2, changes=changes, instances=200)
     assert len(ours) == len(bare) == 2
 
 
 def test_one_change() -> None:
-    """Each run finds one instance changed."""
+    """There is one result for each run."""
     assert len(change.measure(2, Fleet(1, 1000))) == 2
 
 
 def test_a_cycle_takes_at_least_its_bound() -> None:
-    """No product can be listed in less than its pages take."""
+    """Reading the pages of a product takes at least their delay."""
     fleet = Fleet(4, 60)
     assert cycle.bound(fleet, 2, 1000.0) == pytest.approx(0.6)
     assert cycle.measure(fleet, 2, 1000.0) >= 0.6
 
 
 def test_the_first_scrape_after_a_start_is_complete(tmp_path: Path) -> None:
-    """It raises where an instance is missing."""
+    """An incomplete scrape would raise an error."""
     SMALL.store(tmp_path / "monitor.db")
     assert start.first_scrape(SMALL, tmp_path) > 0
     assert start.version() > 0
@@ -56,21 +56,21 @@ def test_the_first_scrape_after_a_start_is_complete(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("delay", [None, 0.0])
 def test_scrapes_while_polls_run(delay: float | None) -> None:
-    """As many scrapes as were wanted, sorted by how long they took."""
+    """The durations are sorted."""
     took = while_polling.measure(delay=delay, fleet=SMALL, scrapes=5)
     assert len(took) == 5
     assert took == sorted(took)
 
 
 def test_memory_of_a_daemon_and_of_gauges() -> None:
-    """Both are processes of some megabytes."""
+    """Both processes need some megabytes."""
     found = memory.daemon_memory(SMALL, polls=1)
     assert 10_000 < found.now <= found.peak
     assert memory.gauges_memory(SMALL) > 10_000
 
 
 def test_sizes_by_the_options() -> None:
-    """Three series an instance by default, none where there shall be none."""
+    """An instance has three series by default, and none with `instance_series: none`."""
     default = series.measure(SMALL, SeriesOptions())
     none = series.measure(SMALL, SeriesOptions(instance_series=InstanceSeries.NONE))
     assert default.series - none.series == 3 * 200 + 2
@@ -80,13 +80,13 @@ def test_sizes_by_the_options() -> None:
 @pytest.mark.needs("prometheus")
 @pytest.mark.timeout(120)
 def test_a_real_prometheus_finds_each_of_30_000_series() -> None:
-    """As many as there are, and one in three of them is 1."""
+    """It finds three series for each instance, of which one is 1."""
     found = prometheus.measure(Fleet(2, 5_000), interval="1s")
     assert (found.series, found.held) == (30_000, 10_000)
 
 
-def test_a_table_goes_to_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands around it stays, and what was there before goes."""
+def test_a_table_replaces_the_previous_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text around the table stays, and the previous table is replaced."""
     document = tmp_path / "performance.md"
     document.write_text("before\n<!-- one -->\nold\n<!-- /one -->\nafter\n")
     monkeypatch.setattr(report, "DOCUMENT", document)
@@ -94,11 +94,11 @@ def test_a_table_goes_to_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     text = document.read_text()
     assert text.startswith("before\n<!-- one -->\n| a   | bb |\n| --- | -- |\n| ccc | d  |\n\nMeasured on ")
     assert text.endswith("\n<!-- /one -->\nafter\n")
-    with pytest.raises(RuntimeError, match="no place for two"):
+    with pytest.raises(RuntimeError, match="no markers for two"):
         write("two", Table(("a",), ()))
 
 
-def test_every_section_has_its_place() -> None:
-    """docs/performance.md has a place for each table, and for no other."""
+def test_every_section_has_markers() -> None:
+    """docs/performance.md has markers for each table, and no others."""
     places = [line[5:-4] for line in Path("docs/performance.md").read_text().splitlines() if line.startswith("<!-- ")]
     assert sorted(places) == sorted([*bench.SECTIONS, *(f"/{name}" for name in bench.SECTIONS)])

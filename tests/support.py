@@ -1,4 +1,4 @@
-"""What tests need to let the real client meet a misbehaving AWS: a supervisor, and an observer that keeps books."""
+"""Helpers of tests with the real client."""
 
 import time
 from collections import Counter
@@ -8,30 +8,30 @@ from monitor.config.settings import SourceSettings
 
 
 class Observer:
-    """An `ApiObserver` that keeps books."""
+    """An `ApiObserver` that records."""
 
     def __init__(self) -> None:
-        """Begin with empty books."""
+        """Begin without records."""
         self.attempts: Counter[str] = Counter()
         self.errors: Counter[tuple[str, str]] = Counter()
         self.waits: list[float] = []
         self.rates: list[float] = []
 
     def attempted(self, operation: str, seconds: float) -> None:
-        """Count."""
+        """Record."""
         assert seconds >= 0
         self.attempts[operation] += 1
 
     def failed(self, operation: str, code: str) -> None:
-        """Count."""
+        """Record."""
         self.errors[operation, code] += 1
 
     def waited(self, seconds: float) -> None:
-        """Keep."""
+        """Record."""
         self.waits.append(seconds)
 
     def rate_limited(self, calls_per_second: float, configured: float) -> None:
-        """Keep."""
+        """Record."""
         assert 0 < calls_per_second <= configured
         self.rates.append(calls_per_second)
 
@@ -39,12 +39,12 @@ class Observer:
 def source_settings(
     name: str = "default", *, region: str | None = "eu-west-1", calls_per_second: float = 10_000.0, page_size: int = 20
 ) -> SourceSettings:
-    """Return a source whose budget nobody notices."""
+    """Return a source without a noticeable rate limit."""
     return SourceSettings(name, region, calls_per_second, page_size, "en")
 
 
 def until(true: Callable[[], object]) -> None:
-    """Wait for something that happens on another thread."""
+    """Wait until a condition on another thread is true."""
     end = time.monotonic() + 10
     while not true():
         assert time.monotonic() < end

@@ -1,4 +1,4 @@
-"""The real client before a simulated AWS that misbehaves as planned."""
+"""The real client with a faulty AWS."""
 
 import os
 import threading
@@ -19,7 +19,7 @@ PAGE = b'{"StackInstances": [{"Account": "1", "Region": "r", "StackInstanceStatu
 
 @pytest.fixture(scope="session", autouse=True)
 def descriptions() -> None:
-    """Let botocore read its descriptions of the API: a deadline of a moment would end in the midst of that."""
+    """Let botocore read its API descriptions: short deadlines of tests would end before that."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
@@ -28,14 +28,14 @@ def descriptions() -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
-    """Wait for what a test left hanging beside its polls: it would go on with the environment of the next one."""
+    """Wait for the background threads of a test: they would use the environment of the next one."""
     yield
     until(lambda: not any(thread.name == "call" for thread in threading.enumerate()))
 
 
 @pytest.fixture
 def faulty(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
-    """Put a server that can misbehave between boto3 and the simulated AWS."""
+    """Put a faulty server between boto3 and the simulated AWS."""
     server = FaultyAws(respond)
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     yield server
@@ -44,25 +44,25 @@ def faulty(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the back-off between two attempts be a moment."""
+    """Shorten the back-off to a millisecond."""
     monkeypatch.setattr(caller, "FIRST_BACKOFF", 0.001)
 
 
 @pytest.fixture
 def observer() -> Observer:
-    """Keep books."""
+    """Return an observer that records."""
     return Observer()
 
 
 @pytest.fixture
 def source(faulty: FaultyAws, observer: Observer, impatient: None) -> Source:
-    """Return the real client of the server that can misbehave."""
+    """Return the real client of the faulty server."""
     return Source(source_settings(), observer, 4)
 
 
 @pytest.fixture
 def page_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
-    """Serve one page for ever, without a simulated AWS behind it: ten times as quick."""
+    """Serve one page for ever. Without the simulated AWS this is ten times as fast."""
     server = FaultyAws(lambda _: Response(body=PAGE))
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "simulated")
@@ -73,5 +73,5 @@ def page_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
 
 @pytest.fixture
 def page_source(page_server: FaultyAws, observer: Observer, impatient: None) -> Source:
-    """Return the real client of it."""
+    """Return the real client of the page server."""
     return Source(source_settings(), observer, 4)

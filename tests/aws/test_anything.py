@@ -1,4 +1,4 @@
-"""Whatever bytes come back, the real client ends in a listing, a failed poll or a stop."""
+"""For any response, the real client returns a listing or raises a failed poll."""
 
 import json
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ deterministic = settings(derandomize=True, deadline=None, max_examples=60)
 
 
 @dataclass(frozen=True)
-class Meeting:
-    """The real client, and the server that it meets."""
+class Client:
+    """The real client and its server."""
 
     source: Source
     server: FaultyAws
@@ -39,8 +39,8 @@ class Meeting:
 
 
 @pytest.fixture(scope="module")
-def meeting() -> Iterator[Meeting]:
-    """Make one client that makes one attempt, for all examples."""
+def client() -> Iterator[Client]:
+    """Create one client that makes one attempt, for all examples."""
     server = FaultyAws(lambda _: Response(500))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "simulated")
@@ -51,12 +51,12 @@ def meeting() -> Iterator[Meeting]:
         patch.delenv("AWS_SESSION_TOKEN", raising=False)
         source = Source(source_settings(), Observer(), 1)
         source._connect()
-        yield Meeting(source, server)
+        yield Client(source, server)
     server.stop()
 
 
 def raw(data: bytes) -> Fault:
-    """Return bytes that come instead of an answer."""
+    """Return a fault that sends these bytes instead of a response."""
 
     def deliver(line: ClientConnection, _: Response) -> None:
         line.send(data)
@@ -66,7 +66,7 @@ def raw(data: bytes) -> Fault:
 
 
 def usual(outcome: Listing | PollFailedError) -> bool:
-    """Say whether a poll ended in one of the ways in which polls end, with something to say."""
+    """Return whether a poll ended in a listing, or in a failure with all its fields."""
     if isinstance(outcome, Listing):
         return True
     return outcome.reason in Reason and bool(outcome.error_code) and bool(outcome.message)
@@ -85,11 +85,11 @@ codes = st.sampled_from([200, 204, 206, 299, 300, 301, 304, 400, 403, 404, 413, 
 
 @deterministic
 @given(status=codes, body=bodies, content_type=st.sampled_from(["application/x-amz-json-1.1", "text/html", "", "é"]))
-def test_whatever_answer_comes_is_a_listing_or_a_failed_poll(
-    meeting: Meeting, status: int, body: bytes, content_type: str
+def test_any_response_is_a_listing_or_a_failed_poll(
+    client: Client, status: int, body: bytes, content_type: str
 ) -> None:
-    """Any status with any body; only a page of status 2xx is a listing."""
-    outcome = meeting.poll(Fault("answer", Response(status, body, content_type)))
+    """Only a page of status 2xx is a listing."""
+    outcome = client.poll(Fault("answer", Response(status, body, content_type)))
     assert usual(outcome)
     if isinstance(outcome, Listing):
         assert status <= 300
@@ -98,9 +98,9 @@ def test_whatever_answer_comes_is_a_listing_or_a_failed_poll(
 
 @deterministic
 @given(data=st.binary(max_size=256))
-def test_whatever_bytes_come_instead_of_http_are_a_failed_poll(meeting: Meeting, data: bytes) -> None:
-    """Nothing of it is a listing."""
-    outcome = meeting.poll(raw(data))
+def test_any_bytes_instead_of_http_are_a_failed_poll(client: Client, data: bytes) -> None:
+    """None is a listing."""
+    outcome = client.poll(raw(data))
     assert usual(outcome)
     assert isinstance(outcome, PollFailedError)
 
@@ -118,6 +118,6 @@ lines = st.sampled_from(
 
 @deterministic
 @given(parts=st.lists(lines, max_size=10))
-def test_whatever_is_almost_http_is_a_listing_or_a_failed_poll(meeting: Meeting, parts: list[bytes]) -> None:
-    """Pieces of answers in any order, broken lengths and chunks among them."""
-    assert usual(meeting.poll(raw(b"".join(parts))))
+def test_malformed_http_is_a_listing_or_a_failed_poll(client: Client, parts: list[bytes]) -> None:
+    """Parts of responses come in any order, with broken lengths and chunks."""
+    assert usual(client.poll(raw(b"".join(parts))))

@@ -1,4 +1,4 @@
-"""One call: attempts, back-off, budget, and what is counted, with fakes on all sides."""
+"""One call: attempts, back-off, rate limit and metrics, with fakes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,7 +26,7 @@ NO_CREDENTIALS = NoCredentialsFoundError(Fault(Reason.CREDENTIALS, "AccessDenied
 
 
 class Waits(Deadline):
-    """A deadline on which waiting takes no time but counts."""
+    """A deadline that records waits instead of sleeping."""
 
     def __init__(self, seconds: float = 1000.0) -> None:
         """Begin at 0."""
@@ -42,7 +42,7 @@ class Waits(Deadline):
 
 
 class Aws:
-    """Answers in turn."""
+    """A function that returns or raises these in turn."""
 
     def __init__(self, *answers: Mapping[str, Any] | Exception) -> None:
         """Take the answers; the last one is given for ever."""
@@ -60,7 +60,7 @@ class Aws:
 
 @pytest.fixture
 def observer() -> Observer:
-    """Keep books."""
+    """Return an observer that records."""
     return Observer()
 
 
@@ -87,8 +87,8 @@ def test_a_call_that_succeeds_is_made_once(observer: Observer) -> None:
 
 
 @pytest.mark.parametrize("error", [THROTTLED, UNREACHABLE, INCOMPLETE], ids=lambda error: type(error).__name__)
-def test_what_may_pass_is_tried_again_and_each_failure_is_counted(error: Exception, observer: Observer) -> None:
-    """Two failures and an answer are an answer."""
+def test_a_passing_failure_is_retried_and_counted(error: Exception, observer: Observer) -> None:
+    """After two failures the call succeeds."""
     aws = Aws(error, error, ANSWER)
     assert caller(observer).call(OPERATION, aws, Waits()) == ANSWER
     assert aws.calls == 3
@@ -96,7 +96,7 @@ def test_what_may_pass_is_tried_again_and_each_failure_is_counted(error: Excepti
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 5])
-def test_the_attempts_are_bounded_and_the_last_failure_is_told(attempts: int, observer: Observer) -> None:
+def test_the_last_failure_of_bounded_attempts_is_raised(attempts: int, observer: Observer) -> None:
     """The cause is chained."""
     aws = Aws(*[UNREACHABLE] * (attempts - 1), THROTTLED)
     with pytest.raises(PollFailedError) as caught:
@@ -110,8 +110,8 @@ def test_the_attempts_are_bounded_and_the_last_failure_is_told(attempts: int, ob
     assert caught.value.__cause__ is THROTTLED
 
 
-def test_what_does_not_pass_is_not_tried_again(observer: Observer) -> None:
-    """One request, one error."""
+def test_a_lasting_failure_is_not_retried(observer: Observer) -> None:
+    """There is one request and one error."""
     aws = Aws(DENIED)
     with pytest.raises(PollFailedError, match="You may not"):
         caller(observer).call(OPERATION, aws, Waits())
@@ -119,8 +119,8 @@ def test_what_does_not_pass_is_not_tried_again(observer: Observer) -> None:
     assert observer.errors == {(OPERATION, "AccessDenied"): 1}
 
 
-def test_what_does_not_pass_ends_the_attempts(observer: Observer) -> None:
-    """Also after something that might have."""
+def test_a_lasting_failure_ends_the_retries(observer: Observer) -> None:
+    """It follows a passing failure."""
     aws = Aws(THROTTLED, DENIED, ANSWER)
     with pytest.raises(PollFailedError, match="You may not"):
         caller(observer).call(OPERATION, aws, Waits())
@@ -128,14 +128,14 @@ def test_what_does_not_pass_ends_the_attempts(observer: Observer) -> None:
 
 
 def test_missing_credentials_are_not_counted_as_a_failed_request(observer: Observer) -> None:
-    """None went out; they were counted where they were asked for."""
+    """No request was sent, and the credential cache has counted the failure."""
     with pytest.raises(PollFailedError, match="no credentials: You may not"):
         caller(observer).call(OPERATION, Aws(NO_CREDENTIALS), Waits())
     assert observer.errors == {}
 
 
 def test_the_bound_of_the_back_off_doubles(observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each wait is drawn below it, so that many pollers do not come back at the same moment."""
+    """Each wait is random below it, so that polls do not retry at the same moment."""
     monkeypatch.setattr("random.uniform", lambda _, most: most)
     deadline = Waits()
     failure(caller(observer, 9, RateLimiter(1e9, lambda: deadline.time)), Aws(INTERNAL_ERROR), deadline)
@@ -150,8 +150,8 @@ def test_each_attempt_counts_against_the_calls_per_second(observer: Observer) ->
     assert len(observer.waits) == 2
 
 
-def test_a_wait_for_the_budget_ends_with_the_deadline(observer: Observer) -> None:
-    """Only the seconds that were waited are counted."""
+def test_a_wait_for_the_rate_limit_ends_with_the_deadline(observer: Observer) -> None:
+    """Only the seconds until the deadline are counted."""
     deadline = Waits(5.0)
     budget = RateLimiter(0.1, lambda: deadline.time)
     calls = caller(observer, 3, budget)
@@ -260,8 +260,8 @@ def test_throttling_lowers_the_rate_of_all_calls_until_it_has_ended(observer: Ob
     assert observer.rates == sorted(observer.rates)
 
 
-def test_a_failure_after_the_deadline_is_the_deadline(observer: Observer) -> None:
-    """A connection that the deadline broke off looks like one that AWS broke off."""
+def test_a_failure_after_the_deadline_is_a_timeout(observer: Observer) -> None:
+    """The attempt is counted with its own error."""
     deadline = Waits(5.0)
 
     def interrupted() -> Mapping[str, Any]:
@@ -274,8 +274,8 @@ def test_a_failure_after_the_deadline_is_the_deadline(observer: Observer) -> Non
     assert observer.errors == {(OPERATION, "EndpointConnectionError"): 1}
 
 
-def test_a_stop_is_no_failure(observer: Observer) -> None:
-    """Nothing is counted, and nothing tried again."""
+def test_a_stop_is_not_a_failure(observer: Observer) -> None:
+    """Nothing is counted or retried."""
     aws = Aws(PollCancelledError())
     with pytest.raises(PollCancelledError):
         caller(observer).call(OPERATION, aws, Waits())
@@ -284,7 +284,7 @@ def test_a_stop_is_no_failure(observer: Observer) -> None:
 
 
 def test_a_call_is_made_under_its_deadline(observer: Observer) -> None:
-    """What botocore sends in the course of it ends with it too."""
+    """Requests that botocore makes itself obey it, too."""
     seen: list[Deadline | None] = []
 
     def look() -> Mapping[str, Any]:
@@ -297,7 +297,7 @@ def test_a_call_is_made_under_its_deadline(observer: Observer) -> None:
     assert current_deadline() is None
 
 
-def test_messages_are_cleaned(observer: Observer) -> None:
-    """Whatever AWS said."""
+def test_messages_are_redacted(observer: Observer) -> None:
+    """The function is that of the source's secrets."""
     with pytest.raises(PollFailedError, match=r"^YOU MAY NOT$"):
         caller(observer, hide=str.upper).call(OPERATION, Aws(DENIED), Waits())

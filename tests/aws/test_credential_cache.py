@@ -1,4 +1,4 @@
-"""Credentials that are kept: when they are refreshed, what happens where that fails, and who waits for it."""
+"""The credential cache: renewal, failures of it, and waits."""
 
 import logging
 import threading
@@ -36,7 +36,7 @@ NO_ANSWER = Fault(
 
 @dataclass
 class World:
-    """A clock, and an STS that hands out `key-1`, `key-2` and so on, each good for an hour, or fails."""
+    """A clock, and an STS that returns `key-1`, `key-2` and so on, each valid for an hour, or fails."""
 
     passed: float = 0.0
     failure: Exception | None = None
@@ -86,13 +86,13 @@ class World:
 
 @pytest.fixture
 def world() -> World:
-    """Return a world in which all is well."""
+    """Return a world without failures."""
     return World()
 
 
 @pytest.fixture
 def kept(world: World) -> CredentialCache:
-    """Return credentials that nobody asked for yet."""
+    """Return an empty cache."""
     return CredentialCache(world.session, world.observer, lambda: world.passed)
 
 
@@ -103,19 +103,19 @@ def key(kept: CredentialCache, seconds: float = 10.0) -> str:
 
 
 def fault(kept: CredentialCache) -> Fault:
-    """Return why there is nothing to sign with."""
+    """Return why there are no credentials."""
     with pytest.raises(NoCredentialsFoundError) as caught:
         key(kept)
     return caught.value.fault
 
 
 def idle(kept: CredentialCache) -> bool:
-    """Say whether nothing is under way."""
+    """Return whether no attempt is running."""
     return kept._fetch is None or kept._fetch.done
 
 
 def test_credentials_are_found_once(kept: CredentialCache, world: World) -> None:
-    """The first request waits for them; for most of an hour nobody asks STS again."""
+    """The first request waits for them; STS is not called again for 45 minutes."""
     assert kept.held is None
     assert [key(kept) for _ in range(3)] == ["key-1"] * 3
     world.passed = 44 * MINUTE
@@ -124,8 +124,8 @@ def test_credentials_are_found_once(kept: CredentialCache, world: World) -> None
     assert kept.held is not None
 
 
-def test_credentials_are_refreshed_before_their_end_while_requests_go_on(kept: CredentialCache, world: World) -> None:
-    """Within the last quarter of an hour new ones are fetched on another thread, and no request waits for them."""
+def test_credentials_are_renewed_in_the_background(kept: CredentialCache, world: World) -> None:
+    """This begins 15 minutes before their end, and no request waits for it."""
     key(kept)
     world.passed = 46 * MINUTE
     world.silence = threading.Event()
@@ -138,10 +138,8 @@ def test_credentials_are_refreshed_before_their_end_while_requests_go_on(kept: C
 
 
 @pytest.mark.parametrize("minutes", [46, 51, 59])
-def test_polling_goes_on_with_good_credentials_while_sts_is_down(
-    minutes: int, kept: CredentialCache, world: World
-) -> None:
-    """Down to the last minute. botocore itself gives up ten minutes before it has to: the second half shows it."""
+def test_valid_credentials_are_used_while_sts_is_down(minutes: int, kept: CredentialCache, world: World) -> None:
+    """Botocore alone fails in the last ten minutes, as the second half shows."""
     key(kept)
     world.passed = minutes * MINUTE
     world.failure = UNREACHABLE
@@ -158,8 +156,8 @@ def test_polling_goes_on_with_good_credentials_while_sts_is_down(
         assert credentials.get_frozen_credentials().access_key == "key-1"
 
 
-def test_a_refresh_that_fails_is_tried_again_after_a_while_and_counted(kept: CredentialCache, world: World) -> None:
-    """Not with each request: STS has enough to do."""
+def test_a_failed_renewal_is_counted_and_retried_later(kept: CredentialCache, world: World) -> None:
+    """It is not retried with each request."""
     key(kept)
     world.passed = 55 * MINUTE
     world.failure = UNREACHABLE
@@ -179,8 +177,8 @@ def test_a_refresh_that_fails_is_tried_again_after_a_while_and_counted(kept: Cre
     assert key(kept) == "key-2"
 
 
-def test_credentials_that_ended_are_no_credentials(kept: CredentialCache, world: World) -> None:
-    """Then each request asks STS, fails with what STS says, and goes on when STS is back."""
+def test_expired_credentials_are_not_used(kept: CredentialCache, world: World) -> None:
+    """Each request calls STS and fails with its error until STS recovers."""
     key(kept)
     world.passed = HOUR + 1
     world.failure = UNREACHABLE
@@ -190,8 +188,8 @@ def test_credentials_that_ended_are_no_credentials(kept: CredentialCache, world:
     assert key(kept) == "key-2"
 
 
-def test_a_refresh_that_hangs_holds_up_nobody_who_has_good_credentials(kept: CredentialCache, world: World) -> None:
-    """One thread waits for STS, however many requests there are."""
+def test_a_renewal_that_hangs_delays_no_request_with_valid_credentials(kept: CredentialCache, world: World) -> None:
+    """One thread waits for STS."""
     key(kept)
     world.passed = 55 * MINUTE
     world.silence = threading.Event()
@@ -205,7 +203,7 @@ def test_a_refresh_that_hangs_holds_up_nobody_who_has_good_credentials(kept: Cre
 def test_a_poll_waits_for_its_first_credentials_no_longer_than_its_deadline(
     kept: CredentialCache, world: World
 ) -> None:
-    """Nor after the monitor stops; what comes of it later is there for the next poll."""
+    """A stop ends the wait, too, and the next poll uses the late result."""
     world.silence = threading.Event()
     with pytest.raises(PollFailedError, match=r"the poll was not complete after 0\.05 s"):
         key(kept, 0.05)
@@ -219,7 +217,7 @@ def test_a_poll_waits_for_its_first_credentials_no_longer_than_its_deadline(
 
 
 def test_many_polls_wait_for_the_same_credentials(kept: CredentialCache, world: World) -> None:
-    """STS is asked once."""
+    """STS is called once."""
     world.silence = threading.Event()
     keys: list[str] = []
     threads = [threading.Thread(target=lambda: keys.append(key(kept))) for _ in range(16)]
@@ -283,8 +281,8 @@ def test_a_poll_that_waits_for_an_attempt_that_hangs_gives_up_with_it(
     world.silence.set()
 
 
-def test_forgotten_credentials_are_looked_for_in_a_new_session(kept: CredentialCache, world: World) -> None:
-    """AWS did not take them: whatever they were read from is read anew."""
+def test_forgotten_credentials_are_found_again_in_a_new_session(kept: CredentialCache, world: World) -> None:
+    """The new session reads the environment and files again."""
     key(kept)
     kept.forget(kept.held)
     assert kept.held is None
@@ -293,7 +291,7 @@ def test_forgotten_credentials_are_looked_for_in_a_new_session(kept: CredentialC
 
 
 def test_credentials_that_are_not_held_any_more_cannot_be_forgotten(kept: CredentialCache, world: World) -> None:
-    """Of several polls that fail with the same credentials only the first one has them looked for anew."""
+    """If several polls fail with the same credentials, only the first one forgets them."""
     key(kept)
     old = kept.held
     kept.forget(old)
@@ -303,10 +301,8 @@ def test_credentials_that_are_not_held_any_more_cannot_be_forgotten(kept: Creden
     assert world.sessions == 2
 
 
-def test_a_refresh_that_was_under_way_does_not_bring_back_what_was_forgotten(
-    kept: CredentialCache, world: World
-) -> None:
-    """The next request finds them in a new session."""
+def test_a_running_renewal_does_not_restore_forgotten_credentials(kept: CredentialCache, world: World) -> None:
+    """The next request finds them again."""
     key(kept)
     world.passed = 46 * MINUTE
     world.silence = threading.Event()
@@ -319,8 +315,8 @@ def test_a_refresh_that_was_under_way_does_not_bring_back_what_was_forgotten(
     assert key(kept) == "key-3"
 
 
-def test_credentials_without_an_end_are_not_refreshed(world: World) -> None:
-    """Keys out of a file stay until AWS does not take them."""
+def test_credentials_without_an_expiry_are_not_renewed(world: World) -> None:
+    """Static keys are used until AWS does not accept them."""
     static = Credentials("key", "secret")
 
     class Session:
@@ -371,17 +367,17 @@ def test_credentials_without_an_end_are_not_refreshed(world: World) -> None:
     ],
     ids=["denied", "throttled", "process", "agent", "expired"],
 )
-def test_whatever_is_wrong_is_a_matter_of_credentials(
+def test_every_failure_has_the_reason_credentials(
     failure: Exception, expected: Fault, kept: CredentialCache, world: World
 ) -> None:
-    """Their reason is their own, with the code and the words of what went wrong, and it is counted."""
+    """It is counted, with the code and message of the failure."""
     world.failure = failure
     assert fault(kept) == expected
     assert world.observer.errors == {(GET_CREDENTIALS, expected.code): 1}
 
 
-def test_no_credentials_at_all_are_said_plainly(world: World) -> None:
-    """The chain ends without any."""
+def test_the_message_says_that_no_credentials_were_found(world: World) -> None:
+    """Botocore's chain returns None."""
 
     class Session:
         def get_credentials(self) -> None:

@@ -31,7 +31,7 @@ EXPIRED = (Reason.CREDENTIALS, "ExpiredTokenException", "The security token incl
 
 @dataclass
 class TokenService:
-    """STS and an agent as on EKS: hands out `ASIA1`, `ASIA2` and so on, good for `lifetime` seconds."""
+    """STS and an EKS agent that return `ASIA1`, `ASIA2` and so on, valid for `lifetime` seconds."""
 
     lifetime: float = 3600.0
     handed_out: int = 0
@@ -61,13 +61,13 @@ class TokenService:
 
 @pytest.fixture
 def tokens() -> TokenService:
-    """Return a service that works."""
+    """Return a service without failures."""
     return TokenService()
 
 
 @pytest.fixture
 def faulty(aws: Aws, tokens: TokenService, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
-    """Put a server that can misbehave before the simulated AWS and what hands out credentials."""
+    """Put a faulty server before the simulated AWS and the token service."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     aws.stack_sets.set(PRODUCT, ONE, EU, "CURRENT")
     server = FaultyAws(tokens.before(respond))
@@ -78,7 +78,7 @@ def faulty(aws: Aws, tokens: TokenService, monkeypatch: pytest.MonkeyPatch) -> I
 
 @pytest.fixture(params=["AssumeRoleWithWebIdentity", "AssumeRole", "GET /agent"])
 def way(request: pytest.FixtureRequest, faulty: FaultyAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Set up one of the ways in which credentials come that end: IRSA, the role of a profile, Pod Identity."""
+    """Set up one kind of temporary credentials: IRSA, the role of a profile, Pod Identity."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     if request.param == "AssumeRoleWithWebIdentity":
@@ -100,13 +100,13 @@ def way(request: pytest.FixtureRequest, faulty: FaultyAws, tmp_path: Path, monke
 
 
 def poll(source: Source) -> int:
-    """Poll, and return how many instances there are."""
+    """List the product, and return the number of instances."""
     deadline = Deadline(30.0)
     return len(source.list_stack_instances(PRODUCT, deadline).statuses)
 
 
 def failure(source: Source, seconds: float = 30.0) -> tuple[Reason, str, str]:
-    """Poll, and return how that failed."""
+    """List the product, and return how that failed."""
     deadline = Deadline(seconds)
     with pytest.raises(PollFailedError) as caught:
         source.list_stack_instances(PRODUCT, deadline)
@@ -114,7 +114,7 @@ def failure(source: Source, seconds: float = 30.0) -> tuple[Reason, str, str]:
 
 
 def keys(faulty: FaultyAws) -> list[str | None]:
-    """Return whose signature each call had."""
+    """Return the access key of each call."""
     return [seen.key_id for seen in faulty.requests if seen.operation == LIST_STACK_INSTANCES]
 
 
@@ -130,10 +130,10 @@ def use_keys(where: str, name: str, monkeypatch: pytest.MonkeyPatch, folder: Pat
 
 
 @pytest.mark.parametrize("where", ["environment", "shared file"])
-def test_rotated_keys_are_read_anew_within_the_poll(
+def test_rotated_keys_are_read_again_within_the_poll(
     where: str, source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The call that AWS does not take any more is made once more, signed with the new key."""
+    """The refused call is made again, signed with the new key."""
     use_keys(where, "AKIAOLD", monkeypatch, tmp_path)
     assert poll(source) == 1
     faulty.plan(Plan(faults.EXPIRED_TOKEN, key_id="AKIAOLD", times=None))
@@ -146,7 +146,7 @@ def test_rotated_keys_are_read_anew_within_the_poll(
 def test_refused_keys_are_tried_twice_then_once_a_poll(
     fault: Fault, source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What was good before gets a second try; what never was does not. New keys end it without a restart."""
+    """Only keys that were accepted before are read again within the poll. Recovery needs no restart."""
     use_keys("shared file", "AKIAOLD", monkeypatch, tmp_path)
     assert poll(source) == 1
     faulty.plan(Plan(fault, key_id="AKIAOLD", times=None))
@@ -163,7 +163,7 @@ def test_refused_keys_are_tried_twice_then_once_a_poll(
 def test_keys_that_appear_after_the_start_are_found(
     source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, observer: Observer
 ) -> None:
-    """Without credentials nothing is sent; the first poll after they are there is complete."""
+    """Without credentials nothing is sent; with them the next poll is complete."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     expected = (Reason.CREDENTIALS, "NoCredentialsError", "no credentials: Unable to locate credentials")
@@ -177,7 +177,7 @@ def test_keys_that_appear_after_the_start_are_found(
 def test_a_profile_that_is_not_there_fails_a_poll_and_not_the_daemon(
     source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """It is found when it is there."""
+    """The next poll finds it."""
     monkeypatch.setenv("AWS_PROFILE", "hub")
     assert failure(source) == (Reason.CREDENTIALS, "ProfileNotFound", "The config profile (hub) could not be found")
     (tmp_path / "config").write_text("[profile hub]\n")
@@ -185,26 +185,28 @@ def test_a_profile_that_is_not_there_fails_a_poll_and_not_the_daemon(
     assert poll(source) == 1
 
 
-def test_credentials_come_over_our_wire(way: str, source: Source, faulty: FaultyAws, observer: Observer) -> None:
-    """One request for credentials, and the calls are signed with them."""
+def test_credentials_are_requested_through_the_transport(
+    way: str, source: Source, faulty: FaultyAws, observer: Observer
+) -> None:
+    """There is one request for credentials, and the calls are signed with them."""
     assert [poll(source) for _ in range(3)] == [1] * 3
     assert [seen.operation for seen in faulty.requests] == [way, *[LIST_STACK_INSTANCES] * 3]
     assert keys(faulty) == ["ASIA1"] * 3
     assert observer.errors == {}
 
 
-def test_refused_credentials_are_fetched_anew_within_the_poll(way: str, source: Source, faulty: FaultyAws) -> None:
-    """A role whose sessions were revoked: a new session, and the call once more."""
+def test_refused_credentials_are_requested_again_within_the_poll(way: str, source: Source, faulty: FaultyAws) -> None:
+    """The sessions of a role may have been revoked."""
     assert poll(source) == 1
     faulty.plan(Plan(faults.EXPIRED_TOKEN, key_id="ASIA1", times=None))
     assert poll(source) == 1
     assert keys(faulty) == ["ASIA1", "ASIA1", "ASIA2"]
 
 
-def test_polling_goes_on_while_what_hands_out_credentials_is_down(
+def test_polling_continues_while_the_token_service_is_down(
     way: str, source: Source, faulty: FaultyAws, tokens: TokenService
 ) -> None:
-    """For as long as what is there is good, and though it ends in five minutes. botocore gives up at ten."""
+    """The credentials are valid for five minutes. botocore alone fails in the last ten."""
     tokens.lifetime = 300.0
     assert poll(source) == 1
     faulty.plan(Plan(faults.INTERNAL_ERROR, operation=way, times=None))
@@ -212,10 +214,10 @@ def test_polling_goes_on_while_what_hands_out_credentials_is_down(
     assert keys(faulty) == ["ASIA1"] * 4
 
 
-def test_polling_goes_on_while_what_hands_out_credentials_hangs(
+def test_polling_continues_while_the_token_service_hangs(
     way: str, source: Source, faulty: FaultyAws, tokens: TokenService
 ) -> None:
-    """A silent STS costs a poll with good credentials no time."""
+    """No poll with valid credentials waits."""
     tokens.lifetime = 300.0
     assert poll(source) == 1
     source._connect().clients.credentials._next_fetch = time.monotonic()
@@ -226,10 +228,10 @@ def test_polling_goes_on_while_what_hands_out_credentials_hangs(
     until(lambda: [seen.operation for seen in faulty.requests].count(way) == 2)
 
 
-def test_refused_when_there_are_none_is_a_failed_poll_until_it_is_not(
+def test_without_credentials_polls_fail_until_they_are_granted(
     way: str, source: Source, faulty: FaultyAws, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No call goes out without credentials, and there is no hot loop."""
+    """No call is sent, and each poll makes a bounded number of requests."""
     monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
     faulty.plan(Plan(faults.sts_error("AccessDenied", "Not authorized."), operation=way, times=None))
     reason, code, message = failure(source)
@@ -254,10 +256,10 @@ def test_refused_when_there_are_none_is_a_failed_poll_until_it_is_not(
 
 
 @pytest.mark.parametrize("fault", [faults.FAULTS["HTML"], faults.FAULTS["cut body"], faults.INTERNAL_ERROR], ids=str)
-def test_a_broken_answer_instead_of_credentials_is_asked_for_again(
+def test_a_broken_response_with_credentials_is_retried(
     fault: Fault, way: str, source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within the poll, and with bounded attempts."""
+    """The same poll succeeds."""
     monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
     faulty.plan(Plan(fault, operation=way))
     assert poll(source) == 1
@@ -268,7 +270,7 @@ def test_a_broken_answer_instead_of_credentials_is_asked_for_again(
 def test_the_deadline_ends_a_poll_that_waits_for_credentials(
     fault: Fault, way: str, source: Source, faulty: FaultyAws
 ) -> None:
-    """Also where it is not AWS that hangs, but what hands out credentials."""
+    """The token service hangs, not Service Catalog."""
     faulty.plan(Plan(fault, operation=way, times=None))
     begun = time.monotonic()
     assert failure(source, 0.3) == (Reason.TIMEOUT, "DeadlineExceeded", "the poll was not complete after 0.3 s")
@@ -276,7 +278,7 @@ def test_the_deadline_ends_a_poll_that_waits_for_credentials(
     assert keys(faulty) == []
 
 
-def test_the_web_identity_token_is_read_anew(
+def test_the_web_identity_token_is_read_again(
     source: Source,
     faulty: FaultyAws,
     tokens: TokenService,
@@ -284,7 +286,7 @@ def test_the_web_identity_token_is_read_anew(
     observer: Observer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Kubernetes writes a new one into the file once an hour."""
+    """Kubernetes replaces it about once an hour."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     file = tmp_path / "token"
@@ -300,10 +302,10 @@ def test_the_web_identity_token_is_read_anew(
     assert [b"WebIdentityToken=second" in request.body for request in tokens.asked] == [False, True]
 
 
-def test_a_credential_process_that_hangs_is_left_behind(
+def test_a_hanging_credential_process_does_not_outlast_the_deadline(
     source: Source, faulty: FaultyAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise botocore waits for it for ever; polls wait until their deadlines, and go on when it answers."""
+    """Botocore waits for it without a timeout. A late answer is used."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -376,7 +378,7 @@ def poll_or_none(source: Source) -> int | None:
         return None
 
 
-def test_a_role_is_assumed_with_whatever_credentials_there_are(
+def test_a_role_is_assumed_with_any_kind_of_credentials(
     way: str, faulty: FaultyAws, tokens: TokenService, observer: Observer, impatient: None
 ) -> None:
     """IRSA, a profile or Pod Identity sign AssumeRole, and its credentials sign the calls."""
@@ -388,10 +390,10 @@ def test_a_role_is_assumed_with_whatever_credentials_there_are(
     assert signed == "ASIA1"
 
 
-def test_ambient_credentials_that_expire_are_found_again_for_the_role(
+def test_expired_base_credentials_are_found_again_for_the_role(
     faulty: FaultyAws, observer: Observer, impatient: None
 ) -> None:
-    """Where STS does not take them any more, they are looked for once more, within the same poll."""
+    """The same poll succeeds."""
     settings = replace(source_settings(), role_arn="arn:aws:iam::111122223333:role/stackset-monitor")
     source = Source(settings, observer, 4)
     assert poll(source) == 1

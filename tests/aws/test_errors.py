@@ -1,4 +1,4 @@
-"""What each error of boto3 counts as, and whether it may pass."""
+"""The classification of the errors of boto3."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ URL = "https://servicecatalog.eu-west-1.amazonaws.com/"
 
 
 def answered(code: Any, message: Any = "a message", http: int = 400) -> aws.ClientError:
-    """Return an error that AWS answered with."""
+    """Return an error response of AWS."""
     response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": http}}
     return aws.ClientError(response, "ListStackInstancesForProvisionedProduct")
 
@@ -43,14 +43,14 @@ def answered(code: Any, message: Any = "a message", http: int = 400) -> aws.Clie
         ("SomethingNew", 400, Reason.OTHER, False),
     ],
 )
-def test_an_error_of_aws_counts_by_its_code(code: str, http: int, reason: Reason, passing: bool) -> None:
-    """The code and the message are AWS' own."""
+def test_an_error_response_is_classified_by_its_code(code: str, http: int, reason: Reason, passing: bool) -> None:
+    """Code and message are those of AWS."""
     assert fault(answered(code, http=http)) == Fault(reason, code, "a message", passing)
 
 
 @pytest.mark.parametrize("code", ["", None, "500", "<html>", "x" * 65, "two words", "9Lives", 7, "naïve"])
-def test_a_code_that_is_none_is_the_status(code: object) -> None:
-    """A label must not be what somebody before AWS wrote."""
+def test_without_a_valid_code_the_status_is_the_code(code: object) -> None:
+    """A proxy must not choose the value of a label."""
     assert fault(answered(code, "<h1>500</h1>", 500)) == Fault(
         Reason.OTHER, "500", "the response was HTTP status 500 without an AWS error code", passing=True
     )
@@ -73,13 +73,13 @@ def test_a_wrong_clock_is_named(code: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("message", ["", None])
-def test_an_error_without_a_message_is_told_by_its_code(message: str | None) -> None:
-    """A log line says something in any case."""
+def test_an_error_without_a_message_has_its_code_as_message(message: str | None) -> None:
+    """A message is never empty."""
     assert fault(answered("SomethingNew", message)).message == "SomethingNew, without a message"
 
 
-def test_an_error_of_aws_without_anything_is_an_error() -> None:
-    """Whatever it is."""
+def test_an_empty_error_response_is_classified() -> None:
+    """Its code is the status 0."""
     assert fault(aws.ClientError({}, "Any")) == Fault(
         Reason.OTHER, "0", "the response was HTTP status 0 without an AWS error code", passing=False
     )
@@ -163,8 +163,8 @@ def test_an_error_of_aws_without_anything_is_an_error() -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_an_error_below_aws_counts_by_its_kind(error: Exception, expected: Fault) -> None:
-    """Its code is its name."""
+def test_an_exception_without_a_response_is_classified_by_its_type(error: Exception, expected: Fault) -> None:
+    """Its code is the name of the type."""
     assert fault(error) == expected
 
 
@@ -183,29 +183,29 @@ def test_an_error_below_aws_counts_by_its_kind(error: Exception, expected: Fault
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_a_parser_stumbles_over_is_an_incomplete_answer(error: Exception) -> None:
-    """The inside of botocore is no matter of the reader's."""
+def test_an_exception_of_the_parser_is_an_incomplete_response(error: Exception) -> None:
+    """The message does not show internals of botocore."""
     assert fault(error) == Fault(
         Reason.INCOMPLETE, type(error).__name__, "the response of AWS could not be read", passing=True
     )
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_a_failed_poll_stays_what_it_is(reason: Reason) -> None:
-    """Only an incomplete answer is asked for again."""
+def test_a_poll_failure_keeps_its_reason(reason: Reason) -> None:
+    """Only an incomplete response may pass."""
     failed = PollFailedError(reason, "Code", "a message")
     assert fault(failed) == Fault(reason, "Code", "a message", passing=reason is Reason.INCOMPLETE)
 
 
-def test_missing_credentials_are_a_reason_of_their_own() -> None:
-    """Whatever it was that did not hand them out."""
+def test_missing_credentials_have_the_reason_credentials() -> None:
+    """The code is that of the failed attempt to get them."""
     seen = Fault(Reason.THROTTLED, "Throttling", "Rate exceeded", passing=True)
     expected = Fault(Reason.CREDENTIALS, "Throttling", "no credentials: Rate exceeded", passing=True)
     assert fault(NoCredentialsFoundError(seen)) == expected
 
 
 def test_a_fault_becomes_the_error_that_ends_the_poll() -> None:
-    """With all it knows."""
+    """Reason, code and message are the same."""
     error = Fault(Reason.THROTTLED, "Throttling", "Rate exceeded", passing=True).error()
     assert (error.reason, error.error_code, error.message, str(error)) == (
         Reason.THROTTLED,

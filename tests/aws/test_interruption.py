@@ -1,4 +1,4 @@
-"""A poll's deadline holds, and a stop is prompt, whatever the server does and wherever the poll is."""
+"""The deadline and a stop end a poll in each of its phases."""
 
 import datetime as dt
 import ipaddress
@@ -41,14 +41,14 @@ HANGING = [*faults.SILENT_WAITS, *faults.slow(DRIP)]
 
 @pytest.fixture(autouse=True)
 def fleet(aws: Aws) -> None:
-    """Let there be one product of two instances."""
+    """Add one product of two instances."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     for account in (ONE, TWO):
         aws.stack_sets.set(PRODUCT, account, EU, "CURRENT")
 
 
 def ends_with_the_deadline(source: Source, limit: float = SHORT) -> None:
-    """Poll, and see that it takes as long as it may and no longer."""
+    """Assert that a poll ends at its deadline."""
     source._connect()
     begun = time.monotonic()
     deadline = Deadline(limit)
@@ -65,7 +65,7 @@ def ends_with_the_deadline(source: Source, limit: float = SHORT) -> None:
 
 
 def stops_at_once(source: Source, when: Callable[[], bool]) -> None:
-    """Poll, let the monitor stop when it is time, and see that the poll ends then."""
+    """Assert that a poll ends soon after a stop. The stop comes when `when` is true."""
     deadlines = Deadlines()
     ended: list[tuple[BaseException | None, float]] = []
 
@@ -92,7 +92,7 @@ def stops_at_once(source: Source, when: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("fault", HANGING, ids=str)
 def test_the_deadline_ends_a_poll_in_mid_page(fault: Fault, source: Source, faulty: FaultyAws) -> None:
-    """A server that says nothing, and one that says a byte now and then, which botocore would wait for for ever."""
+    """The server sends nothing, or a byte now and then, which botocore alone would accept for ever."""
     faulty.plan(Plan(fault, times=None))
     ends_with_the_deadline(source)
     assert len(faulty.requests) <= 1
@@ -103,13 +103,13 @@ def test_the_deadline_ends_a_poll_in_mid_page(fault: Fault, source: Source, faul
 
 @pytest.mark.parametrize("fault", HANGING, ids=str)
 def test_a_stop_ends_a_poll_in_mid_page(fault: Fault, source: Source, faulty: FaultyAws) -> None:
-    """It did not take place: neither complete nor failed."""
+    """The poll is neither complete nor failed."""
     faulty.plan(Plan(fault, times=None))
     stops_at_once(source, lambda: len(faulty.requests) == 1)
 
 
-def test_a_slow_answer_within_the_deadline_is_an_answer(source: Source, faulty: FaultyAws) -> None:
-    """Slowness alone is no failure."""
+def test_a_slow_response_within_the_deadline_is_accepted(source: Source, faulty: FaultyAws) -> None:
+    """A byte each millisecond is slow, but not a failure."""
     faulty.plan(Plan(faults.dripping(0.001), times=None))
     deadline = Deadline(30.0)
     assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
@@ -123,22 +123,22 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_stop_ends_a_poll_in_back_off(source: Source, faulty: FaultyAws, observer: Observer, patient: None) -> None:
-    """A throttled hour is no reason to be killed."""
+    """The wait of 20 s ends at once."""
     faulty.plan(Plan(faults.THROTTLED, times=None))
     stops_at_once(source, lambda: bool(observer.errors))
     assert len(faulty.requests) == 1
 
 
-def test_the_deadline_ends_a_poll_that_waits_for_its_place(faulty: FaultyAws, observer: Observer) -> None:
-    """The second page has its place in the budget after 100 s."""
+def test_the_deadline_ends_a_poll_that_waits_for_the_rate_limit(faulty: FaultyAws, observer: Observer) -> None:
+    """The second page would be sent after 100 s."""
     ends_with_the_deadline(Source(source_settings(calls_per_second=0.01, page_size=1), observer, 1), 1.0)
     assert observer.attempts.total() == 1
     (waited,) = observer.waits
     assert 0 < waited <= 1.0
 
 
-def test_a_stop_ends_a_poll_that_waits_for_its_place(faulty: FaultyAws, observer: Observer) -> None:
-    """Wherever a poll waits, it stops."""
+def test_a_stop_ends_a_poll_that_waits_for_the_rate_limit(faulty: FaultyAws, observer: Observer) -> None:
+    """The second page is not sent."""
     source = Source(source_settings(calls_per_second=0.01, page_size=1), observer, 1)
     stops_at_once(source, lambda: bool(observer.waits))
     assert observer.attempts.total() == 1
@@ -154,8 +154,8 @@ def test_a_poll_that_begins_after_the_stop_sends_nothing(source: Source, faulty:
 
 
 @contextmanager
-def deaf_place() -> Iterator[int]:
-    """Give a port where connections are neither taken nor refused: the queue of its listener is full."""
+def full_backlog() -> Iterator[int]:
+    """Yield a port that neither accepts nor refuses connections: the backlog of its listener is full."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -172,16 +172,16 @@ def deaf_place() -> Iterator[int]:
 
 
 def test_the_deadline_ends_a_poll_that_connects(aws: Aws, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No answer to the SYN, as from behind a firewall."""
+    """A firewall that drops packets looks like this."""
     monkeypatch.setattr(http_session, "CONNECT_TIMEOUT", 2.0)
-    with deaf_place() as port:
+    with full_backlog() as port:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         ends_with_the_deadline(Source(source_settings(), observer, 1))
     assert observer.attempts.total() <= 1
 
 
 def test_a_stop_ends_a_poll_that_resolves_a_name(aws: Aws, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A resolver that says nothing cannot be interrupted; the poll leaves it behind, and what comes of it later."""
+    """The lookup goes on in the background, and the connection that it leads to is closed."""
     asked, answered = threading.Event(), threading.Event()
     resolve = socket.getaddrinfo
     made: list[socket.socket] = []
@@ -203,20 +203,20 @@ def test_a_stop_ends_a_poll_that_resolves_a_name(aws: Aws, observer: Observer, m
 
 @pytest.fixture
 def silent_tls(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Point boto3 to a server that takes connections and says nothing, not even hello."""
+    """Point boto3 to a server that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://127.0.0.1:{listener.getsockname()[1]}")
         yield
 
 
 def test_the_deadline_ends_a_poll_in_a_tls_handshake(aws: Aws, observer: Observer, silent_tls: None) -> None:
-    """The socket is in the hands of TLS then."""
+    """The server sends no ServerHello."""
     ends_with_the_deadline(Source(source_settings(), observer, 1))
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a key and a certificate of it for loopback into one file."""
+    """Write a key and its certificate for loopback into one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated AWS")])
     now = dt.datetime.now(dt.UTC)
@@ -238,7 +238,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def faulty_tls(aws: Aws, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
-    """Serve a misbehaving AWS over TLS."""
+    """Serve a faulty AWS over TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     server = FaultyAws(respond, context)
@@ -250,7 +250,7 @@ def faulty_tls(aws: Aws, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("fault", HANGING, ids=str)
 def test_the_deadline_ends_a_poll_over_tls(fault: Fault, faulty_tls: FaultyAws, observer: Observer) -> None:
-    """As without it, and the next poll is complete."""
+    """The next poll is complete."""
     source = Source(source_settings(), observer, 1)
     deadline = Deadline(30.0)
     assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
@@ -264,7 +264,7 @@ def test_the_deadline_ends_a_poll_over_tls(fault: Fault, faulty_tls: FaultyAws, 
 def test_a_certificate_that_is_not_trusted_is_a_failed_poll(
     faulty_tls: FaultyAws, observer: Observer, monkeypatch: pytest.MonkeyPatch, impatient: None
 ) -> None:
-    """Nothing is sent to somebody else than AWS."""
+    """No request is sent."""
     monkeypatch.delenv("AWS_CA_BUNDLE")
     deadline = Deadline(30.0)
     with pytest.raises(PollFailedError) as caught:

@@ -1,4 +1,4 @@
-"""What grows with what AWS does, and what must not: descriptors, threads, memory, and a listing of 100,000."""
+"""Descriptors, threads and memory stay bounded; a listing of 100,000 instances."""
 
 import threading
 import time
@@ -37,14 +37,14 @@ REGIONS = (EU, US, "eu-central-1", "ap-southeast-2")
 
 
 def descriptors() -> int:
-    """Return how many files and sockets are open."""
+    """Return the number of open files and sockets."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_descriptors_and_threads_do_not_grow_with_failures(
     page_source: Source, page_server: FaultyAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two hundred and more calls that fail in every way leave nothing behind."""
+    """More than 200 calls fail in every way and leave nothing open."""
     source, faulty = page_source, page_server
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
@@ -72,8 +72,8 @@ def test_descriptors_and_threads_do_not_grow_with_failures(
 
 
 @pytest.mark.parametrize("name", ["endless body", "endless chunks", "huge length"])
-def test_an_endless_answer_takes_bounded_memory(name: str, page_source: Source, page_server: FaultyAws) -> None:
-    """A megabyte of it is read in each attempt, and some copies are made of that."""
+def test_an_endless_response_takes_bounded_memory(name: str, page_source: Source, page_server: FaultyAws) -> None:
+    """Each attempt reads 1 MiB, of which a few copies exist."""
     deadline = Deadline(30.0)
     page_source.list_stack_instances(PRODUCT, deadline)
     page_server.plan(Plan(faults.FAULTS[name], times=None))
@@ -88,18 +88,18 @@ def test_an_endless_answer_takes_bounded_memory(name: str, page_source: Source, 
     assert peak < 3 * 4 * MAXIMUM_RESPONSE_BYTES
 
 
-def test_an_answer_may_be_as_large_as_the_limit(page_source: Source, page_server: FaultyAws) -> None:
-    """More than two hundred times what a page is."""
+def test_a_response_may_be_as_large_as_the_limit(page_source: Source, page_server: FaultyAws) -> None:
+    """That is more than 200 times the size of a page."""
     page_server.plan(Plan(faults.body("large", b'{"StackInstances": []}' + b" " * (MAXIMUM_RESPONSE_BYTES - 4096))))
     deadline = Deadline(30.0)
     assert page_source.list_stack_instances(PRODUCT, deadline) == Listing({}, 1, {})
 
 
 class FakeClient:
-    """A client that lists a hundred thousand instances without a server."""
+    """A client that lists instances without a server."""
 
     def __init__(self, instances: int) -> None:
-        """Name them."""
+        """Create this number of instances."""
         self.items = [
             {"Account": f"{number // 4:012}", "Region": REGIONS[number % 4], "StackInstanceStatus": "CURRENT"}
             for number in range(instances)
@@ -113,7 +113,7 @@ class FakeClient:
 
 
 def big_source(observer: Observer, calls_per_second: float) -> Source:
-    """Return a source with one big product."""
+    """Return a source with one product of 100,000 instances."""
     source = Source(source_settings(), observer, 1)
     caller = Caller(RateLimiter(calls_per_second), observer, 1, str)
     credentials = CredentialCache(botocore.session.get_session, observer)
@@ -123,7 +123,7 @@ def big_source(observer: Observer, calls_per_second: float) -> Source:
 
 
 def test_a_hundred_thousand_instances_are_all_listed(observer: Observer) -> None:
-    """Five thousand pages, and each account and Region is one string for all its instances."""
+    """There are 5,000 pages, and all instances of an account share one string."""
     seen: list[tuple[int, int]] = []
     listing = big_source(observer, 1e9).list_stack_instances(
         PRODUCT, Deadline(60.0), lambda pages, instances: seen.append((pages, instances))
@@ -138,8 +138,8 @@ def test_a_hundred_thousand_instances_are_all_listed(observer: Observer) -> None
     assert seen[-1] == (5000, 100_000)
 
 
-def test_a_hundred_thousand_instances_that_cannot_be_listed_in_time_are_a_clear_failure(observer: Observer) -> None:
-    """The budget gives the pace; the poll ends with its deadline and not later."""
+def test_a_listing_that_takes_too_long_fails_at_the_deadline(observer: Observer) -> None:
+    """`calls_per_second` is too low for 5,000 pages."""
     begun = time.monotonic()
     with pytest.raises(PollFailedError) as caught:
         big_source(observer, 100.0).list_stack_instances(PRODUCT, Deadline(0.3))
@@ -150,10 +150,10 @@ def test_a_hundred_thousand_instances_that_cannot_be_listed_in_time_are_a_clear_
     )
 
 
-def test_many_polls_at_once_do_not_get_into_each_others_way(
+def test_concurrent_polls_do_not_affect_each_other(
     faulty: FaultyAws, aws: Aws, observer: Observer, impatient: None
 ) -> None:
-    """Twelve products, one of which always fails, over four connections: each listing is that of its product."""
+    """Twelve products share four connections; one always fails."""
     products = [f"pp-{number:013}" for number in range(12)]
     for number, product in enumerate(products):
         aws.stack_sets.add_product(product, product)
@@ -189,8 +189,8 @@ def test_many_polls_at_once_do_not_get_into_each_others_way(
     assert observer.attempts == {LIST_STACK_INSTANCES: 4 + 11 * 2 + 5}
 
 
-def test_good_answers_keep_their_connection(page_source: Source, page_server: FaultyAws) -> None:
-    """A hundred polls need one."""
+def test_connections_are_reused(page_source: Source, page_server: FaultyAws) -> None:
+    """A hundred polls need one connection."""
     for _ in range(100):
         deadline = Deadline(30.0)
         page_source.list_stack_instances(PRODUCT, deadline)

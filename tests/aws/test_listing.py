@@ -1,4 +1,4 @@
-"""Pages put together, by examples and by properties: a complete listing, or `PollFailedError`."""
+"""Pages assembled into a listing, by examples and by properties."""
 
 import json
 import random
@@ -19,7 +19,7 @@ JSON = "application/x-amz-json-1.1"
 
 
 def item(account: Any = ONE, region: Any = EU, status: Any = "CURRENT") -> dict[str, Any]:
-    """Return a stack instance as the API shows it."""
+    """Return a stack instance as the API does."""
     return {"Account": account, "Region": region, "StackInstanceStatus": status}
 
 
@@ -33,7 +33,7 @@ def listed(*pages: list[Any]) -> Listing:
 
 
 def test_pages_are_one_listing() -> None:
-    """All their instances, and how many pages there were."""
+    """It has all instances and the number of pages."""
     assert listed([item(), item(region=US, status="OUTDATED")], [], [item(TWO, status="INOPERABLE")]) == Listing(
         {(ONE, EU): Status.CURRENT, (ONE, US): Status.OUTDATED, (TWO, EU): Status.INOPERABLE}, 3, {}
     )
@@ -45,13 +45,13 @@ def test_a_product_without_instances_is_an_empty_listing() -> None:
 
 
 @pytest.mark.parametrize("token", [None, ""])
-def test_no_token_is_the_end(token: str | None) -> None:
-    """However it is written."""
+def test_null_and_an_empty_token_end_a_listing(token: str | None) -> None:
+    """A missing token does, too."""
     assert check_page({"StackInstances": [], "NextPageToken": token}, 20) == Page([], None)
 
 
-def test_a_token_that_was_there_before_is_refused() -> None:
-    """Whether it is that of this page or of one long ago."""
+def test_a_repeated_page_token_is_refused() -> None:
+    """This includes tokens of much earlier pages."""
     for tokens in (["a", "a"], ["a", "b", "c", "a"]):
         builder = ListingBuilder()
         for token in tokens[:-1]:
@@ -69,10 +69,8 @@ def test_a_token_that_was_there_before_is_refused() -> None:
         (["CURRENT", "OUTDATED", "INOPERABLE"], Status.INOPERABLE),
     ],
 )
-def test_of_an_instance_that_is_listed_more_than_once_the_worst_status_counts(
-    statuses: list[str], worst: Status
-) -> None:
-    """In whatever order, on one page or on several."""
+def test_of_a_duplicate_the_most_severe_status_counts(statuses: list[str], worst: Status) -> None:
+    """The order and the pages do not matter."""
     for order in (statuses, statuses[::-1]):
         for listing in (listed([item(status=one) for one in order]), listed(*[[item(status=one)] for one in order])):
             assert listing.statuses == {(ONE, EU): worst}
@@ -80,8 +78,8 @@ def test_of_an_instance_that_is_listed_more_than_once_the_worst_status_counts(
 
 
 @pytest.mark.parametrize("status", ["QUARANTINED", "current", "UNKNOWN", "", None, 7, ["CURRENT"], {"a": 1}, "\ud800"])
-def test_a_status_of_the_future_is_unknown(status: object) -> None:
-    """It is counted, and named in a form that can be written."""
+def test_a_status_that_is_not_known_is_unknown(status: object) -> None:
+    """It is counted, and its text is kept in printable form."""
     listing = listed([item(status=status)])
     assert listing.statuses == {(ONE, EU): Status.UNKNOWN}
     assert listing.anomalies == {Anomaly.UNKNOWN_STATUS: 1}
@@ -89,8 +87,8 @@ def test_a_status_of_the_future_is_unknown(status: object) -> None:
     assert named == (status if isinstance(status, str) and status not in {"", "\ud800"} else ascii(status))
 
 
-def test_of_many_unknown_statuses_few_are_named_and_in_short() -> None:
-    """A log line has an end."""
+def test_the_unknown_statuses_of_a_listing_are_bounded() -> None:
+    """Both their number and their length are."""
     listing = listed([item(f"{number:012}", status=f"{number}" * 100) for number in range(100)])
     assert listing.anomalies == {Anomaly.UNKNOWN_STATUS: 100}
     assert len(listing.unknown_statuses) == MAXIMUM_UNKNOWN_STATUSES
@@ -116,8 +114,8 @@ def test_of_many_unknown_statuses_few_are_named_and_in_short() -> None:
     ],
     ids=repr,
 )
-def test_an_item_that_names_no_instance_is_left_out_and_counted(wrong: object) -> None:
-    """Never an empty label, nor one that cannot be written; the others are there."""
+def test_an_invalid_item_is_left_out_and_counted(wrong: object) -> None:
+    """A label is never empty and always printable."""
     assert listed([item(), wrong, item(TWO)]) == Listing(
         {(ONE, EU): Status.CURRENT, (TWO, EU): Status.CURRENT}, 1, {Anomaly.INVALID_ITEM: 1}
     )
@@ -149,7 +147,7 @@ def test_an_item_that_names_no_instance_is_left_out_and_counted(wrong: object) -
     ],
     ids=lambda value: value if isinstance(value, str) else value[:40].decode("latin-1"),
 )
-def test_a_body_that_is_no_page_is_refused(body: bytes, code: str) -> None:
+def test_a_body_that_is_not_a_page_is_refused(body: bytes, code: str) -> None:
     """Botocore would make an empty listing of most of these."""
     with pytest.raises(PollFailedError) as caught:
         check_page(read_body(body, JSON), 20)
@@ -165,8 +163,8 @@ def test_a_body_that_is_no_page_is_refused(body: bytes, code: str) -> None:
         b'{"StackInstances": [{"Account": "1", "Region": "r", "More": [1]}], "NextPageToken": "t", "More": {}}',
     ],
 )
-def test_a_body_that_is_a_page_is_let_through(body: bytes) -> None:
-    """Members of the future included."""
+def test_a_body_that_is_a_page_is_accepted(body: bytes) -> None:
+    """Unknown members are ignored."""
     check_page(read_body(body, JSON), 20)
 
 
@@ -197,7 +195,7 @@ deterministic = settings(derandomize=True, deadline=None)
 
 
 def reason(function: Callable[[], object]) -> Reason | None:
-    """Return the reason of a failed poll; None where all is well. Anything else that is raised is a failed test."""
+    """Return the reason of a `PollFailedError`, None without one. Any other exception fails the test."""
     try:
         function()
     except PollFailedError as error:
@@ -207,8 +205,8 @@ def reason(function: Callable[[], object]) -> Reason | None:
 
 @deterministic
 @given(st.lists(pages | json_values, max_size=6))
-def test_whatever_comes_is_a_listing_or_a_failed_poll(answers: list[Any]) -> None:
-    """Nothing else is raised, and every label of a listing is a text that can be written."""
+def test_any_json_is_a_listing_or_a_failed_poll(answers: list[Any]) -> None:
+    """Every label of a listing can be encoded."""
     builder = ListingBuilder()
     assert reason(lambda: [builder.add(check_page(answer, 20)) for answer in answers]) in {None, Reason.INCOMPLETE}
     listing = builder.listing()
@@ -220,8 +218,8 @@ def test_whatever_comes_is_a_listing_or_a_failed_poll(answers: list[Any]) -> Non
 
 @deterministic
 @given(st.binary(max_size=200) | pages.map(lambda page: json.dumps(page).encode()))
-def test_whatever_body_comes_is_a_page_or_a_failed_poll(body: bytes) -> None:
-    """Bytes that are nothing, and JSON of any shape."""
+def test_any_body_is_a_page_or_a_failed_poll(body: bytes) -> None:
+    """Bodies are random bytes, and JSON of any shape."""
     seen = reason(lambda: check_page(read_body(body, JSON), 20))
     assert seen in {None, Reason.INCOMPLETE}
     if seen is None:
@@ -242,7 +240,7 @@ def test_whatever_body_comes_is_a_page_or_a_failed_poll(body: bytes) -> None:
 def test_the_order_of_items_and_how_they_are_paged_do_not_matter(
     instances: list[tuple[str, str, str]], size: int, chance: random.Random
 ) -> None:
-    """The same instances are the same listing."""
+    """Equal instances make equal listings."""
     items = [item(*one) for one in instances]
     shuffled = list(items)
     chance.shuffle(shuffled)

@@ -1,4 +1,4 @@
-"""Every way in which the simulated AWS misbehaves, and what the real client makes of it."""
+"""Each fault of the faulty AWS, and the result of the real client."""
 
 import os
 import re
@@ -120,14 +120,14 @@ ELSEWHERE = {
 
 @pytest.fixture(autouse=True)
 def fleet(aws: Aws) -> None:
-    """Let there be one product of two pages."""
+    """Add one product of two pages."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     for account, region in FLEET:
         aws.stack_sets.set(PRODUCT, account, region, "CURRENT")
 
 
 def failure(source: Source, product_id: str = PRODUCT, seconds: float = 30.0) -> tuple[Reason, str, str]:
-    """Poll, and return how that failed."""
+    """List the product, and return how that failed."""
     deadline = Deadline(seconds)
     with pytest.raises(PollFailedError) as caught:
         source.list_stack_instances(product_id, deadline)
@@ -137,18 +137,18 @@ def failure(source: Source, product_id: str = PRODUCT, seconds: float = 30.0) ->
 
 
 def listed(source: Source, product_id: str = PRODUCT) -> Listing:
-    """Poll, and return the listing."""
+    """Return the listing of the product."""
     deadline = Deadline(30.0)
     return source.list_stack_instances(product_id, deadline)
 
 
-def test_there_is_an_expectation_of_every_fault() -> None:
-    """A new way to misbehave needs a test."""
+def test_every_fault_has_an_expectation() -> None:
+    """A new fault needs a test."""
     assert {*FAILURES, *REFUSALS, *ELSEWHERE} == set(faults.FAULTS)
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_failure_that_may_pass_is_a_failed_poll_after_bounded_attempts(
+def test_a_lasting_failure_is_a_failed_poll_after_all_attempts(
     name: str, source: Source, faulty: FaultyAws, observer: Observer
 ) -> None:
     """Three requests, each counted with its error, then a failed poll; the next one is complete."""
@@ -163,8 +163,8 @@ def test_a_failure_that_may_pass_is_a_failed_poll_after_bounded_attempts(
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_failure_that_passes_is_no_failed_poll(name: str, source: Source, faulty: FaultyAws) -> None:
-    """The page that failed is asked for once more, and the listing is complete."""
+def test_a_failure_that_passes_does_not_fail_the_poll(name: str, source: Source, faulty: FaultyAws) -> None:
+    """The page that failed is requested again, and the listing is complete."""
     faulty.plan(Plan(faults.FAULTS[name], page=2))
     assert listed(source) == TWO_PAGES
     assert [(seen.page, seen.fault) for seen in faulty.requests] == [(1, None), (2, name), (2, None)]
@@ -174,7 +174,7 @@ def test_a_failure_that_passes_is_no_failed_poll(name: str, source: Source, faul
 def test_a_refusal_is_a_failed_poll_after_one_request(
     name: str, source: Source, faulty: FaultyAws, observer: Observer
 ) -> None:
-    """No hot loop: what AWS refuses, it refuses again."""
+    """AWS would refuse a retry, too."""
     reason, code, message = REFUSALS[name]
     faulty.plan(Plan(faults.FAULTS[name], times=None))
     assert failure(source) == (reason, code, message)
@@ -186,17 +186,15 @@ def test_a_refusal_is_a_failed_poll_after_one_request(
 
 @pytest.mark.parametrize("name", ["HTML", "reset", "ThrottlingException", "AccessDeniedException"])
 def test_a_failure_on_a_later_page_is_a_failed_poll(name: str, source: Source, faulty: FaultyAws) -> None:
-    """Half a listing is none."""
+    """An incomplete listing is not accepted."""
     faulty.plan(Plan(faults.FAULTS[name], page=2, times=None))
     assert failure(source) == {**FAILURES, **REFUSALS}[name]
     assert [seen.page for seen in faulty.requests] == ([1, 2, 2, 2] if name in FAILURES else [1, 2])
 
 
 @pytest.mark.parametrize(("fault", "requests"), [(faults.SAME_TOKEN, 2), (faults.REPEATED_TOKENS, 3)], ids=str)
-def test_a_token_that_leads_back_is_a_failed_poll(
-    fault: Fault, requests: int, source: Source, faulty: FaultyAws
-) -> None:
-    """The first page that leads to one that was there before ends it, and nothing is asked for again."""
+def test_a_repeated_page_token_is_a_failed_poll(fault: Fault, requests: int, source: Source, faulty: FaultyAws) -> None:
+    """The first repeated page token ends the poll, without a retry."""
     faulty.plan(Plan(fault, times=None))
     assert failure(source) == (
         Reason.INCOMPLETE,
@@ -206,8 +204,8 @@ def test_a_token_that_leads_back_is_a_failed_poll(
     assert len(faulty.requests) == requests
 
 
-def test_fresh_tokens_for_ever_end_with_the_deadline(source: Source, faulty: FaultyAws) -> None:
-    """Empty pages without end are no listing."""
+def test_an_endless_listing_ends_with_the_deadline(source: Source, faulty: FaultyAws) -> None:
+    """Each page is empty and has a new token."""
     faulty.plan(Plan(faults.FRESH_TOKENS, times=None))
     assert failure(source, seconds=0.3) == (
         Reason.TIMEOUT,
@@ -217,7 +215,7 @@ def test_fresh_tokens_for_ever_end_with_the_deadline(source: Source, faulty: Fau
 
 
 def test_an_empty_page_with_a_token_is_not_the_end(source: Source, faulty: FaultyAws) -> None:
-    """The page after it is read too."""
+    """The next page is read."""
     faulty.plan(Plan(faults.EMPTY_PAGE))
     assert listed(source) == Listing(FLEET, 3, {})
 
@@ -237,7 +235,7 @@ def test_an_empty_page_with_a_token_is_not_the_end(source: Source, faulty: Fault
     ],
     ids=["twice", "twice, once INOPERABLE", "unknown status", "invalid items"],
 )
-def test_an_odd_page_is_complete_all_the_same(
+def test_an_odd_page_is_part_of_a_complete_listing(
     fault: Fault,
     changed: dict[tuple[str, str], Status],
     anomalies: dict[Anomaly, int],
@@ -245,13 +243,13 @@ def test_an_odd_page_is_complete_all_the_same(
     source: Source,
     faulty: FaultyAws,
 ) -> None:
-    """What cannot be used is counted, the worse of two statuses counts, and all the rest is there."""
+    """Invalid items are counted, and of two statuses the more severe one counts."""
     faulty.plan(Plan(fault, page=2))
     assert listed(source) == Listing({**FLEET, **changed}, 2, anomalies, unknown)
 
 
-def test_a_product_of_another_type_is_said_clearly(source: Source, aws: Aws, faulty: FaultyAws) -> None:
-    """AWS' own sentence is passed on, after one request."""
+def test_the_message_names_a_product_of_another_type(source: Source, aws: Aws, faulty: FaultyAws) -> None:
+    """The message is that of AWS, after one request."""
     aws.stack_sets.add_product("pp-bbbbbbbbbbbbb", "a plain stack", stack_set=False)
     assert failure(source, "pp-bbbbbbbbbbbbb") == (
         Reason.OTHER,
@@ -262,7 +260,7 @@ def test_a_product_of_another_type_is_said_clearly(source: Source, aws: Aws, fau
 
 
 def test_a_product_that_is_gone_is_not_found(source: Source, aws: Aws) -> None:
-    """It has a reason of its own, for its series go."""
+    """The reason is `not_found`, so that its series are removed."""
     aws.stack_sets.remove_product(PRODUCT)
     assert failure(source) == (
         Reason.NOT_FOUND,
@@ -271,10 +269,8 @@ def test_a_product_that_is_gone_is_not_found(source: Source, aws: Aws) -> None:
     )
 
 
-def test_a_server_that_refuses_connections_is_tried_again_by_the_next_poll(
-    source: Source, faulty: FaultyAws, observer: Observer
-) -> None:
-    """As at the start of a daemon before its network: a failed poll, and no restart afterwards."""
+def test_the_next_poll_connects_again(source: Source, faulty: FaultyAws, observer: Observer) -> None:
+    """A refused connection is a failed poll, and recovery needs no restart."""
     faulty.refuse()
     assert failure(source) == (
         Reason.CONNECTION,
@@ -286,10 +282,10 @@ def test_a_server_that_refuses_connections_is_tried_again_by_the_next_poll(
     assert listed(source) == TWO_PAGES
 
 
-def test_a_name_that_does_not_resolve_is_tried_again_by_the_next_poll(
+def test_the_next_poll_looks_the_name_up_again(
     faulty: FaultyAws, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A source without DNS fails like one without a connection, and recovers with it."""
+    """A failed lookup is a failed poll, and recovery needs no restart."""
     working = socket.getaddrinfo
     port = urlsplit(os.environ["AWS_ENDPOINT_URL"]).port
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://servicecatalog.example:{port}")

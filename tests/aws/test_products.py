@@ -1,4 +1,4 @@
-"""What AWS says of products, as it comes and as it must not come."""
+"""Descriptions and searches of products: valid, invalid, and matched."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def refused(check: Any, answer: Any) -> str:
 
 
 def test_a_description_becomes_a_value() -> None:
-    """Account and Region are those of the ARN."""
+    """Account and Region come from the ARN."""
     assert product_detail(FIELDS) == ProductDetail(
         id="pp-1",
         name="baseline",
@@ -46,14 +46,14 @@ def test_a_description_becomes_a_value() -> None:
 
 
 @pytest.mark.parametrize("arn", [None, "", 7, "arn", "pp-1", "nra:a:b:c:d:e", "arn:a:b:\0:d:e"])
-def test_what_is_not_said_is_empty(arn: object) -> None:
-    """A product without a readable ARN, or without the ids of what it was made of, is a product all the same."""
+def test_missing_fields_are_empty(arn: object) -> None:
+    """A product without a valid ARN or catalog ids is accepted."""
     found = product_detail({"Id": "pp-1", "Name": "b", "Type": "T", "Status": "ERROR", "Arn": arn, "ProductId": None})
     assert (found.account, found.region, found.product_id, found.provisioning_artifact_id) == ("", "", "", "")
 
 
-def test_a_status_of_the_future_is_unknown() -> None:
-    """So is the name that we give to it, should AWS use it one day."""
+def test_a_status_that_is_not_known_is_unknown() -> None:
+    """AWS may add statuses."""
     assert product_detail({**FIELDS, "Status": "IMAGINARY"}).status is ProductStatus.UNKNOWN
 
 
@@ -93,21 +93,21 @@ def test_a_name_may_contain_any_character(name: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [None, [], "a", {}, {"ProvisionedProductDetail": []}, {"ProvisionedProducts": {}}])
-def test_what_is_no_answer_is_refused(answer: object) -> None:
-    """Whichever of both was asked for."""
+def test_a_response_without_products_is_refused(answer: object) -> None:
+    """This holds for both operations."""
     assert refused(check_description, answer) == "NotADescription"
     assert refused(check_search, answer) == "NotASearch"
 
 
-def test_a_token_that_is_none_is_refused() -> None:
-    """A page of a search has one that is text, or none."""
+def test_a_token_that_is_not_text_is_refused() -> None:
+    """The token of a search page is a string or null."""
     assert refused(check_search, {"ProvisionedProducts": [], "NextPageToken": 7}) == "BadPageToken"
     assert refused(check_search, {"ProvisionedProducts": [], "NextPageToken": 0}) == "BadPageToken"
     assert check_search({"ProvisionedProducts": [], "NextPageToken": None}) == SearchPage([], 0, None)
 
 
 def product(name: str, tags: dict[str, str] | None = None, kind: str = "CFN_STACKSET") -> dict[str, object]:
-    """Return a product as a search has it."""
+    """Return a product as a search does."""
     listed = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
     return {**FIELDS, "Id": f"pp-{name}", "Name": name, "Type": kind, "Tags": listed}
 
@@ -134,8 +134,8 @@ FOUND = [
         (["nothing"], {}, []),
     ],
 )
-def test_which_products_are_wanted(names: list[str], tags: dict[str, str], expected: list[str]) -> None:
-    """StackSets that fit one of the names and have every tag, in the case they are written; each once, by id."""
+def test_products_match_by_name_and_tags(names: list[str], tags: dict[str, str], expected: list[str]) -> None:
+    """The match is case-sensitive, and the result is sorted by id without duplicates."""
     assert [one.id for one in matching(FOUND, DiscoverSettings(tuple(names), tags, 60.0))] == expected
 
 
@@ -143,8 +143,8 @@ values = st.none() | st.text() | st.integers() | st.lists(st.text(), max_size=1)
 
 
 @given(st.lists(values | st.dictionaries(st.sampled_from(["Key", "Value"]), values), max_size=4) | values)
-def test_tags_of_any_shape_fit_or_do_not(tags: object) -> None:
-    """What is no tag is none."""
+def test_tags_of_any_shape_match_or_not(tags: object) -> None:
+    """An invalid tag is ignored."""
     wanted = DiscoverSettings(("*",), {"team": "platform"}, 60.0)
     found = [{**product("a"), "Tags": tags}]
     assert matching(found, wanted) in ((), (product_detail(found[0]),))

@@ -1,4 +1,4 @@
-"""No credential in any message: neither those of AWS, nor those of botocore."""
+"""No message contains a credential."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ CANARIES = (
 
 
 def _everything(request: Request) -> str:
-    """Return what came, the secrets first: the rest may be cut off."""
+    """Return the request, the secrets first: the rest may be cut off."""
     headers = sorted(request.headers, key=lambda header: header[0] not in {"X-Amz-Security-Token", "Authorization"})
     return "\n".join([request.body.decode(), *(f"{name}: {value}" for name, value in headers)])
 
@@ -77,7 +77,7 @@ TELLING_BACK = (
 
 @pytest.fixture(autouse=True)
 def keys(page_server: FaultyAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sign with a canary."""
+    """Sign with canaries."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_SESSION_TOKEN", TOKEN)
@@ -89,7 +89,7 @@ HANGING = {fault.name for fault in (*faults.SILENT_WAITS, *faults.slow(), faults
 def tells_nothing(
     source: Source, observer: Observer, caplog: pytest.LogCaptureFixture, seconds: float = 30.0
 ) -> str | None:
-    """Poll, see that no canary comes out anywhere, and return the message of the failure."""
+    """List a product, assert that no canary is in any output, and return the message of the failure."""
     message = None
     source._connect()
     deadline = Deadline(seconds)
@@ -105,10 +105,10 @@ def tells_nothing(
     return message
 
 
-def test_no_fault_brings_a_credential_to_light(
+def test_no_fault_reveals_a_credential(
     page_source: Source, page_server: FaultyAws, observer: Observer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever AWS does."""
+    """This holds for each fault."""
     for name, fault in faults.FAULTS.items():
         page_server.clear()
         page_server.plan(Plan(fault, times=None))
@@ -117,10 +117,10 @@ def test_no_fault_brings_a_credential_to_light(
 
 
 @pytest.mark.parametrize("fault", TELLING_BACK, ids=str)
-def test_what_was_sent_is_hidden_where_aws_tells_it_back(
+def test_secrets_that_aws_repeats_are_hidden(
     fault: Fault, page_source: Source, page_server: FaultyAws, observer: Observer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As it does when a signature does not match."""
+    """AWS repeats them when a signature does not match."""
     page_server.plan(Plan(fault, times=None))
     message = tells_nothing(page_source, observer, caplog)
     assert message is not None
@@ -131,7 +131,7 @@ def test_what_was_sent_is_hidden_where_aws_tells_it_back(
 
 @pytest.mark.parametrize("fault", TELLING_BACK, ids=str)
 @pytest.mark.parametrize("operation", ["AssumeRole", "AssumeRoleWithWebIdentity"])
-def test_what_a_role_is_assumed_with_is_hidden(
+def test_the_secrets_of_assume_role_are_hidden(
     operation: str,
     fault: Fault,
     page_source: Source,
@@ -141,7 +141,7 @@ def test_what_a_role_is_assumed_with_is_hidden(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The external id, and the token of the web identity."""
+    """These are the external id and the web identity token."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     role = "role_arn = arn:aws:iam::123456789012:role/stackset-monitor\n"
@@ -186,7 +186,7 @@ def test_what_a_role_is_assumed_with_is_hidden(
     ],
 )
 def test_a_sentence_is_one_short_line_without_what_looks_like_a_credential(text: str, expected: str) -> None:
-    """Names of roles and digests stay as they are."""
+    """ARNs and digests are not changed."""
     assert sentence(text) == expected
 
 
@@ -195,8 +195,8 @@ def request(**headers: str) -> AWSPreparedRequest:
     return AWSPreparedRequest("POST", "http://127.0.0.1/", headers, b"", stream_output=False)
 
 
-def test_what_was_sent_is_hidden_in_whatever_shape() -> None:
-    """A session token that looks like nothing else is known from the request."""
+def test_a_session_token_of_any_form_is_hidden() -> None:
+    """It is known from the request."""
     secrets = Secrets()
     assert secrets.redact("the token plain-words was refused") == "the token plain-words was refused"
     secrets.add_from(request(**{"X-Amz-Security-Token": "plain-words"}))
@@ -214,7 +214,7 @@ def test_an_external_id_does_not_hide_parts_of_an_arn() -> None:
 
 
 def test_only_the_latest_secrets_are_remembered_and_no_short_ones() -> None:
-    """Bounded, and a value like `me` does not hide half of every word."""
+    """A value like `me` would hide parts of many words."""
     secrets = Secrets()
     for number in range(100):
         secrets.add_from(request(**{"X-Amz-Security-Token": f"token-number-{number:03}"}))

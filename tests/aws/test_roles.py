@@ -1,4 +1,4 @@
-"""Sources that assume a role: whose products they see, who signs, what is refreshed, and what is never shown."""
+"""Sources that assume a role: their products, credentials and errors."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +43,7 @@ def assuming(account: str, **more: object) -> SourceSettings:
 
 @pytest.fixture
 def proxy(aws: Aws, impatient: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
-    """Put a server that can misbehave before moto, with a product of one instance in each of three accounts."""
+    """Put a faulty server before moto, with one product in each of three accounts."""
     for number, account in enumerate(ACCOUNTS):
         stack_sets(account).add_product(PRODUCT, f"of {account}")
         for other in range(number + 1):
@@ -56,7 +56,7 @@ def proxy(aws: Aws, impatient: None, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def listed(source: Source) -> int:
-    """Return how many instances the product has there."""
+    """Return the number of instances of the product."""
     deadline = Deadline(30.0)
     return len(source.list_stack_instances(PRODUCT, deadline).statuses)
 
@@ -69,8 +69,8 @@ def failure(source: Source) -> tuple[Reason, str, str]:
     return caught.value.reason, caught.value.error_code, caught.value.message
 
 
-def test_each_source_sees_its_own_account_at_the_same_time(proxy: FaultyAws, observer: Observer) -> None:
-    """Several roles at once, assumed with the same ambient credentials."""
+def test_each_source_reads_its_own_account(proxy: FaultyAws, observer: Observer) -> None:
+    """Several roles are assumed at once, with the same base credentials."""
     sources = [Source(assuming(account), observer, 4) for account in ACCOUNTS]
     with ThreadPoolExecutor(6) as threads:
         assert list(threads.map(listed, sources * 3)) == [1, 2, 3] * 3
@@ -80,8 +80,8 @@ def test_each_source_sees_its_own_account_at_the_same_time(proxy: FaultyAws, obs
     assert observer.errors == {}
 
 
-def test_a_source_says_who_it_is_and_what_its_products_are(proxy: FaultyAws, observer: Observer) -> None:
-    """By GetCallerIdentity, DescribeProvisionedProduct and SearchProvisionedProducts, with the role's credentials."""
+def test_all_operations_use_the_credentials_of_the_role(proxy: FaultyAws, observer: Observer) -> None:
+    """These are GetCallerIdentity, DescribeProvisionedProduct and SearchProvisionedProducts."""
     account = ACCOUNTS[1]
     there = stack_sets(account)
     there.add_product("pp-other", "baseline two", tags={"team": "platform", "tier": "1"}, status="A_NEW_STATUS")
@@ -104,7 +104,7 @@ def test_a_source_says_who_it_is_and_what_its_products_are(proxy: FaultyAws, obs
 
 
 def test_a_search_reads_every_page(proxy: FaultyAws, observer: Observer) -> None:
-    """A hundred products a page, and no product twice."""
+    """A page has 100 products, and no product is found twice."""
     there = stack_sets(ACCOUNTS[0])
     for number in range(250):
         there.add_product(f"pp-{number:04}", f"product {number}")
@@ -117,10 +117,10 @@ def test_a_search_reads_every_page(proxy: FaultyAws, observer: Observer) -> None
 
 @pytest.mark.parametrize("fault", UNREADABLE, ids=str)
 @pytest.mark.parametrize("operation", ["DescribeProvisionedProduct", "SearchProvisionedProducts"])
-def test_an_answer_that_cannot_be_read_is_no_empty_one(
+def test_a_response_that_cannot_be_read_is_not_an_empty_one(
     operation: str, fault: Fault, proxy: FaultyAws, observer: Observer
 ) -> None:
-    """Botocore makes a success of it; here it is a failure, or every product would be gone."""
+    """Botocore alone would return a success without products."""
     source = Source(assuming(ACCOUNTS[0], discover=DiscoverSettings(("*",), {}, 60.0)), observer, 4)
     proxy.plan(Plan(fault, operation=operation, times=None))
     deadline = Deadline(30.0)
@@ -129,8 +129,8 @@ def test_an_answer_that_cannot_be_read_is_no_empty_one(
     assert caught.value.reason is Reason.INCOMPLETE
 
 
-def test_a_role_asks_for_its_external_id(proxy: FaultyAws, observer: Observer) -> None:
-    """With the right one it is assumed; without it or with another, the permission is what is missing."""
+def test_a_role_requires_its_external_id(proxy: FaultyAws, observer: Observer) -> None:
+    """Without it or with another one, the reason is `access_denied`."""
     account = ACCOUNTS[0]
     roles.require_external_id(role(account), EXTERNAL_ID)
     assert listed(Source(assuming(account, external_id=EXTERNAL_ID), observer, 4)) == 1
@@ -165,8 +165,8 @@ def test_the_file_of_the_external_id_is_read_for_each_assume_role(
     assert listed(source) == 1
 
 
-def test_a_role_that_was_refused_is_assumed_as_soon_as_it_may_be(proxy: FaultyAws, observer: Observer) -> None:
-    """One call a poll until then, and no restart."""
+def test_a_refused_role_is_assumed_once_it_is_allowed(proxy: FaultyAws, observer: Observer) -> None:
+    """Each poll makes one attempt, and recovery needs no restart."""
     account = ACCOUNTS[0]
     roles.refuse(role(account))
     source = Source(assuming(account), observer, 4)
@@ -176,8 +176,8 @@ def test_a_role_that_was_refused_is_assumed_as_soon_as_it_may_be(proxy: FaultyAw
     assert listed(source) == 1
 
 
-def test_a_role_whose_credentials_are_not_taken_is_assumed_again(proxy: FaultyAws, observer: Observer) -> None:
-    """Once more with new ones, within the same poll."""
+def test_a_role_whose_credentials_are_not_accepted_is_assumed_again(proxy: FaultyAws, observer: Observer) -> None:
+    """The same poll succeeds with the new credentials."""
     source = Source(assuming(ACCOUNTS[2]), observer, 4)
     assert listed(source) == 3
     proxy.plan(Plan(faults.EXPIRED_TOKEN, operation=LIST_STACK_INSTANCES, times=1))
@@ -186,7 +186,7 @@ def test_a_role_whose_credentials_are_not_taken_is_assumed_again(proxy: FaultyAw
 
 
 def test_polling_goes_on_with_a_role_while_sts_is_down(proxy: FaultyAws, observer: Observer) -> None:
-    """As long as what was handed out is good."""
+    """The credentials of the role are still valid."""
     source = Source(assuming(ACCOUNTS[2]), observer, 4)
     assert listed(source) == 3
     proxy.plan(Plan(faults.INTERNAL_ERROR, operation=ASSUME_ROLE, times=None))
@@ -198,7 +198,7 @@ def test_polling_goes_on_with_a_role_while_sts_is_down(proxy: FaultyAws, observe
 
 
 def test_a_silent_sts_ends_with_the_deadline(proxy: FaultyAws, observer: Observer) -> None:
-    """Nobody waits for a role longer than for anything else."""
+    """AssumeRole obeys the deadline of the poll."""
     proxy.plan(Plan(faults.SILENCE, operation=ASSUME_ROLE, times=None))
     deadline = Deadline(0.3)
     with pytest.raises(PollFailedError) as caught:
@@ -229,7 +229,7 @@ def test_the_endpoints_are_those_of_the_sources_region(
     sts_endpoints: str | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Also those of other partitions, and never the global STS in us-east-1, whatever the environment says."""
+    """STS is never the global one in us-east-1, whatever the environment says."""
     if sts_endpoints:
         monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", sts_endpoints)
     settings = replace(source_settings(region=region), role_arn=role(ONE, partition))

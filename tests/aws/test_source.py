@@ -1,4 +1,4 @@
-"""A source: what it sends, and which settings of botocore it goes by."""
+"""A source: its requests, and the settings of botocore that it uses."""
 
 import json
 import os
@@ -27,28 +27,28 @@ PRODUCT = "pp-aaaaaaaaaaaaa"
 
 @pytest.fixture(autouse=True)
 def fleet(aws: Aws) -> None:
-    """Let there be one product of three instances."""
+    """Add one product of three instances."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     for account in (ONE, TWO, THREE):
         aws.stack_sets.set(PRODUCT, account, EU, "CURRENT")
 
 
 def poll(source: Source) -> Listing:
-    """Poll once."""
+    """Return the listing of the product."""
     deadline = Deadline(30.0)
     return source.list_stack_instances(PRODUCT, deadline)
 
 
 def failure(source: Source) -> PollFailedError:
-    """Poll once, and return why that failed."""
+    """List the product, and return how that failed."""
     deadline = Deadline(30.0)
     with pytest.raises(PollFailedError) as caught:
         source.list_stack_instances(PRODUCT, deadline)
     return caught.value
 
 
-def test_a_listing_is_asked_for_page_by_page(aws: Aws, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the size, the language and the Region of the source, in the name of the monitor; progress is told."""
+def test_a_listing_is_requested_page_by_page(aws: Aws, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests carry the page size, language and Region of the source and the User-Agent of the monitor."""
     asked: list[Request] = []
     forward = forward_to(aws.url)
 
@@ -75,10 +75,10 @@ def test_a_listing_is_asked_for_page_by_page(aws: Aws, observer: Observer, monke
     assert "/eu-west-1/servicecatalog/aws4_request" in headers["Authorization"]
 
 
-def test_without_a_region_of_its_own_a_source_has_that_of_the_environment(
+def test_a_source_without_a_region_uses_that_of_the_environment(
     faulty: FaultyAws, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As everything that is built on boto3."""
+    """AWS_DEFAULT_REGION is set."""
     source = Source(source_settings(region=None), observer, 1)
     assert len(poll(source).statuses) == 3
 
@@ -86,7 +86,7 @@ def test_without_a_region_of_its_own_a_source_has_that_of_the_environment(
 def test_a_missing_region_fails_a_poll_and_not_the_daemon(
     faulty: FaultyAws, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is found when it is there."""
+    """The next poll finds it."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     source = Source(source_settings(region=None), observer, 1)
     error = failure(source)
@@ -117,7 +117,7 @@ def test_a_wrong_setting_fails_a_poll_and_not_the_daemon(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """It says what is wrong; put right, it needs no restart."""
+    """The message names the problem, and the next poll uses the corrected setting."""
     before = os.environ.get(name)
     if value == "BROKEN":
         (tmp_path / "config").write_text("no section\n")
@@ -165,10 +165,10 @@ def test_by_default_throttled_calls_are_retried_until_the_deadline(
     assert len(faulty.requests) == 7
 
 
-def test_requests_go_through_a_proxy_where_there_is_one(
+def test_requests_use_the_proxy_of_the_environment(
     source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The environment says which and for what, as for botocore."""
+    """`http_proxy` and `no_proxy` work as in botocore."""
     place = urlsplit(os.environ["AWS_ENDPOINT_URL"])
     monkeypatch.setenv("http_proxy", f"http://{place.netloc}")
     monkeypatch.setenv("no_proxy", "other.example")
@@ -177,17 +177,15 @@ def test_requests_go_through_a_proxy_where_there_is_one(
     assert len(faulty.requests) == 1
 
 
-def test_requests_go_past_a_proxy_that_is_not_for_them(
-    source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`no_proxy` names them."""
+def test_no_proxy_excludes_a_host(source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy of this test would refuse the connection."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     assert len(poll(source).statuses) == 3
 
 
-def test_sources_share_the_descriptions_of_the_apis(faulty: FaultyAws, observer: Observer) -> None:
-    """Nine megabytes each otherwise."""
+def test_sources_share_the_api_descriptions(faulty: FaultyAws, observer: Observer) -> None:
+    """Each source would take 9 MB for them."""
     descriptions = {
         id(Source(source_settings(name), observer, 1)._connect().clients.service_catalog.meta.service_model.metadata)
         for name in "abc"

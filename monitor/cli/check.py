@@ -1,5 +1,6 @@
 """`stackset-monitor check`."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,20 +59,47 @@ def check(config: Path, aws: bool) -> ExitCode:
 
 def _file_problems(settings: "Settings", document: "Document") -> "tuple[list[Problem], list[Problem]]":
     """Return the problems of the paths in the configuration on this machine, and those that are only warnings."""
-    from monitor.cli.files import create_error, read_error
-
     problems: list[Problem] = []
     warnings: list[Problem] = []
     paths: list[tuple[Path | None, tuple[str | int, ...]]] = [(settings.web_config, ("web", "config_file"))]
     paths += [(one.external_id_file, ("sources", n, "external_id_file")) for n, one in enumerate(settings.sources)]
     for path, place in paths:
-        if path and (error := read_error(path)):
+        if path and (error := _read_error(path)):
             problems.append(document.problem(f'cannot read "{path}": {error.strerror or error}', *place))
-    if error := create_error(settings.state_path):
+    if error := _create_error(settings.state_path):
         problem = document.problem(f'cannot create "{settings.state_path}": {error.strerror or error}', "state", "path")
         # The daemon may run as another user, so a missing permission need not be one for the daemon.
         (warnings if isinstance(error, PermissionError) else problems).append(problem)
     return problems, warnings
+
+
+def _read_error(path: Path) -> OSError | None:
+    """Return the error of reading a file, or None if it can be read."""
+    from monitor.config.validation import read_file
+
+    try:
+        read_file(path)
+    except OSError as error:
+        return error
+    return None
+
+
+def _create_error(path: Path) -> OSError | None:
+    """Return the error of creating a file with its folders, or None if it can be created or exists.
+
+    A temporary file is created in the nearest folder that exists, and deleted: permissions alone do not tell about
+    read-only file systems and folders like /proc.
+    """
+    if path.is_dir():
+        return IsADirectoryError(0, "Is a directory")
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error
 
 
 def _unknown_regions(settings: "Settings", document: "Document") -> "Iterator[Problem]":

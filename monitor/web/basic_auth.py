@@ -98,8 +98,7 @@ class BasicAuth:
         return None
 
     def _remember(self, digest: bytes, expected: bytes, *, result: bool) -> None:
-        results, others = (self._right, self._wrong) if result else (self._wrong, self._right)
-        others.pop(digest, None)
+        results = self._right if result else self._wrong
         results[digest] = expected
         if len(results) > REMEMBERED:
             results.popitem(last=False)

@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from monitor.web.connection import Connection, Connections
+from monitor.web.connection import Connection, Connections, State
 from monitor.web.limits import Limits
 from monitor.web.web_config import WebConfigReloader
 from tests.web.asgi import empty
@@ -27,9 +27,13 @@ class StuckTransport(asyncio.Transport):
         super().__init__()
         self.closing = False
         self.aborted = asyncio.Event()
+        self.writes = 0
+        self.on_write: Callable[[int], None] = lambda _: None
 
     def write(self, data: Any) -> None:
-        """Accept the data."""
+        """Accept the data, and pass on how many times that was."""
+        self.writes += 1
+        self.on_write(self.writes)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Accept the limits."""
@@ -109,3 +113,34 @@ def test_an_idle_connection_that_cannot_be_closed_is_aborted() -> None:
         await transport.aborted.wait()
 
     run(test, replace(LIMITS, keep_alive=SOON))
+
+
+def test_a_broken_body_during_a_response_ends_the_connection() -> None:
+    """A response that waits for the client cannot become a 400 any more."""
+
+    async def test(connection: Connection, transport: StuckTransport) -> None:
+        transport.on_write = lambda _: connection.pause_writing()
+        connection.data_received(b"GET / HTTP/1.1\r\nHost: monitor\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await asyncio.sleep(0)
+        assert (transport.writes, transport.closing) == (1, False)
+        connection.data_received(b"no chunk\r\n")
+        assert transport.aborted.is_set()
+
+    run(test)
+
+
+def test_a_response_that_is_not_delivered_is_active() -> None:
+    """A response whose last bytes wait in the buffer keeps its deadline, and its connection is not dropped."""
+
+    async def test(connection: Connection, transport: StuckTransport) -> None:
+        end = 3  # after the head and the body
+        transport.on_write = lambda write: connection.pause_writing() if write == end else None
+        connection.data_received(REQUEST)
+        await asyncio.sleep(0)
+        assert (transport.writes, connection._state) == (end, State.ACTIVE)
+        connection.resume_writing()
+        while connection._state is State.ACTIVE:  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0)
+        assert connection._state is State.IDLE
+
+    run(test)

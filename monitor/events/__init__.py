@@ -1,1 +1,1 @@
-"""What is told on stdout, one event a line: the only room that knows structlog."""
+"""Log events as lines on stdout; the only package that imports structlog."""

@@ -1,1 +1,1 @@
-"""The state on disk: the only room that knows SQLite."""
+"""The state that outlives the process; the only package that imports sqlite3."""

@@ -57,6 +57,7 @@ class SqliteStore:
         self._lock = threading.RLock()
         self._file: StateFile | None = None
         self._next_attempt = 0.0
+        self._closed = False
         if path is None:
             self._connection = connect_memory()
             return
@@ -150,7 +151,7 @@ class SqliteStore:
         Done before each write, too. Never raises; what it finds is reported.
         """
         with self._lock:
-            if self._path is None:
+            if self._path is None or self._closed:
                 return
             if self._file is not None:
                 try:
@@ -167,6 +168,7 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file, after a commit that may be under way."""
         with self._lock:
+            self._closed = True
             if self._file is not None:
                 self._file.close()
             else:
@@ -199,6 +201,20 @@ class SqliteStore:
         self._file, self._connection = file, file.connection
         if file.quarantined is not None:
             self._on_error(file.quarantined)
+        if not file.checked:
+            arguments = (file, file.connection)
+            threading.Thread(target=self._check_content, args=arguments, name="state check", daemon=True).start()
+
+    def _check_content(self, file: StateFile, connection: sqlite3.Connection) -> None:
+        try:
+            file.check_content()
+        except BrokenStateError as error:
+            with self._lock:
+                # Else it was closed or replaced meanwhile, and the path may point to another file.
+                if not self._closed and self._file is file and file.connection is connection:
+                    self._replace_broken(file, error)
+        except StateError as error:
+            self._on_error(error)
 
     def _replace_broken(self, file: StateFile, error: BrokenStateError) -> None:
         try:

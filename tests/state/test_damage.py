@@ -223,6 +223,20 @@ def test_a_broken_file_is_quarantined_at_the_start(path: Path, damage: Callable[
         assert store.load(BASELINE.id).snapshot == FIRST.snapshot
 
 
+def test_a_large_file_is_checked_beside_its_use(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start does not wait for the check; damage that it finds is treated as at a start."""
+    monkeypatch.setattr("monitor.state.sqlite_file.CHECKED_AT_START", 0)
+    found = threading.Event()
+    with closing(SqliteStore(path)) as store:
+        assert store.load(BASELINE.id).snapshot == SECOND.snapshot
+    overwritten(path)
+    with closing(SqliteStore(path, on_error=lambda _: found.set())) as store:
+        assert found.wait(5.0)
+        store.commit(THIRD)
+        assert store.load(BASELINE.id).snapshot == THIRD.snapshot
+    assert len(list(path.parent.glob("*.broken-*Z"))) == 1
+
+
 def test_unpublished_transitions_of_a_broken_file_are_kept(path: Path) -> None:
     """What can still be read of a broken file is published, under the ids that it has."""
     with closing(sqlite3.connect(path)) as connection:

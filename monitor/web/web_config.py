@@ -10,6 +10,7 @@ from pathlib import Path
 
 from monitor.config.document import Problem
 from monitor.config.errors import ConfigurationError
+from monitor.config.validation import read_file
 from monitor.config.web_config import TLS, TlsSettings, WebConfig, parse_web_config
 from monitor.web.access_policy import AccessPolicy, TokenBucket
 from monitor.web.tls import normal_name, server_context
@@ -66,7 +67,7 @@ def _read(path: Path) -> Contents:
 
 def _content(path: Path) -> bytes | str:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         return error.strerror or str(error)
 

@@ -278,3 +278,14 @@ def test_version_is_quick() -> None:
     assert first == f"stackset-monitor {__version__}"
     assert {name.partition(".")[0] for name in second.split()} & (HEAVY | {"sqlite3", "asyncio"}) == set()
     assert "monitor.cli.version" in second.split()
+
+
+def test_a_web_configuration_without_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has the same limit as the main file."""
+    path = tmp_path / "monitor.yaml"
+    path.write_text("products: [pp-a]\nweb: {config_file: /dev/zero}")
+    found = here(capsys, "check", "--config", str(path))
+    assert (found.code, found.err.splitlines()[1:]) == (
+        2,
+        [f'{path}:2: web.config_file: cannot read "/dev/zero": larger than 4 MiB'],
+    )

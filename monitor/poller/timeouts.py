@@ -40,8 +40,8 @@ def explain_timeout(
 ) -> str:
     """Say what a product needs that made `calls` calls before its `timeout`, in seconds, without being complete.
 
-    `instances` is the size of its last snapshot, 0 if there is none. Then nobody knows how many calls are missing,
-    and the advice is for twice as many as were made.
+    `instances` is the size of its last snapshot, 0 if there is none. Then the number of
+    calls that are missing is not known, and the advice is for twice as many as were made.
     """
     rate = calls / timeout
     known = calls_of(instances)

@@ -1,4 +1,4 @@
-"""The diff, by examples and by properties."""
+"""The diff of two listings: examples and properties."""
 
 import random
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ def held(states: Mapping[InstanceKey, InstanceState]) -> Statuses:
     return {key: instance_state.status for key, instance_state in states.items()}
 
 
-def test_a_first_snapshot_is_a_baseline_without_transitions() -> None:
-    """What was never seen before did not change."""
+def test_first_snapshot_is_a_baseline_without_transitions() -> None:
+    """There is nothing to compare it with."""
     change = diff(None, listing({(ONE, EU): Status.OUTDATED}), BASELINE, "poll-1", EPOCH)
     assert change.baseline
     assert change.transitions == ()
@@ -32,7 +32,7 @@ def test_a_first_snapshot_is_a_baseline_without_transitions() -> None:
     assert change.snapshot.counts == {Status.CURRENT: 0, Status.OUTDATED: 1, Status.INOPERABLE: 0}
 
 
-def test_a_change_an_arrival_and_a_departure_are_told_with_what_was_before() -> None:
+def test_changed_new_and_removed_instances_are_transitions() -> None:
     """Each of the three kinds of transition has its previous status, its status and the time since."""
     before = snapshot({(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.INOPERABLE})
     now = listing({(ONE, EU): Status.CURRENT, (ONE, US): Status.OUTDATED, (THREE, EU): Status.CURRENT})
@@ -56,7 +56,7 @@ def test_a_change_an_arrival_and_a_departure_are_told_with_what_was_before() -> 
     assert change.snapshot.counts == {Status.CURRENT: 2, Status.OUTDATED: 1, Status.INOPERABLE: 0}
 
 
-def test_a_status_of_the_future_is_a_status_like_any_other() -> None:
+def test_unknown_status_is_a_status_like_any_other() -> None:
     """An instance goes to UNKNOWN and back, with a transition each way."""
     before = snapshot({(ONE, EU): Status.CURRENT})
     there = diff(before, listing({(ONE, EU): Status.UNKNOWN}), BASELINE, "poll-2", LATER)
@@ -68,8 +68,8 @@ def test_a_status_of_the_future_is_a_status_like_any_other() -> None:
     ]
 
 
-def test_event_ids_are_the_same_for_the_same_poll_and_different_for_all_else() -> None:
-    """A poll that is worked out again gives the same ids, another poll gives others."""
+def test_event_ids_are_derived_from_the_poll() -> None:
+    """The same poll gives the same ids, another poll gives others."""
     before = snapshot({(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT})
     now = listing({(ONE, EU): Status.OUTDATED, (ONE, US): Status.OUTDATED})
     first, again, other = (diff(before, now, BASELINE, poll, LATER) for poll in ("poll-2", "poll-2", "poll-3"))
@@ -79,8 +79,8 @@ def test_event_ids_are_the_same_for_the_same_poll_and_different_for_all_else() -
 
 
 @given(fleets)
-def test_a_fleet_does_not_differ_from_itself(fleet: Statuses) -> None:
-    """diff(x, x) is empty, and shares the states instead of copying them."""
+def test_equal_listings_have_no_diff(fleet: Statuses) -> None:
+    """diff(x, x) is empty, and the states are shared, not copied."""
     before = snapshot(fleet)
     change = diff(before, listing(fleet), BASELINE, "poll-2", LATER)
     assert change.transitions == ()
@@ -89,8 +89,8 @@ def test_a_fleet_does_not_differ_from_itself(fleet: Statuses) -> None:
 
 
 @given(fleets, fleets)
-def test_applying_a_diff_gives_the_new_fleet(old: Statuses, new: Statuses) -> None:
-    """The transitions say all that changed, and the counts are those of the new fleet."""
+def test_applying_a_diff_gives_the_new_listing(old: Statuses, new: Statuses) -> None:
+    """The transitions are complete, and the counts are those of the new listing."""
     before = snapshot(old)
     change = diff(before, listing(new), BASELINE, "poll-2", LATER)
     assert held(apply(before.states, change.transitions)) == new
@@ -101,8 +101,8 @@ def test_applying_a_diff_gives_the_new_fleet(old: Statuses, new: Statuses) -> No
 
 
 @given(fleets, fleets)
-def test_there_is_exactly_one_transition_for_each_difference(old: Statuses, new: Statuses) -> None:
-    """Nothing is told twice, nothing is told that is the same, and what is the same keeps its time."""
+def test_each_difference_is_exactly_one_transition(old: Statuses, new: Statuses) -> None:
+    """No transition is repeated, and an unchanged instance has none and keeps its time."""
     change = diff(snapshot(old), listing(new), BASELINE, "poll-2", LATER)
     different = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
     assert [t.key for t in change.transitions] == sorted(different)
@@ -114,8 +114,8 @@ def test_there_is_exactly_one_transition_for_each_difference(old: Statuses, new:
 
 
 @given(fleets, fleets, fleets)
-def test_the_way_does_not_matter(first: Statuses, second: Statuses, third: Statuses) -> None:
-    """Two diffs one after the other end where one diff ends."""
+def test_two_diffs_in_a_row_end_where_one_diff_ends(first: Statuses, second: Statuses, third: Statuses) -> None:
+    """The intermediate listing does not matter."""
     start = snapshot(first)
     middle = diff(start, listing(second), BASELINE, "poll-2", LATER).snapshot
     end = diff(middle, listing(third), BASELINE, "poll-3", LATER).snapshot
@@ -135,8 +135,8 @@ def test_net_change_is_the_difference_between_its_ends(first: Statuses, second: 
 
 
 @given(fleets, fleets, st.randoms(use_true_random=False))
-def test_order_and_duplicates_do_not_matter(old: Statuses, new: Statuses, chance: random.Random) -> None:
-    """However AWS orders the items, and whichever it lists again, the diff is the same."""
+def test_order_and_duplicates_of_items_do_not_matter(old: Statuses, new: Statuses, chance: random.Random) -> None:
+    """In whatever order AWS lists the items, and whichever it lists twice, the diff is the same."""
 
     def listed(items: list[dict[str, str]]) -> ListingBuilder:
         builder = ListingBuilder()
@@ -149,6 +149,6 @@ def test_order_and_duplicates_do_not_matter(old: Statuses, new: Statuses, chance
     ]
     shuffled = items + chance.choices(items, k=3) if items else []
     chance.shuffle(shuffled)
-    straight = diff(snapshot(old), listed(items).listing(), BASELINE, "poll-2", LATER)
-    crooked = diff(snapshot(old), listed(shuffled).listing(), BASELINE, "poll-2", LATER)
-    assert straight == crooked
+    in_order = diff(snapshot(old), listed(items).listing(), BASELINE, "poll-2", LATER)
+    shuffled_change = diff(snapshot(old), listed(shuffled).listing(), BASELINE, "poll-2", LATER)
+    assert in_order == shuffled_change

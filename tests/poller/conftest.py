@@ -1,12 +1,28 @@
 """Fixtures: a poller and the harness around it."""
 
-import pytest
+import logging
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+import structlog
+
+from monitor.aws import caller
+from monitor.events.names import EventName
 from monitor.model.deadline import Deadlines
 from monitor.poller.poller import Poller
 from monitor.poller.protocols import Catalog, EventSink, Publisher, Store
-from tests.making import monitored
+from tests.conftest import Aws
+from tests.faulty_aws.server import FaultyAws
+from tests.faulty_aws.upstream import respond
+from tests.making import EU, monitored
 from tests.poller.harness import Harness, Recorder
+from tests.poller.pipeline import (
+    ACCOUNTS,
+    ALL,
+    Pipeline,
+    products_at_aws,
+)
 
 
 @pytest.fixture
@@ -37,3 +53,34 @@ def poller(harness: Harness) -> Poller:
     made.restore(monitored())
     harness.log.clear()
     return made
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """Put logging back afterwards: a log takes over that of the process."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def pipeline(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restored_logging: None) -> Iterator[Pipeline]:
+    """Return a pipeline in which each product was polled once, and then one instance of each changed."""
+    monkeypatch.setattr(caller, "FIRST_BACKOFF", 0.001)
+    for product, there in products_at_aws():
+        there.add_product(product.product.id, product.product.name)
+        for account in ACCOUNTS:
+            there.set(product.product.id, account, EU, "CURRENT")
+    server = FaultyAws(respond)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
+    pipeline = Pipeline(server, tmp_path / "monitor.db")
+    pipeline.poll(*ALL)
+    assert len(pipeline.events(EventName.BASELINE)) == 3
+    pipeline.change("OUTDATED")
+    server.clear()
+    yield pipeline
+    pipeline.stop()
+    server.stop()

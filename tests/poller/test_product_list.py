@@ -1,4 +1,4 @@
-"""Which products are polled: a pure function of what is configured, found and shared out."""
+"""Which products are monitored: the configured and the discovered ones of a shard."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -36,29 +36,29 @@ def products(*names: str) -> list[Product]:
     return [Product(f"pp-{name}", f"name of {name}") for name in names]
 
 
-def test_what_is_listed_comes_first_and_as_it_is_listed(settings: Settings) -> None:
-    """Also where discovery finds it: each product is there once."""
+def test_configured_products_come_first_with_their_settings(settings: Settings) -> None:
+    """Also if discovery finds them: each product is there once."""
     found = monitored_products(settings, {"hub": products("c", "a"), "other": products("b", "d")}, Shard())
     assert list(found) == ["pp-a", "pp-b", "pp-c", "pp-d"]
     assert (found["pp-a"], found["pp-b"]) == settings.products
 
 
-def test_what_is_found_has_the_defaults_and_its_own_name(settings: Settings) -> None:
-    """Its source is the one that has found it."""
+def test_discovered_product_has_the_defaults_and_its_own_name(settings: Settings) -> None:
+    """Its source is the one that found it."""
     found = monitored_products(settings, {"other": products("d")}, Shard())
     assert found["pp-d"] == MonitoredProduct(
         Product("pp-d", "name of d"), "other", 600.0, 480.0, own_name=True, adaptive_timeout=True
     )
 
 
-def test_two_sources_that_find_the_same_product(settings: Settings) -> None:
-    """The first in the file reads it."""
+def test_product_that_two_sources_find_is_read_from_the_first(settings: Settings) -> None:
+    """The first in the configuration."""
     found = monitored_products(settings, {"other": products("x"), "hub": products("x")}, Shard())
     assert found["pp-x"].source == "hub"
 
 
-def test_what_was_found_by_a_source_that_discovers_no_more_is_not_watched(settings: Settings) -> None:
-    """Nor by one that is not there."""
+def test_products_of_a_source_without_discovery_are_not_monitored(settings: Settings) -> None:
+    """Nor those of a source that is not configured."""
     found = monitored_products(settings, {"spoke": products("x"), "nowhere": products("y")}, Shard())
     assert list(found) == ["pp-a", "pp-b"]
     without = replace(settings, sources=tuple(replace(source, discover=None) for source in settings.sources))
@@ -66,11 +66,11 @@ def test_what_was_found_by_a_source_that_discovers_no_more_is_not_watched(settin
 
 
 @given(st.lists(st.text("abcdefgh", min_size=1), unique=True), st.integers(1, 5))
-def test_shares_are_the_whole(names: list[str], total: int) -> None:
-    """Put together they have every product once."""
+def test_shards_together_have_every_product_once(names: list[str], total: int) -> None:
+    """For any number of shards."""
     settings = parse_settings(TEXT, Path("monitor.yaml"))
     found = {"hub": products(*names)}
-    shares = [monitored_products(settings, found, Shard(ordinal, total)) for ordinal in range(total)]
-    assert sorted(product for share in shares for product in share) == sorted(
+    shards = [monitored_products(settings, found, Shard(ordinal, total)) for ordinal in range(total)]
+    assert sorted(product for shard in shards for product in shard) == sorted(
         monitored_products(settings, found, Shard())
     )

@@ -186,7 +186,7 @@ def test_reload_over_http(aws: Aws, network: StackSets, config: Path) -> None:
         assert "duplicate" in daemon.wait_for_event("config.reload_failed")["message"]
         assert shown(daemon) == FOUND
 
-        without_network = before[: before.index("  - name: network")] + before[before.index("log:") :]
+        without_network = before[: before.index("  - name: network")] + before[before.index("state:") :]
         config.write_text(without_network + "  - {id: pp-second, name: mine, source: hub, interval: 1s}\n")
         assert post(daemon, "/-/reload") == (200, "reloaded\n")
         told = daemon.wait_for_event("config.reloaded")

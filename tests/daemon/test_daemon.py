@@ -11,17 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
-from monitor.config.settings import LogFormat, LogLevel, Settings
+from monitor.config.settings import LogFormat, LogLevel, Settings, SourceSettings
 from monitor.daemon.assembly import assemble
 from monitor.daemon.daemon import Daemon, DaemonFailedError, Parts
 from monitor.daemon.reload import ReloadOptions
+from monitor.daemon.sources import Sources
 from monitor.events.setup import Log
 from monitor.events.writer import LineWriter
 from monitor.web.listen import listen
-from tests.daemon.fakes import settings
+from tests.daemon.fakes import settings, source
 
 WAIT = 20.0
 NO_AWS = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
@@ -60,7 +62,7 @@ def running(folder: Path, wanted: Settings, reload: ReloadOptions | None = None)
     listening = listen("127.0.0.1:0")
     daemon = assemble(wanted, log, listening, reload=reload)
     one = Running(daemon, threading.Event(), threading.Thread(), output)
-    one.thread = threading.Thread(target=one.run)
+    one.thread = threading.Thread(target=one.run, name="daemon")
     start = daemon._start
 
     def start_and_say_so(stop: threading.Event) -> None:
@@ -158,6 +160,54 @@ def test_a_stop_before_the_start_ends_it(tmp_path: Path) -> None:
         one.stop.set()
     assert one.error is None
     assert one.entries()[-1]["event"] == "monitor.stopped"
+
+
+def test_a_reload_over_http_during_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request waits until all parts have started, then succeeds; the removed product leaves no series."""
+    path = tmp_path / "monitor.yaml"
+    path.write_text("products: []")
+    answers: list[int] = []
+    applied, assembled = threading.Event(), threading.Event()
+    configure = Sources.configure
+
+    def configure_slowly(sources: Sources, wanted: tuple[SourceSettings, ...]) -> None:
+        """Request a reload in the middle of the start, and find out whether it is applied there."""
+        if threading.current_thread().name != "daemon":
+            applied.set()
+        else:
+            client.start()
+            assert not applied.wait(0.5)
+        configure(sources, wanted)
+
+    def post() -> None:
+        assert assembled.wait(WAIT)
+        request = Request(f"http://{one.daemon.address}/-/reload", method="POST")
+        with urlopen(request, timeout=WAIT) as response:
+            answers.append(response.status)
+
+    client = threading.Thread(target=post)
+    monkeypatch.setattr(Sources, "configure", configure_slowly)
+    options = ReloadOptions(path, settings, over_http=True)
+    with running(tmp_path, settings(products=["pp-aaaaaaaaaaaaa"]), options) as one:
+        assembled.set()
+        assert one.started.wait(WAIT)
+        client.join(WAIT)
+        assert answers == [200]
+        assert applied.is_set()
+        assert b"pp-aaaaaaaaaaaaa" not in b"".join(one.daemon._parts.metrics.exposition(openmetrics=False).text())
+
+
+def test_a_reload_removes_what_belongs_to_a_source(tmp_path: Path) -> None:
+    """A removed discovery leaves no series, and a removed source gives its share of the workers back."""
+    with running(tmp_path, settings(source("hub"), source("gone"))) as one:
+        assert one.started.wait(WAIT)
+        parts = one.daemon._parts
+        one.daemon._parts.update.apply(settings(source("hub", discover=None)))
+        text = b"".join(parts.metrics.exposition(openmetrics=False).text()).decode()
+        labelled = [line for line in text.splitlines() if 'source="hub"' in line or 'source="gone"' in line]
+        assert labelled
+        assert not [line for line in labelled if "discover" in line or "gone" in line]
+        assert "gone" not in parts.runner._workers._groups
 
 
 def test_a_defect_of_one_task_does_not_end_the_others(tmp_path: Path) -> None:

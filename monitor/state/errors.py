@@ -1,4 +1,4 @@
-"""The errors of the state, told apart by what has to happen next."""
+"""The errors of the state, by what has to happen next."""
 
 import sqlite3
 from collections.abc import Iterator

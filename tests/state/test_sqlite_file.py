@@ -1,86 +1,30 @@
-"""Whatever happens to the state file, it is reported, nothing is overwritten, and monitoring goes on."""
+"""Whatever state file the daemon starts with, it is reported, nothing is overwritten, and monitoring goes on."""
 
 import os
 import shutil
 import sqlite3
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from monitor.model.diff import diff
-from monitor.model.instances import InstanceKey, Product, Status
+from monitor.model.instances import Status
 from monitor.poller.protocols import StateError
 from monitor.state.errors import RefusedStateError
 from monitor.state.sqlite import RETRY_SECONDS, SqliteStore
 from monitor.state.sqlite_schema import COLUMNS, MIGRATIONS, VERSION
-from tests.making import BASELINE, EU, LATER, ONE, US, baseline, listing
+from tests.making import BASELINE, EU, LATER, ONE, listing
 from tests.state.damage import execute
-
-STATUSES: dict[InstanceKey, Status] = {(f"{n:012}", region): Status.CURRENT for n in range(500) for region in (EU, US)}
-FIRST = baseline(STATUSES)
-SECOND = diff(FIRST.snapshot, listing({**STATUSES, (ONE, EU): Status.OUTDATED}), BASELINE, "poll-2", LATER)
-THIRD = diff(SECOND.snapshot, listing(STATUSES), BASELINE, "poll-3", LATER + timedelta(minutes=5))
-IN_MEMORY = "; the state is kept in memory and does not survive a restart until the file can be used"
+from tests.state.reports import FIRST, IN_MEMORY, SECOND, STATUSES, THIRD, Reports, ids, unpublished
 
 
-@pytest.fixture
-def path() -> Iterator[Path]:
-    """Write a state file with a thousand instances and an unpublished transition, in a folder of its own."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name, "state")
-        with closing(SqliteStore(folder / "monitor.db")) as store:
-            store.commit(FIRST)
-            store.commit(SECOND)
-        Path(name).chmod(0o755)
-        folder.chmod(0o755)
-        yield folder / "monitor.db"
-
-
-class World:
-    """What a store reports, and a clock to go by."""
-
-    def __init__(self) -> None:
-        self.errors: list[str] = []
-        self.recoveries: list[str] = []
-        self.commits = 0
-        self.now = 0.0
-
-    def open(self, path: Path) -> SqliteStore:
-        """Open a store that reports here."""
-        return SqliteStore(
-            path, self.committed, lambda error: self.errors.append(str(error)), self.recoveries.append, lambda: self.now
-        )
-
-    def committed(self) -> None:
-        """Count a commit to a file."""
-        self.commits += 1
-
-
-@pytest.fixture
-def world() -> World:
-    """Return what a store reports."""
-    return World()
-
-
-def unpublished(store: SqliteStore) -> list[str]:
-    """Return the ids of the unpublished transitions."""
-    return [transition.event_id for _, transition in store.unpublished(100)]
-
-
-def ids(*changes: object) -> list[str]:
-    """Return the ids of the transitions of changes."""
-    return [transition.event_id for change in changes for transition in change.transitions]  # type: ignore[attr-defined]
-
-
-def test_an_empty_file_is_a_new_one(tmp_path: Path, world: World) -> None:
+def test_an_empty_file_is_a_new_one(tmp_path: Path, reports: Reports) -> None:
     """A file that was just created has nothing to lose."""
     (tmp_path / "monitor.db").touch()
-    world.open(tmp_path / "monitor.db").close()
-    assert world.errors == []
+    reports.open(tmp_path / "monitor.db").close()
+    assert reports.errors == []
 
 
 @pytest.mark.parametrize("version", range(1, VERSION))
@@ -110,30 +54,30 @@ def test_a_file_of_an_earlier_version_is_migrated(tmp_path: Path, version: int) 
             connection.execute(f"SELECT {', '.join(columns)} FROM {table}")
 
 
-def test_a_file_of_a_later_version_is_left_alone(path: Path, world: World) -> None:
+def test_a_file_of_a_later_version_is_left_alone(path: Path, reports: Reports) -> None:
     """What a later version wrote is read and not touched; the monitor goes on in memory and says so."""
     execute(path, f"PRAGMA user_version = {VERSION + 1}")
     before = path.read_bytes()
-    with closing(world.open(path)) as store:
+    with closing(reports.open(path)) as store:
         assert store.load(BASELINE.id).snapshot == SECOND.snapshot
         store.commit(THIRD)
         assert unpublished(store) == ids(SECOND, THIRD)
     assert path.read_bytes() == before
-    (error,) = world.errors
+    (error,) = reports.errors
     assert error.startswith(f"the state file {path} is of version {VERSION + 1}, made by a later stackset-monitor;")
     assert error.endswith(f" this one knows version {VERSION}{IN_MEMORY}")
-    assert world.commits == 0
+    assert reports.commits == 0
 
 
-def test_a_folder_that_cannot_be_created_does_not_stop_the_monitor(tmp_path: Path, world: World) -> None:
+def test_a_folder_that_cannot_be_created_does_not_stop_the_monitor(tmp_path: Path, reports: Reports) -> None:
     """If the path leads through a file, the state is kept in memory, and no commit to a file is reported."""
     (tmp_path / "file").touch()
-    with closing(world.open(tmp_path / "file" / "monitor.db")) as store:
+    with closing(reports.open(tmp_path / "file" / "monitor.db")) as store:
         store.commit(FIRST)
         assert store.load(BASELINE.id).snapshot == FIRST.snapshot
-    (error,) = world.errors
+    (error,) = reports.errors
     assert error.endswith(IN_MEMORY)
-    assert world.commits == 0
+    assert reports.commits == 0
 
 
 def test_a_directory_and_a_second_daemon_are_refused(path: Path) -> None:
@@ -186,7 +130,7 @@ def read_only(folder: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("clean", [True, False])
-def test_a_file_that_can_only_be_read_is_read(path: Path, world: World, clean: bool) -> None:
+def test_a_file_that_can_only_be_read_is_read(path: Path, reports: Reports, clean: bool) -> None:
     """A restart on a read-only volume keeps since-times and ids, also if the last stop was not a clean one."""
     last = SECOND
     if not clean:  # a copy of a file in use has a write-ahead log, as after a SIGKILL
@@ -197,29 +141,29 @@ def test_a_file_that_can_only_be_read_is_read(path: Path, world: World, clean: b
         copy.chmod(0o755)
         path, last = copy / path.name, THIRD
     before = path.read_bytes()
-    with read_only(path.parent), closing(world.open(path)) as store:
+    with read_only(path.parent), closing(reports.open(path)) as store:
         assert store.load(BASELINE.id).snapshot == last.snapshot
         assert unpublished(store) == (ids(SECOND) if clean else ids(SECOND, THIRD))
     assert path.read_bytes() == before
-    (error,) = world.errors
+    (error,) = reports.errors
     assert error.endswith(IN_MEMORY)
 
 
-def test_a_file_that_can_be_written_again_gets_what_was_kept_in_memory(path: Path, world: World) -> None:
+def test_a_file_that_can_be_written_again_gets_what_was_kept_in_memory(path: Path, reports: Reports) -> None:
     """It is tried again after a while; no transition is lost, published twice under two ids, or published again."""
     with read_only(path.parent):
-        store = world.open(path)
+        store = reports.open(path)
         store.commit(THIRD)
         store.mark_published(store.unpublished(1)[0][0])
-        world.now = RETRY_SECONDS
+        reports.now = RETRY_SECONDS
         store.check_file()
-        assert world.recoveries == []
+        assert reports.recoveries == []
     store.check_file()
-    assert world.recoveries == []
-    world.now = 2 * RETRY_SECONDS
+    assert reports.recoveries == []
+    reports.now = 2 * RETRY_SECONDS
     store.mark_missing("pp-other")
-    assert world.recoveries == [f"The state file {path} is used again, and contains what was kept in memory."]
-    assert world.commits == 1
+    assert reports.recoveries == [f"The state file {path} is used again, and contains what was kept in memory."]
+    assert reports.commits == 1
     store.close()
     with closing(SqliteStore(path)) as store:
         assert store.load(BASELINE.id).snapshot == THIRD.snapshot
@@ -228,7 +172,7 @@ def test_a_file_that_can_be_written_again_gets_what_was_kept_in_memory(path: Pat
 
 
 def test_a_disk_that_is_full_at_the_start_is_found_out_at_the_start(
-    path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+    path: Path, reports: Reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Opening writes something: in WAL mode, everything but a write succeeds on a full disk."""
     connect = sqlite3.connect
@@ -244,79 +188,7 @@ def test_a_disk_that_is_full_at_the_start_is_found_out_at_the_start(
             sqlite3, "connect",
             lambda name, **options: connect(name, factory=FullDisk if name == path else sqlite3.Connection, **options),
         )  # fmt: skip
-        store = world.open(path)
+        store = reports.open(path)
     assert store.load(BASELINE.id).snapshot == SECOND.snapshot
-    assert world.errors == [f"the state file {path}: database or disk is full{IN_MEMORY}"]
+    assert reports.errors == [f"the state file {path}: database or disk is full{IN_MEMORY}"]
     store.close()
-
-
-def deleted(path: Path) -> None:
-    """Delete the state file alone."""
-    path.unlink()
-
-
-def folder_deleted(path: Path) -> None:
-    """Delete the folder with everything in it."""
-    shutil.rmtree(path.parent)
-
-
-def folder_renamed(path: Path) -> None:
-    """Rename the folder."""
-    path.parent.rename(path.parent.with_name("renamed"))
-
-
-def replaced(path: Path) -> None:
-    """Put another state file in its place, with another product."""
-    with closing(SqliteStore(path.with_name("other.db"))) as store:
-        store.commit(baseline({(ONE, EU): Status.CURRENT}, Product("pp-other", "other")))
-    path.with_name("other.db").rename(path)
-
-
-@pytest.mark.parametrize("displace", [deleted, folder_deleted, folder_renamed, replaced])
-def test_a_file_that_is_displaced_while_in_use_is_noticed(
-    path: Path, world: World, displace: Callable[[Path], None]
-) -> None:
-    """The next commit goes to the path, with all snapshots and all unpublished transitions."""
-    with closing(world.open(path)) as store:
-        displace(path)
-        store.commit(THIRD)
-        assert unpublished(store) == ids(SECOND, THIRD)
-    what = "replaced by another file" if displace is replaced else "deleted or moved"
-    assert world.errors == [f"the state file {path} was {what} while it was in use"]
-    assert len(world.recoveries) == 1
-    with closing(SqliteStore(path)) as store:
-        assert store.load(BASELINE.id).snapshot == THIRD.snapshot
-        assert unpublished(store) == ids(SECOND, THIRD)
-        assert (store.load("pp-other").snapshot is not None) == (displace is replaced)
-    renamed = path.parent.with_name("renamed") / path.name
-    if displace is folder_renamed:
-        with closing(SqliteStore(renamed)) as store:
-            assert store.load(BASELINE.id).snapshot == SECOND.snapshot
-
-
-def test_a_lock_file_that_is_deleted_is_locked_again(path: Path, world: World) -> None:
-    """A second daemon is refused after the next look at the file."""
-    with closing(world.open(path)) as store:
-        path.with_name("monitor.db.lock").unlink()
-        store.check_file()
-        with pytest.raises(RefusedStateError):
-            SqliteStore(path)
-    assert world.errors == [f"the state file {path} lost its lock file while it was in use"]
-    assert len(world.recoveries) == 1
-
-
-def test_a_daemon_that_loses_its_file_to_another_one_says_so(path: Path, world: World) -> None:
-    """The first daemon writes nothing to the file that a second one uses, until the second has stopped."""
-    with closing(world.open(path)) as store:
-        path.with_name("monitor.db.lock").unlink()
-        with closing(SqliteStore(path)) as second:
-            store.mark_missing("pp-other")
-            assert store.load("pp-other").missing
-            assert not second.load("pp-other").missing
-        assert len(world.errors) == 2
-        assert world.errors[1].startswith("another stackset-monitor (process ")
-        world.now = RETRY_SECONDS
-        store.check_file()
-        assert len(world.recoveries) == 1
-    with closing(SqliteStore(path)) as store:
-        assert store.load("pp-other").missing

@@ -1,0 +1,86 @@
+"""A state file that is deleted, replaced or moved while in use is noticed, and nothing is lost."""
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from monitor.model.instances import Product, Status
+from monitor.state.errors import RefusedStateError
+from monitor.state.sqlite import RETRY_SECONDS, SqliteStore
+from tests.making import BASELINE, EU, ONE, baseline
+from tests.state.reports import SECOND, THIRD, Reports, ids, unpublished
+
+
+def deleted(path: Path) -> None:
+    """Delete the state file alone."""
+    path.unlink()
+
+
+def folder_deleted(path: Path) -> None:
+    """Delete the folder with everything in it."""
+    shutil.rmtree(path.parent)
+
+
+def folder_renamed(path: Path) -> None:
+    """Rename the folder."""
+    path.parent.rename(path.parent.with_name("renamed"))
+
+
+def replaced(path: Path) -> None:
+    """Put another state file in its place, with another product."""
+    with closing(SqliteStore(path.with_name("other.db"))) as store:
+        store.commit(baseline({(ONE, EU): Status.CURRENT}, Product("pp-other", "other")))
+    path.with_name("other.db").rename(path)
+
+
+@pytest.mark.parametrize("displace", [deleted, folder_deleted, folder_renamed, replaced])
+def test_a_file_that_is_displaced_while_in_use_is_noticed(
+    path: Path, reports: Reports, displace: Callable[[Path], None]
+) -> None:
+    """The next commit goes to the path, with all snapshots and all unpublished transitions."""
+    with closing(reports.open(path)) as store:
+        displace(path)
+        store.commit(THIRD)
+        assert unpublished(store) == ids(SECOND, THIRD)
+    what = "replaced by another file" if displace is replaced else "deleted or moved"
+    assert reports.errors == [f"the state file {path} was {what} while it was in use"]
+    assert len(reports.recoveries) == 1
+    with closing(SqliteStore(path)) as store:
+        assert store.load(BASELINE.id).snapshot == THIRD.snapshot
+        assert unpublished(store) == ids(SECOND, THIRD)
+        assert (store.load("pp-other").snapshot is not None) == (displace is replaced)
+    renamed = path.parent.with_name("renamed") / path.name
+    if displace is folder_renamed:
+        with closing(SqliteStore(renamed)) as store:
+            assert store.load(BASELINE.id).snapshot == SECOND.snapshot
+
+
+def test_a_lock_file_that_is_deleted_is_locked_again(path: Path, reports: Reports) -> None:
+    """A second daemon is refused after the next look at the file."""
+    with closing(reports.open(path)) as store:
+        path.with_name("monitor.db.lock").unlink()
+        store.check_file()
+        with pytest.raises(RefusedStateError):
+            SqliteStore(path)
+    assert reports.errors == [f"the state file {path} lost its lock file while it was in use"]
+    assert len(reports.recoveries) == 1
+
+
+def test_a_daemon_that_loses_its_file_to_another_one_says_so(path: Path, reports: Reports) -> None:
+    """The first daemon writes nothing to the file that a second one uses, until the second has stopped."""
+    with closing(reports.open(path)) as store:
+        path.with_name("monitor.db.lock").unlink()
+        with closing(SqliteStore(path)) as second:
+            store.mark_missing("pp-other")
+            assert store.load("pp-other").missing
+            assert not second.load("pp-other").missing
+        assert len(reports.errors) == 2
+        assert reports.errors[1].startswith("another stackset-monitor (process ")
+        reports.now = RETRY_SECONDS
+        store.check_file()
+        assert len(reports.recoveries) == 1
+    with closing(SqliteStore(path)) as store:
+        assert store.load("pp-other").missing

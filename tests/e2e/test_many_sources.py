@@ -58,7 +58,7 @@ class Aws:
 def configuration(folder: Path, sources: int, concurrency: int, calls_per_second: float) -> Path:
     """Write a configuration whose sources are told apart by their Region."""
     lines = [f"poll: {{interval: 1h, concurrency: {concurrency}}}", "sources:"]
-    lines += [f"  - {{name: s{n}, region: eu-test-{n}, calls_per_second: {calls_per_second}}}" for n in range(sources)]
+    lines += [f"  - {{name: s{n}, region: eu-west-{n}, calls_per_second: {calls_per_second}}}" for n in range(sources)]
     lines += [
         "log: {level: debug}",
         f"state: {{path: {folder / 'monitor.db'}}}",
@@ -108,7 +108,7 @@ def test_budgets_are_held_and_nobody_starves(tmp_path: Path, monkeypatch: pytest
 def test_a_silent_source_leaves_workers_to_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty products of a source that does not answer, and eight workers: all others are polled."""
     aws = Aws()
-    aws.silent = "eu-test-0"
+    aws.silent = "eu-west-0"
     server = FaultyAws(aws.answer)
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
@@ -116,7 +116,7 @@ def test_a_silent_source_leaves_workers_to_the_others(tmp_path: Path, monkeypatc
     with DaemonProcess(configuration(tmp_path, 10, 8, 1000)) as daemon:
         others = 9 * PRODUCTS
         assert eventually(lambda: done(daemon) == others, seconds=60)
-        assert len(aws.calls["eu-test-0"]) <= 6
+        assert len(aws.calls["eu-west-0"]) <= 6
         assert daemon.stop() == 0
         aws.over.set()
     server.stop()

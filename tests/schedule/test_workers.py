@@ -106,8 +106,8 @@ def test_a_product_that_waits_or_runs_is_not_taken_again() -> None:
         assert submit(pool, "a")
 
 
-def test_work_that_raises_harms_nothing() -> None:
-    """The error is told, and the same worker does the next work."""
+def test_a_job_that_raises_does_not_end_its_worker() -> None:
+    """The error is reported, and the same worker runs the next job."""
     work = Work()
     with workers(1, work) as pool:
         submit(pool, "broken")

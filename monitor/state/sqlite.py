@@ -235,8 +235,6 @@ class SqliteStore:
         except StateError as error:
             reason = f"{reason} and its content is lost ({error})"
         file.close()
-        with suppress(OSError):
-            file.discard_log()
         self._file, self._connection = None, memory
         self._on_error(StateError(reason))
         self._next_attempt = self._clock()
@@ -285,8 +283,8 @@ class SqliteStore:
             return
         self._on_error(
             StateError(
-                f"{len(keys)} rows of the table {table} in the state file {self._path} cannot be read;"
-                f" they are set aside in its table unreadable"
+                f"rows of the table {table} in the state file {self._path} cannot be read and are moved"
+                f" to its table unreadable: {len(keys)}"
             )
         )
         try:

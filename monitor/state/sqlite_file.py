@@ -1,7 +1,7 @@
 """Open a state file: lock, damage, version, and whether it can be written."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from monitor.poller.protocols import StateError
@@ -64,15 +64,16 @@ class StateFile:
             self._quick_check(connection)
 
     def close(self) -> None:
-        """Close the file and release the lock."""
+        """Close the file, delete the log of a file that is gone, and release the lock."""
         self.connection.close()
+        with suppress(OSError):
+            # While the lock is held, no second daemon uses the log.
+            if FileIdentity.of(self.path) != self._identity and not self._lock.lost():
+                self._discard_log()
         self._lock.release()
 
-    def discard_log(self) -> None:
-        """Delete the write-ahead log that a deleted or replaced file left behind.
-
-        Call it after `close`. SQLite does not tie a log to its file: it would write the old pages into the new file.
-        """
+    def _discard_log(self) -> None:
+        # SQLite does not tie a write-ahead log to its file: it would write the old pages into the new file.
         for suffix, identity in self._beside.items():
             beside = self.path.with_name(self.path.name + suffix)
             if identity is not None and FileIdentity.of(beside) == identity:

@@ -74,7 +74,10 @@ def test_a_daemon_that_loses_its_file_to_another_one_says_so(path: Path, reports
     with closing(reports.open(path)) as store:
         path.with_name("monitor.db.lock").unlink()
         with closing(SqliteStore(path)) as second:
+            second.mark_missing("pp-second")
+            log = path.with_name("monitor.db-wal").stat().st_ino
             store.mark_missing("pp-other")
+            assert path.with_name("monitor.db-wal").stat().st_ino == log, "the log of the second daemon is deleted"
             assert store.load("pp-other").missing
             assert not second.load("pp-other").missing
         assert len(reports.errors) == 2
@@ -84,3 +87,4 @@ def test_a_daemon_that_loses_its_file_to_another_one_says_so(path: Path, reports
         assert len(reports.recoveries) == 1
     with closing(SqliteStore(path)) as store:
         assert store.load("pp-other").missing
+        assert store.load("pp-second").missing

@@ -40,7 +40,7 @@ class PollRun:
         A default timeout is longer for the next poll then.
         """
         timed_out = error.reason is Reason.TIMEOUT and now - self.started_at >= self.timeout
-        if not timed_out or not self.calls or now - self.responded_at > STALLED * self.timeout:
+        if not timed_out or now - self.responded_at > STALLED * self.timeout:
             return error
         self.state.needed_seconds = ROOM * self.timeout
         message = explain_timeout(

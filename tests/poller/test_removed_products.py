@@ -83,3 +83,17 @@ def test_product_that_is_not_monitored_is_not_polled(harness: Harness, poller: P
     with pytest.raises(PollCancelledError):
         poller.poll(replace(monitored(), source="gone"))
     assert harness.log == []
+
+
+def test_poll_of_a_removed_product_ends_at_the_next_page(harness: Harness, poller: Poller) -> None:
+    """It spends no more calls of its source."""
+
+    def remove() -> Listing:
+        poller.forget(BASELINE.id)
+        return listing(STATUSES, pages=5)
+
+    harness.answers = [remove]
+    started = harness.monotonic
+    with pytest.raises(PollCancelledError):
+        poller.poll(monitored())
+    assert harness.monotonic - started == harness.page_seconds

@@ -42,7 +42,7 @@ def _redact_random(found: re.Match[str]) -> str:
 
 
 def _outside_arns(text: str, redact: Callable[[str], str]) -> str:
-    """Leave ARNs as they are: without the principal and the resource, an AccessDenied message helps nobody.
+    """Leave ARNs as they are: without the principal and the resource, an AccessDenied message is useless.
 
     A path of a role may look like a random string, and an external id may be an account id.
     """

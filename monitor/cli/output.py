@@ -30,7 +30,7 @@ def print_rows(rows: Iterable[Row], columns: Sequence[str], output: Output) -> N
     """Print rows to stdout: JSON as one array, CSV with a header line, a table with aligned columns.
 
     Nothing is printed if the first row raises an error. A reader that ends early, as `head` does, is no error:
-    the exit code still tells what the command found.
+    the exit code still says what the command found.
     """
     left = iter(rows)
     rows = chain(list(islice(left, 1)), left)

@@ -1,1 +1,1 @@
-"""The daemon: the rooms put together, started, looked after, reloaded and stopped."""
+"""The daemon: assembles the parts, starts, supervises, reloads and stops them."""

@@ -1,4 +1,4 @@
-"""The deadline of a poll. Whoever waits checks it at least every `CHECK_SECONDS`."""
+"""The deadline of a poll. Code that waits checks it at least every `CHECK_SECONDS`."""
 
 import threading
 import time

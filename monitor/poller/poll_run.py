@@ -8,7 +8,7 @@ from monitor.model.instances import Product
 from monitor.model.products import Description, ProductDetail
 from monitor.poller.product_state import ProductState
 from monitor.poller.protocols import Catalog
-from monitor.poller.timeouts import ROOM, STALLED, explain_timeout, poll_timeout
+from monitor.poller.timeouts import HEADROOM, STALLED, explain_timeout, poll_timeout
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class PollRun:
         timed_out = error.reason is Reason.TIMEOUT and now - self.started_at >= self.timeout
         if not timed_out or now - self.responded_at > STALLED * self.timeout:
             return error
-        self.state.needed_seconds = ROOM * self.timeout
+        self.state.needed_seconds = HEADROOM * self.timeout
         message = explain_timeout(
             self.monitored,
             self.timeout,

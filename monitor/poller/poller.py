@@ -28,7 +28,7 @@ from monitor.poller.protocols import (
     StateError,
     Store,
 )
-from monitor.poller.timeouts import ROOM, calls_of, poll_timeout
+from monitor.poller.timeouts import HEADROOM, calls_of, poll_timeout
 
 
 def utc_now() -> datetime:
@@ -153,8 +153,8 @@ class Poller:
 
     def _start(self, monitored: MonitoredProduct, catalog: Catalog, state: ProductState) -> PollRun:
         now = self._clock()
-        if state.needed_seconds is None and state.snapshot:  # after a restart, the last snapshot tells the size
-            state.needed_seconds = ROOM * calls_of(len(state.snapshot.states)) / catalog.calls_per_second
+        if state.needed_seconds is None and state.snapshot:  # after a restart, the last snapshot shows the size
+            state.needed_seconds = HEADROOM * calls_of(len(state.snapshot.states)) / catalog.calls_per_second
         timeout = poll_timeout(monitored, state.needed_seconds or 0.0)
         return PollRun(monitored, catalog, state, str(uuid4()), timeout, started_at=now, responded_at=now)
 
@@ -201,7 +201,7 @@ class Poller:
             newly_undescribed = None if state.undescribed else poll.undescribed
             state.undescribed = poll.undescribed is not None
             state.completed_at = self._clock()
-            state.needed_seconds = ROOM * (state.completed_at - poll.started_at)
+            state.needed_seconds = HEADROOM * (state.completed_at - poll.started_at)
             completed = CompletedPoll(
                 monitored=poll.monitored,
                 change=change,

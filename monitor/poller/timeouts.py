@@ -7,7 +7,7 @@ from monitor.config.settings import MonitoredProduct
 
 MAX_INTERVALS = 10
 """Bound of a default timeout: 50 minutes at an interval of 5m, less than the default `poll.stale_after`."""
-ROOM = 2.0
+HEADROOM = 2.0
 """A poll may take this many times as long as the last one: one that lost instances lists them twice."""
 STALLED = 0.25
 """Share of the timeout without any response after which a poll made no progress: time would not have helped it."""

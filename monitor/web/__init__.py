@@ -1,1 +1,1 @@
-"""HTTP: `/metrics`, the two probes and a page for people. The only room that knows Starlette and uvicorn."""
+"""HTTP: `/metrics`, the probes and the home page. The only package that imports Starlette and uvicorn."""

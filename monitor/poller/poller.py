@@ -134,7 +134,8 @@ class Poller:
         if state is None or catalog is None:  # it was removed between becoming due and now
             raise PollCancelledError
         if not state.loaded:
-            self._try_store(lambda: self._load(monitored, state))
+            with self._unless_forgotten(state):
+                self._try_store(lambda: self._load(monitored, state))
         poll = self._start(with_aws_name(monitored, state.detail), catalog, state)
         try:
             with self._deadlines.running(poll.timeout) as deadline:
@@ -268,7 +269,7 @@ class Poller:
 
     @contextmanager
     def _unless_forgotten(self, state: ProductState) -> Iterator[None]:
-        """Keep `forget` out while a result is committed and published; raise `PollCancelledError` if it came first.
+        """Keep `forget` out while something is committed or published; raise `PollCancelledError` if it came first.
 
         A product that left and returned has another state: its old poll must not commit what the new one will find,
         or the same transition is logged twice under two ids.

@@ -18,7 +18,11 @@ _T = TypeVar("_T")
 Keys = list[tuple[object, ...]]
 
 _INSERT_INSTANCE = "INSERT OR REPLACE INTO instance (product_id, account, region, status, since) VALUES (?, ?, ?, ?, ?)"
-_INSERT_TRANSITION = f"INSERT INTO transition ({rows.TRANSITION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+# A commit that reported an error may have been written: its transitions come again under the same event ids.
+_INSERT_TRANSITION = (
+    f"INSERT INTO transition ({rows.TRANSITION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+    " ON CONFLICT (event_id) DO NOTHING"
+)
 _KEYS = {
     "instance": ("product_id", "account", "region"),
     "discovered": ("source", "product_id"),

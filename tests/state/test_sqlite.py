@@ -79,6 +79,17 @@ def test_transitions_of_earlier_polls_are_stored_first(state: SqliteStore) -> No
     assert [transition for _, transition in state.unpublished(10)] == [*there.transitions, *back.transitions]
 
 
+def test_transitions_that_were_stored_before_are_not_stored_twice(state: SqliteStore) -> None:
+    """A commit that reported an error may have been written; the poller commits its transitions again."""
+    first = baseline(STATUSES)
+    there = diff(first.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
+    back = diff(there.snapshot, listing(STATUSES), BASELINE, "poll-3", LATER + timedelta(minutes=5))
+    state.commit(first)
+    state.commit(there)
+    state.commit(replace(back, earlier=there.transitions))
+    assert [transition for _, transition in state.unpublished(10)] == [*there.transitions, *back.transitions]
+
+
 def test_products_are_stored_separately(state: SqliteStore) -> None:
     """The same account and Region in two products are two instances."""
     other = Product("pp-other", "other")

@@ -1,4 +1,4 @@
-"""The daemon as a process: started, scraped, read and ended by its process id."""
+"""The daemon as a process: start, scrape, read events, stop."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from prometheus_client.samples import Sample
 from tests.conftest import CANARIES
 
 WAIT = 20.0
-"""Seconds to wait for anything; on a quiet machine nothing takes more than two."""
+"""Seconds to wait for anything; on an idle machine nothing takes more than two."""
 
 
 class DaemonProcess:
@@ -31,7 +31,7 @@ class DaemonProcess:
         self._start([sys.executable, "-m", "monitor", "run", "--config", str(config), *arguments])
 
     def _start(self, command: Sequence[str]) -> None:
-        """Start a command; what it writes is read by a thread, so that its stdout is never full."""
+        """Start a command. A thread reads its stdout, so that the pipe is never full."""
         self.entries: list[dict[str, Any]] = []
         self._written = threading.Condition()
         self._process = subprocess.Popen(
@@ -46,7 +46,7 @@ class DaemonProcess:
         self.url = ""
 
     def __enter__(self) -> Self:
-        """Wait until it listens."""
+        """Wait until the daemon listens."""
         try:
             self.url = f"http://{self.wait_for_event('monitor.started')['listen']}"
         except AssertionError as error:
@@ -56,11 +56,11 @@ class DaemonProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it, whatever became of the test."""
+        """End the daemon, also if the test failed."""
         self.close()
 
     def close(self) -> list[dict[str, Any]]:
-        """End it if it still runs, and return everything that it told."""
+        """End the daemon if it still runs, and return its events."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -79,24 +79,24 @@ class DaemonProcess:
         return self._process.pid
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal and return the exit code; everything that it wrote is there afterwards."""
+        """Send a signal and return the exit code. All events are in `entries` afterwards."""
         self._process.send_signal(number)
         code = self._process.wait(WAIT)
         self._reader.join(WAIT)
         return code
 
     def stderr(self) -> str:
-        """Return what it wrote on stderr, after its end."""
+        """Kill the daemon, and return its stderr."""
         assert self._process.stderr
         self._process.kill()
         return self._process.stderr.read()
 
     def wait_for_event(self, name: str, **fields: object) -> dict[str, Any]:
-        """Wait for an event that has these fields, and return it."""
+        """Wait for an event with these fields, and return it."""
         return self.wait_for_events(1, name, **fields)[0]
 
     def wait_for_events(self, count: int, name: str, **fields: object) -> list[dict[str, Any]]:
-        """Wait for so many events that have these fields, and return all that there are."""
+        """Wait for `count` events with these fields, and return all of them."""
 
         def found() -> list[dict[str, Any]]:
             return [entry for entry in self.entries if entry["event"] == name and fields.items() <= entry.items()]
@@ -108,7 +108,7 @@ class DaemonProcess:
         return events
 
     def get(self, path: str, **headers: str) -> tuple[int, bytes]:
-        """Return the status and body of a page."""
+        """Return the status and body of a path."""
         try:
             with urllib.request.urlopen(urllib.request.Request(self.url + path, headers=headers), timeout=WAIT) as got:
                 return got.status, got.read()
@@ -117,7 +117,7 @@ class DaemonProcess:
                 return error.code, error.read()
 
     def samples(self, name: str, **labels: str) -> dict[tuple[str, ...], float]:
-        """Scrape, and return the samples of a name that have these labels, by their other labels but the product's."""
+        """Scrape, and return the samples with these labels by their other labels, without those of the product."""
         return {
             tuple(v for k, v in s.labels.items() if k not in labels and not k.startswith("provisioned")): s.value
             for s in self.scrape()
@@ -131,7 +131,7 @@ class DaemonProcess:
         return [s for family in text_string_to_metric_families(body.decode()) for s in family.samples]
 
     def forget(self, *names: str) -> None:
-        """Forget the events of these names: a long run tells too many."""
+        """Drop the events with these names, to save memory in a long run."""
         with self._written:
             self.entries[:] = [entry for entry in self.entries if entry["event"] not in names]
 
@@ -139,7 +139,7 @@ class DaemonProcess:
         assert self._process.stdout
         for line in self._process.stdout:
             if not line.endswith("\n"):
-                break  # a kill may come in the middle of a line; whoever reads lines does not see that one
+                break  # a kill may truncate the last line
             with self._written:
                 self.entries.append(json.loads(line))
                 self._written.notify_all()
@@ -148,7 +148,7 @@ class DaemonProcess:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = WAIT) -> bool:
-    """Look until a condition holds; for what another process does without saying so."""
+    """Poll a condition until it is true, for something that another process does not report."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -159,7 +159,7 @@ def eventually(condition: Callable[[], bool], seconds: float = WAIT) -> bool:
 
 @contextmanager
 def program(*command: str, cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run another program until the end of the block; its output goes to a file beside its data."""
+    """Run another program until the end of the block, with its output in a file in `cwd`."""
     with (cwd / f"{Path(command[0]).name}.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log)
         try:

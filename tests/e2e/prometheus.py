@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes one target, as the shipped configuration has it, evaluates rules, and answers."""
+"""A real Prometheus that scrapes one target with the shipped settings, evaluates rules, and is queried."""
 
 import json
 import socket
@@ -17,13 +17,13 @@ from tests.e2e.process import program
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A Prometheus that runs."""
+    """A running Prometheus."""
 
     address: str
     folder: Path
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Return what an instant query finds now; nothing while Prometheus starts."""
+        """Return the result of an instant query; empty while Prometheus starts."""
         url = f"http://{self.address}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
         try:
             with urllib.request.urlopen(url, timeout=30) as answer:
@@ -33,12 +33,12 @@ class Prometheus:
             return []
 
     def value(self, expression: str) -> float | None:
-        """Return the one value that a query finds, None where there is none."""
+        """Return the only value of a query; None if there is none."""
         found = self.query(expression)
         return float(found[0]["value"][1]) if len(found) == 1 else None
 
     def scrape_instead(self, *targets: str) -> None:
-        """Scrape these targets (HOST:PORT) and no longer those before; it takes Prometheus up to five seconds."""
+        """Replace the targets (HOST:PORT). Prometheus notices it within five seconds."""
         written = self.folder / "targets.json.new"
         written.write_text(json.dumps([{"targets": targets}]))
         written.rename(self.folder / "targets.json")
@@ -55,12 +55,12 @@ class Prometheus:
             pass  # anything but a 200 has raised
 
     def alertmanagers(self) -> int:
-        """Return how many Alertmanagers get the alerts now."""
+        """Return the number of Alertmanagers that get the alerts."""
         with urllib.request.urlopen(f"http://{self.address}/api/v1/alertmanagers", timeout=30) as answer:
             return len(json.load(answer)["data"]["activeAlertmanagers"])
 
     def evaluations(self) -> float:
-        """Return how often the groups of rules were evaluated so far; ticks that were missed do not count."""
+        """Return the number of evaluations of the rule groups, without missed ones."""
         with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=30) as answer:
             text = answer.read().decode()
         values = {

@@ -1,4 +1,4 @@
-"""SIGKILL at random instants under a changing fleet: nothing lost, nothing invented, no new id for an old transition.
+"""SIGKILL at random moments while instances change: no transition is lost, invented or logged with a new id.
 
 `make crash` kills 200 times; the short run is part of `make test`. The seed is printed, and taken from
 STACKSET_MONITOR_SEED where it is set.
@@ -25,14 +25,14 @@ KILLS = int(os.environ.get("STACKSET_MONITOR_KILLS", "5"))
 SEED = int(os.environ.get("STACKSET_MONITOR_SEED", random.SystemRandom().randrange(2**32)))
 KEYS = [(f"{n:012}", region) for n in range(10) for region in ("eu-west-1", "us-east-1")]
 EARLY = 3
-"""Every third kill may come before the daemon has said that it started."""
+"""Every third kill may happen before the daemon is ready."""
 STATUSES = ("CURRENT", "OUTDATED", "INOPERABLE", None)
 Key = tuple[str, str]
 
 
 @contextmanager
 def changing(aws: Aws, chance: random.Random) -> Iterator[None]:
-    """Change a few instances again and again, until the end of the block."""
+    """Change some instances on a thread until the end of the block."""
     stop = threading.Event()
 
     def change() -> None:
@@ -50,7 +50,7 @@ def changing(aws: Aws, chance: random.Random) -> Iterator[None]:
 
 
 def stored_fleet(state: Path) -> dict[Key, str] | None:
-    """Return the snapshot in the state file, None before the first; the file is opened as SQLite leaves it."""
+    """Return the snapshot in the state file; None before the first one."""
     if not state.exists():
         return None
     with closing(sqlite3.connect(state)) as connection:
@@ -62,7 +62,7 @@ def stored_fleet(state: Path) -> dict[Key, str] | None:
 
 
 def scraped_fleet(daemon: DaemonProcess) -> dict[Key, str]:
-    """Return the fleet that one scrape shows."""
+    """Return the instances of one scrape."""
     found: dict[Key, str] = {}
     for (account, region, status), value in daemon.samples("servicecatalog_stack_instance_status").items():
         if value == 1:
@@ -72,8 +72,8 @@ def scraped_fleet(daemon: DaemonProcess) -> dict[Key, str]:
 
 
 @pytest.mark.timeout(60 + 6 * KILLS)
-def test_kills_at_random_instants(aws: Aws, config: Path, tmp_path: Path) -> None:
-    """What was told, stored and shown over all lives of the daemon is what the simulated AWS did."""
+def test_kills_at_random_moments(aws: Aws, config: Path, tmp_path: Path) -> None:
+    """The events, the state and the metrics of all runs together agree with the simulated AWS."""
     print(f"seed {SEED}, {KILLS} kills")
     chance = random.Random(SEED)
     config.write_text(config.read_text().replace("300ms", "100ms"))
@@ -124,7 +124,7 @@ def test_kills_at_random_instants(aws: Aws, config: Path, tmp_path: Path) -> Non
 
 
 def judge(aws: Aws, state: Path, start: dict[Key, str], told: list[dict[str, Any]]) -> None:
-    """Compare the told transitions with the state and with what the simulated AWS did."""
+    """Compare the logged transitions with the state and with the changes of the simulated AWS."""
     with closing(sqlite3.connect(state)) as connection:
         stored = [row[0] for row in connection.execute("SELECT event_id FROM transition ORDER BY sequence")]
         unpublished = connection.execute("SELECT count(*) FROM transition WHERE published = 0").fetchone()[0]

@@ -1,4 +1,4 @@
-"""The daemon on a real wire: real boto3 over HTTP to a simulated AWS, real scrapes, real signals."""
+"""The daemon as a process: boto3 over HTTP to a simulated AWS, scrapes and signals."""
 
 import gzip
 import json
@@ -33,8 +33,8 @@ def fleet(aws: Aws) -> Aws:
     return aws
 
 
-def test_two_polls_a_change_a_stop_and_a_restart(fleet: Aws, config: Path) -> None:
-    """What AWS says is on /metrics; what changes is an event; what changes meanwhile is told after a restart."""
+def test_poll_change_stop_and_restart(fleet: Aws, config: Path) -> None:
+    """Statuses are on /metrics and changes are events; a change during a downtime is logged after the restart."""
     with DaemonProcess(config) as daemon:
         baseline = daemon.wait_for_event("provisioned_product.baseline")
         assert baseline["counts"] == {"CURRENT": 41, "OUTDATED": 0, "INOPERABLE": 0}
@@ -75,8 +75,8 @@ def test_two_polls_a_change_a_stop_and_a_restart(fleet: Aws, config: Path) -> No
         assert not [entry for entry in daemon.entries if entry["event"] == "provisioned_product.baseline"]
 
 
-def test_the_pages_of_the_site(fleet: Aws, config: Path) -> None:
-    """Both formats, gzip, the probes, the front page; anything else is a 404, other methods are a 405."""
+def test_paths_and_formats(fleet: Aws, config: Path) -> None:
+    """Both formats, gzip, the probes and the home page; other paths are a 404 and other methods a 405."""
     with DaemonProcess(config) as daemon:
         daemon.wait_for_event("poll.completed")
         status, openmetrics = daemon.get(
@@ -94,8 +94,8 @@ def test_the_pages_of_the_site(fleet: Aws, config: Path) -> None:
             urllib.request.urlopen(request, timeout=5)
 
 
-def test_a_product_that_aws_does_not_have_is_ready_too(aws: Aws, config: Path) -> None:
-    """A first poll that failed is behind it all the same; the daemon serves what there is."""
+def test_a_missing_product_does_not_prevent_readiness(aws: Aws, config: Path) -> None:
+    """A failed first poll is enough to be ready; the daemon serves what it has."""
     with DaemonProcess(config) as daemon:
         missing = daemon.wait_for_event("provisioned_product.missing")
         assert missing["message"] == f"Provisioned product {PRODUCT} not found."
@@ -105,8 +105,8 @@ def test_a_product_that_aws_does_not_have_is_ready_too(aws: Aws, config: Path) -
         assert daemon.samples("servicecatalog_poll_failures_total", reason="not_found")[()] >= 1
 
 
-def test_before_the_first_poll_it_is_alive_and_not_ready(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An AWS that accepts and says nothing: /metrics answers, /readyz says no."""
+def test_the_daemon_is_alive_and_not_ready_before_the_first_poll(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While AWS accepts connections and sends nothing, /metrics responds and /readyz is a 503."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
@@ -120,15 +120,15 @@ def test_before_the_first_poll_it_is_alive_and_not_ready(config: Path, monkeypat
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_both_signals_stop_it(fleet: Aws, config: Path, number: int) -> None:
-    """SIGTERM from Kubernetes, Ctrl-C from a terminal: both end it with exit code 0."""
+def test_sigterm_and_sigint_stop_the_daemon(fleet: Aws, config: Path, number: int) -> None:
+    """SIGTERM and SIGINT end it with exit code 0."""
     with DaemonProcess(config) as daemon:
         assert daemon.stop(number) == 0
         assert daemon.stderr() == ""
 
 
-def test_transitions_are_in_the_history(fleet: Aws, config: Path) -> None:
-    """`history` reads the state of the daemon that is running."""
+def test_history_of_a_running_daemon(fleet: Aws, config: Path) -> None:
+    """`history` reads the state of a running daemon."""
     with DaemonProcess(config) as daemon:
         daemon.wait_for_event("provisioned_product.baseline")
         fleet.stack_sets.set(PRODUCT, ONE, EU, "OUTDATED")
@@ -140,8 +140,8 @@ def test_transitions_are_in_the_history(fleet: Aws, config: Path) -> None:
 
 
 @pytest.mark.needs("prometheus")
-def test_a_real_prometheus_finds_the_instance_that_is_outdated(fleet: Aws, config: Path, tmp_path: Path) -> None:
-    """Scraped with the shipped kind of configuration, a query answers with the account and Region of the instance."""
+def test_prometheus_finds_an_outdated_instance(fleet: Aws, config: Path, tmp_path: Path) -> None:
+    """With `honor_labels`, a query returns the account and Region of the instance."""
     fleet.stack_sets.set(PRODUCT, TWO, US, "OUTDATED")
     with DaemonProcess(config) as daemon:
         daemon.wait_for_event("poll.completed")

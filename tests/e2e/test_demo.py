@@ -1,4 +1,4 @@
-"""The demo as somebody sees it who tries the project for the first time."""
+"""The demo as a process."""
 
 import subprocess
 import sys
@@ -8,8 +8,8 @@ from pathlib import Path
 from tests.e2e.process import eventually
 
 
-def test_it_says_where_to_look_and_there_is_something_to_see(tmp_path: Path) -> None:
-    """Two lines, then events; a rollout is under way soon, a product of another account is found; nothing is left."""
+def test_the_demo_prints_its_address_and_events(tmp_path: Path) -> None:
+    """It prints its address and events, a rollout starts, discovery finds a product, and no file is left."""
     command = [sys.executable, "-m", "monitor", "demo", "--listen", "127.0.0.1:0"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         try:

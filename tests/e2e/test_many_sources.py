@@ -1,4 +1,4 @@
-"""Many sources with twenty products each: every budget is held, nobody is starved, no call is without need.
+"""Many sources with 20 products each: each rate limit is kept, every product is polled, and no call is superfluous.
 
 `make many` has fifty of them.
 """
@@ -24,19 +24,19 @@ DEFAULT_PAGES = 1
 
 
 class Aws:
-    """Answers at once, and notes when which source called what."""
+    """Responds at once, and records each call with its source and time."""
 
     def __init__(self) -> None:
-        """Nobody has called."""
+        """Start without calls."""
         self.lock = threading.Lock()
         self.calls: dict[str, list[float]] = defaultdict(list)
         self.of_product: dict[str, int] = defaultdict(int)
         self.silent = ""
-        """The Region of a source that gets no answer."""
+        """The Region of a source that gets no response."""
         self.over = threading.Event()
 
     def answer(self, request: Request) -> Response:
-        """List one instance a page, and describe anything."""
+        """Return one instance on each page, and describe any product."""
         asked = json.loads(request.body)
         product_id = asked.get("ProvisionedProductId") or asked["Id"]
         with self.lock:
@@ -56,7 +56,7 @@ class Aws:
 
 
 def configuration(folder: Path, sources: int, concurrency: int, calls_per_second: float) -> Path:
-    """Write a configuration whose sources are told apart by their Region."""
+    """Write a configuration with a source for each Region."""
     lines = [f"poll: {{interval: 1h, concurrency: {concurrency}}}", "sources:"]
     lines += [f"  - {{name: s{n}, region: eu-west-{n}, calls_per_second: {calls_per_second}}}" for n in range(sources)]
     lines += [
@@ -72,13 +72,13 @@ def configuration(folder: Path, sources: int, concurrency: int, calls_per_second
 
 
 def done(daemon: DaemonProcess) -> int:
-    """Return how many polls were complete."""
+    """Return the number of completed polls."""
     return sum(entry["event"] == "poll.completed" for entry in daemon.entries)
 
 
 @pytest.mark.timeout(120)
-def test_budgets_are_held_and_nobody_starves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A product of 400 pages shares its source with 19 small ones: they are done long before it; each call counts."""
+def test_rate_limits_are_kept_and_every_product_is_polled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product of 400 pages does not delay the 19 small ones of its source, and all calls keep the rate limit."""
     aws = Aws()
     server = FaultyAws(aws.answer)
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
@@ -105,8 +105,8 @@ def test_budgets_are_held_and_nobody_starves(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.timeout(120)
-def test_a_silent_source_leaves_workers_to_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twenty products of a source that does not answer, and eight workers: all others are polled."""
+def test_a_silent_source_does_not_occupy_all_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 8 workers, 20 products of a source that does not respond do not stop the polls of other sources."""
     aws = Aws()
     aws.silent = "eu-west-0"
     server = FaultyAws(aws.answer)

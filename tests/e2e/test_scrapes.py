@@ -1,4 +1,4 @@
-"""Many scrapes at once of a large fleet: bounded memory, a 503 past the cap, and polls in time."""
+"""Many concurrent scrapes of 300,000 series: bounded memory, a 503 beyond the limit, and polls in time."""
 
 import json
 import urllib.error
@@ -25,7 +25,7 @@ SCRAPES = 50
 
 
 def upstream(request: Request) -> Response:
-    """List one instance of the small product; the large one is throttled, so that its stored snapshot is shown."""
+    """List one instance of the small product; the large one is throttled, so its stored snapshot stays published."""
     asked = json.loads(request.body)
     if LARGE in asked.values():
         return Response(400, json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode())
@@ -37,8 +37,10 @@ def upstream(request: Request) -> Response:
 
 
 @pytest.mark.timeout(120)
-def test_fifty_scrapes_at_once_of_300_000_series(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each scrape is whole or a 503; the process does not grow by a copy for each of them; polling goes on."""
+def test_fifty_concurrent_scrapes_of_300_000_series(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each scrape is complete or a 503, the process does not keep a copy for each, and polls continue."""
     fleet = {(f"{n:012}", region): Status.CURRENT for n in range(ACCOUNTS) for region in REGIONS}
     (tmp_path / "state").mkdir()
     state = SqliteStore(tmp_path / "state" / "monitor.db")
@@ -53,7 +55,7 @@ def test_fifty_scrapes_at_once_of_300_000_series(config: Path, tmp_path: Path, m
     with DaemonProcess(config) as daemon:
 
         def scrape(number: int) -> int | None:
-            """Return how many series there are, None where the server is busy."""
+            """Return the number of series; None if the server is busy."""
             encoding = {"Accept-Encoding": "identity"} if number % 10 == 0 else {"Accept-Encoding": "gzip"}
             request = urllib.request.Request(daemon.url + "/metrics", headers=encoding)
             try:

@@ -1,4 +1,4 @@
-"""A stop exits 0 within 10 seconds, whatever is under way, and a stdout that nobody reads holds up nothing."""
+"""The daemon stops within 10 seconds with exit code 0, whatever it does, also if stdout is blocked."""
 
 import fcntl
 import signal
@@ -23,7 +23,7 @@ LONGEST = 10.0
 
 @pytest.fixture
 def fleet(aws: Aws) -> Aws:
-    """Fill the simulated AWS."""
+    """Add products to the simulated AWS."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     for number in range(20):
         aws.stack_sets.set(PRODUCT, f"{number:012}", "eu-west-1", "CURRENT")
@@ -32,7 +32,7 @@ def fleet(aws: Aws) -> Aws:
 
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """Be an AWS that takes connections and never answers."""
+    """Accept connections and never respond."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
@@ -41,7 +41,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
 
 
 def stops(daemon: DaemonProcess) -> None:
-    """Send SIGTERM; it exits 0 in time, and the last line says so."""
+    """Send SIGTERM, and expect exit code 0 in time and the last event."""
     begun = time.monotonic()
     assert daemon.stop(signal.SIGTERM) == 0
     assert time.monotonic() - begun < LONGEST
@@ -49,8 +49,8 @@ def stops(daemon: DaemonProcess) -> None:
     assert daemon.stderr() == ""
 
 
-def test_in_the_middle_of_a_page(silent: socket.socket, config: Path) -> None:
-    """A worker that waits for an answer is interrupted; the poll neither failed nor was complete."""
+def test_stop_while_a_page_is_read(silent: socket.socket, config: Path) -> None:
+    """A worker that waits for a response is interrupted; the poll counts neither as failed nor as complete."""
     config.write_text(config.read_text().replace("300ms", "50m"))
     with DaemonProcess(config) as daemon:
         connection, _ = silent.accept()
@@ -61,8 +61,8 @@ def test_in_the_middle_of_a_page(silent: socket.socket, config: Path) -> None:
         assert [entry["event"] for entry in daemon.entries] == ["monitor.started", "monitor.stopped"]
 
 
-def test_in_back_off(fleet: Aws, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that waits before its next attempt does not wait any longer."""
+def test_stop_while_a_retry_waits(fleet: Aws, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that waits before a retry is interrupted."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "50")
     config.write_text(config.read_text().replace("300ms", "50m"))
     fleet.stack_sets.throttled = True
@@ -72,8 +72,8 @@ def test_in_back_off(fleet: Aws, config: Path, monkeypatch: pytest.MonkeyPatch) 
         assert daemon.entries[-1]["polls_ended"] is True
 
 
-def test_in_a_commit(fleet: Aws, config: Path, tmp_path: Path) -> None:
-    """A worker that waits for the disk is left behind when it takes too long; what it wrote is whole or not there."""
+def test_stop_during_a_commit(fleet: Aws, config: Path, tmp_path: Path) -> None:
+    """A worker that waits for the disk is abandoned after some time; its commit is complete or absent."""
     state = tmp_path / "state" / "monitor.db"
     with DaemonProcess(config) as daemon:
         daemon.wait_for_event("poll.completed")
@@ -88,8 +88,8 @@ def test_in_a_commit(fleet: Aws, config: Path, tmp_path: Path) -> None:
         stops(daemon)
 
 
-def test_during_the_start(fleet: Aws, config: Path) -> None:
-    """From the moment on that the signal is caught at all, it ends the start cleanly."""
+def test_stop_during_the_start(fleet: Aws, config: Path) -> None:
+    """As soon as the signal handler is installed, the signal ends the start cleanly."""
     daemon = DaemonProcess(config)
 
     def caught() -> bool:
@@ -105,8 +105,8 @@ def test_during_the_start(fleet: Aws, config: Path) -> None:
         daemon.close()
 
 
-def test_a_stdout_that_nobody_reads(fleet: Aws, config: Path) -> None:
-    """Polling and scrapes go on while it is blocked, and the stop is as quick; nothing of it is lost."""
+def test_blocked_stdout(fleet: Aws, config: Path) -> None:
+    """Polls and scrapes continue while stdout is blocked, the stop is as fast, and no event is lost."""
     address = "127.0.0.1:" + free_port()
     config.write_text(config.read_text().replace("127.0.0.1:0", address))
     command = [sys.executable, "-m", "monitor", "run", "--config", str(config)]
@@ -142,13 +142,13 @@ def test_a_stdout_that_nobody_reads(fleet: Aws, config: Path) -> None:
 
 
 def free_port() -> str:
-    """Return a port that was free a moment ago."""
+    """Return a port that was just free."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return str(server.getsockname()[1])
 
 
-def test_a_closed_stdout(fleet: Aws, config: Path, tmp_path: Path) -> None:
-    """With nobody at the other end the transitions wait in the state; a scrape answers; the stop is clean."""
+def test_closed_stdout(fleet: Aws, config: Path, tmp_path: Path) -> None:
+    """With stdout closed the transitions wait in the state, scrapes work, and the stop is clean."""
     address = "127.0.0.1:" + free_port()
     config.write_text(config.read_text().replace("127.0.0.1:0", address))
     command = [sys.executable, "-m", "monitor", "run", "--config", str(config)]

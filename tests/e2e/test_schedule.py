@@ -1,4 +1,4 @@
-"""More that is due than there are workers, on a real wire."""
+"""More due polls than workers, with the daemon as a process."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -14,10 +14,8 @@ from tests.faulty_aws.server import FaultyAws, forward_to
 SLOW, QUICK = "pp-aaaaaaaaaaaaa", "pp-bbbbbbbbbbbbb"
 
 
-def test_what_is_late_is_counted_and_never_polled_twice_at_once(
-    aws: Aws, config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One worker, held by a slow product: the quick one overruns meanwhile, and goes on afterwards."""
+def test_late_polls_are_counted_and_never_overlap(aws: Aws, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a slow product occupies the only worker, polls of the other one are skipped; they continue afterwards."""
     for product in (SLOW, QUICK):
         aws.stack_sets.add_product(product, product)
         aws.stack_sets.set(product, "111111111111", "eu-west-1", "CURRENT")
@@ -43,7 +41,7 @@ def test_what_is_late_is_counted_and_never_polled_twice_at_once(
 
 
 def by_product(daemon: DaemonProcess, name: str, **labels: str) -> dict[str, float]:
-    """Return the samples of a name by their product."""
+    """Return the samples with this name by product."""
     return {
         sample.labels["provisioned_product_id"]: sample.value
         for sample in daemon.scrape()

@@ -145,7 +145,7 @@ def test_a_wrong_web_configuration(config: Path) -> None:
     assert not (config.parent / "state").exists()
 
 
-def test_a_flood_when_no_descriptor_is_left(aws: Aws, config: Path) -> None:
+def test_connections_when_file_descriptors_are_exhausted(aws: Aws, config: Path) -> None:
     """With fewer file descriptors than clients, the oldest silent connections are dropped, and a scrape is answered."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     with DaemonProcess(config) as daemon, ExitStack() as stack:

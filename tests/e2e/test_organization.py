@@ -1,4 +1,4 @@
-"""One daemon for an organisation: accounts by roles, products found by themselves, and changes of the configuration."""
+"""One daemon for an organization: roles in other accounts, discovery, reload of the configuration and shards."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ products:
 
 @pytest.fixture
 def network(aws: Aws) -> Iterator[StackSets]:
-    """Fill the caller's own account and another one, whose role asks for an external id."""
+    """Add products to the account of the caller and to another one, whose role requires an external id."""
     roles.require_external_id(f"arn:aws:iam::{NETWORK}:role/stackset-monitor", EXTERNAL_ID)
     aws.stack_sets.add_product("pp-hub", "hub product")
     aws.stack_sets.set("pp-hub", ONE, EU, "CURRENT")
@@ -58,14 +58,14 @@ def network(aws: Aws) -> Iterator[StackSets]:
 
 
 def add(where: StackSets, product_id: str, name: str) -> None:
-    """Add a product with one instance, which discovery finds."""
+    """Add a product with one instance and the tags of the discovery."""
     where.add_product(product_id, name, tags={"team": "network", "more": "of them"})
     where.set(product_id, TWO, EU, "CURRENT")
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """Write a configuration of two sources, one of which discovers."""
+    """Write a configuration of two sources, one with discovery."""
     path = tmp_path / "monitor.yaml"
     text = SOURCES.format(network=NETWORK, external_id=EXTERNAL_ID, folder=tmp_path)
     path.write_text(text + "  - {id: pp-hub, source: hub}\n")
@@ -73,7 +73,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def shown(daemon: DaemonProcess) -> set[tuple[str, str]]:
-    """Return id and name of the products that have instance series."""
+    """Return the ids and names of the products that have instance series."""
     return {
         (sample.labels["provisioned_product_id"], sample.labels["provisioned_product_name"])
         for sample in daemon.scrape()
@@ -82,15 +82,15 @@ def shown(daemon: DaemonProcess) -> set[tuple[str, str]]:
 
 
 def shows(daemon: DaemonProcess, products: set[tuple[str, str]]) -> bool:
-    """Say whether exactly these products have instance series."""
+    """Return whether exactly these products have instance series."""
     return shown(daemon) == products
 
 
 FOUND = {("pp-hub", "hub product"), ("pp-net1", "net-one"), ("pp-net2", "net-two")}
 
 
-def test_products_of_another_account_are_found_come_and_go(network: StackSets, config: Path) -> None:
-    """By a role with an external id, which is in no output; a product that goes loses its series, with an event."""
+def test_discovery_in_another_account(network: StackSets, config: Path) -> None:
+    """The role requires an external id, which is in no output; a terminated product loses its series, with an event."""
     with DaemonProcess(config) as daemon:
         found = daemon.wait_for_event("discovery.completed", source="network")
         assert (found["products"], found["added"]) == (2, 2)
@@ -111,8 +111,8 @@ def test_products_of_another_account_are_found_come_and_go(network: StackSets, c
         assert EXTERNAL_ID not in str(daemon.entries) + daemon.stderr()
 
 
-def test_a_failed_search_changes_nothing_and_a_restart_leaves_no_gap(network: StackSets, config: Path) -> None:
-    """While AWS denies the search, what was found before is polled on, also by a daemon that has just started."""
+def test_a_failed_search_keeps_the_known_products(network: StackSets, config: Path) -> None:
+    """While AWS denies the search, the known products are polled, also after a restart."""
     with DaemonProcess(config) as daemon:
         assert eventually(lambda: shown(daemon) == FOUND)
         assert daemon.stop() == 0
@@ -130,8 +130,8 @@ def test_a_failed_search_changes_nothing_and_a_restart_leaves_no_gap(network: St
         assert daemon.stop() == 0
 
 
-def test_a_role_that_nobody_may_assume_harms_no_other_source(network: StackSets, config: Path) -> None:
-    """The reason is the permission that is missing, the sentence names the role and not the external id."""
+def test_a_refused_role_does_not_affect_other_sources(network: StackSets, config: Path) -> None:
+    """The reason is the missing permission, and the message contains the role but not the external id."""
     config.write_text(config.read_text().replace(EXTERNAL_ID, "another-canary-id"))
     with DaemonProcess(config) as daemon:
         failed = daemon.wait_for_event("discovery.failed", source="network")
@@ -144,8 +144,8 @@ def test_a_role_that_nobody_may_assume_harms_no_other_source(network: StackSets,
         assert "another-canary-id" not in str(daemon.entries) + daemon.stderr()
 
 
-def test_a_rollout_is_told_and_shown(aws: Aws, network: StackSets, config: Path) -> None:
-    """The status of the product itself, 0 and 1, and the event of its change."""
+def test_a_rollout_is_an_event_and_a_metric(aws: Aws, network: StackSets, config: Path) -> None:
+    """The status of the product itself is a metric, and its change an event."""
     with DaemonProcess(config) as daemon:
         daemon.wait_for_event("poll.completed", provisioned_product_id="pp-hub")
         aws.stack_sets.set_status("pp-hub", "UNDER_CHANGE")
@@ -158,7 +158,7 @@ def test_a_rollout_is_told_and_shown(aws: Aws, network: StackSets, config: Path)
 
 
 def post(daemon: DaemonProcess, path: str) -> tuple[int, str]:
-    """Post nothing, and return the answer."""
+    """Send an empty POST, and return the status and body."""
     request = urllib.request.Request(daemon.url + path, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=WAIT) as answer:
@@ -169,7 +169,7 @@ def post(daemon: DaemonProcess, path: str) -> tuple[int, str]:
 
 
 def test_reload_over_http(aws: Aws, network: StackSets, config: Path) -> None:
-    """Products and sources come and go without losing a since-time; a wrong file is a 400 and changes nothing."""
+    """Products and sources are added and removed, and timestamps stay; an invalid file is a 400 and changes nothing."""
     aws.stack_sets.add_product("pp-second", "second")
     aws.stack_sets.set("pp-second", ONE, EU, "OUTDATED")
     aws.stack_sets.set("pp-hub", ONE, EU, "INOPERABLE")
@@ -206,8 +206,8 @@ def test_reload_over_http(aws: Aws, network: StackSets, config: Path) -> None:
         assert daemon.stop() == 0
 
 
-def test_reload_on_a_signal_and_when_a_mounted_file_is_swapped(aws: Aws, network: StackSets, config: Path) -> None:
-    """SIGHUP reads the file at once; a ConfigMap that is swapped by a symlink is found within some seconds."""
+def test_reload_on_sighup_and_when_a_mounted_file_changes(aws: Aws, network: StackSets, config: Path) -> None:
+    """SIGHUP reloads at once; a changed symlink, as of a ConfigMap, is noticed within some seconds."""
     aws.stack_sets.add_product("pp-second", "second")
     folders = [config.parent / name for name in ("..one", "..two")]
     for folder, more in zip(folders, ("", "  - {id: pp-second, source: hub}\n"), strict=True):
@@ -229,8 +229,8 @@ def test_reload_on_a_signal_and_when_a_mounted_file_is_swapped(aws: Aws, network
         assert daemon.stop() == 0
 
 
-def test_each_product_is_polled_by_exactly_one_share(network: StackSets, config: Path, tmp_path: Path) -> None:
-    """Two daemons have all products between them, and each says which share it has."""
+def test_each_product_is_polled_by_exactly_one_shard(network: StackSets, config: Path, tmp_path: Path) -> None:
+    """Two daemons divide all products, and each exposes its shard."""
     seen: list[set[tuple[str, str]]] = []
     for ordinal in range(2):
         mine = {product for product in FOUND if Shard(ordinal, 2).owns(product[0])}
@@ -246,10 +246,10 @@ def test_each_product_is_polled_by_exactly_one_share(network: StackSets, config:
     assert not seen[0] & seen[1]
 
 
-def test_from_one_daemon_to_two_shares_nothing_false_is_told(
+def test_sharding_a_running_daemon_logs_no_false_transition(
     network: StackSets, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What goes to another share begins there as a baseline; and so it does when it comes back much later."""
+    """A product that moves to another shard starts there with a baseline, and so it does when it returns much later."""
     with DaemonProcess(config) as daemon:
         assert eventually(lambda: shown(daemon) == FOUND)
         assert daemon.stop() == 0
@@ -274,5 +274,5 @@ def test_from_one_daemon_to_two_shares_nothing_false_is_told(
 
 
 def shown_events(daemon: DaemonProcess, name: str) -> list[dict[str, object]]:
-    """Return the events of a name."""
+    """Return the events with this name."""
     return [entry for entry in daemon.entries if entry["event"] == name]

@@ -11,6 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from botocore.loaders import create_loader
 
 from tests.e2e.process import DaemonProcess, eventually
 from tests.faulty_aws.exchange import Request, Response
@@ -21,6 +22,8 @@ PRODUCTS = 20
 CALLS_PER_SECOND = 8
 LARGE, LARGE_PAGES = "pp-00-00", 400
 DEFAULT_PAGES = 1
+REGIONS = [name for partition in create_loader().load_data("partitions")["partitions"] for name in partition["regions"]]
+"""The configuration accepts only Regions that botocore knows."""
 
 
 class Aws:

@@ -20,71 +20,64 @@ class EventLogger:
         self._outbox = outbox
         self._lock = threading.Lock()
         self._failing: dict[str, LogLevel] = {}
-        """By product, the highest level at which its failure was logged."""
+        """By product, the highest level at which its failures were logged."""
 
     def completed(self, poll: CompletedPoll) -> None:
-        """Publish the transitions that were committed, then log the poll.
+        """Publish the transitions that were committed, and log the poll.
 
         A poll without changes is logged at DEBUG. The first complete poll after a failure is logged at the level of
         the failure, so that whoever saw the failure sees its end.
         """
-        change = poll.change
-        product = _product(poll.monitored)
-        counts = {"counts": {str(status): count for status, count in change.snapshot.counts.items()}}
+        change, listing, description = poll.change, poll.listing, poll.description
+        identity = {"poll_id": change.poll_id, **_product(poll.monitored)}
+        counts = {str(status): count for status, count in change.snapshot.counts.items()}
         if change.baseline:
-            self._log.event(LogLevel.INFO, EventName.BASELINE, poll_id=change.poll_id, **product, **counts)
+            self._log.event(LogLevel.INFO, EventName.BASELINE, **identity, counts=counts)
         if denied := poll.newly_undescribed:
-            self._log.event(
-                LogLevel.WARNING,
-                EventName.UNDESCRIBED,
-                poll_id=change.poll_id,
-                **product,
-                error_code=denied.error_code,
-                message=denied.message,
-            )
-        description = poll.description
-        published = bool(change.transitions or (description and description.transition))
-        fields: dict[str, Any] = {
-            "poll_id": change.poll_id,
-            **product,
-            "pages": poll.listing.pages,
-            "instances": len(change.snapshot.states),
-            **counts,
-            "transitions": len(change.transitions) if poll.committed else 0,
-            "provisioned_product_status": description.detail.status if description else None,
-            "duration_seconds": round(poll.seconds, 3),
-        }
-        if poll.listing.anomalies:
-            fields["anomalies"] = {str(kind): count for kind, count in poll.listing.anomalies.items()}
-        if poll.listing.unknown_statuses:
-            fields["unknown_statuses"] = sorted(poll.listing.unknown_statuses)
+            details = {"error_code": denied.error_code, "message": denied.message}
+            self._log.event(LogLevel.WARNING, EventName.UNDESCRIBED, **identity, **details)
+        changed = bool(change.transitions or (description and description.transition))
+        if poll.committed and (changed or change.earlier):
+            self._outbox.wake()
+        unusual: dict[str, Any] = {}
+        if listing.anomalies:
+            unusual["anomalies"] = {str(kind): count for kind, count in listing.anomalies.items()}
+        if listing.unknown_statuses:
+            unusual["unknown_statuses"] = sorted(listing.unknown_statuses)
         with self._lock:
             level = self._failing.pop(poll.monitored.product.id, None)
         if level is None:
-            notable = published or change.baseline or poll.listing.anomalies or poll.listing.unknown_statuses
-            level = LogLevel.INFO if notable else LogLevel.DEBUG
-        if poll.committed and published:
-            self._outbox.wake(lambda: self._log.event(level, EventName.POLL_COMPLETED, **fields))
-        else:
-            self._log.event(level, EventName.POLL_COMPLETED, **fields)
+            level = LogLevel.INFO if changed or change.baseline or unusual else LogLevel.DEBUG
+        self._log.event(
+            level,
+            EventName.POLL_COMPLETED,
+            **identity,
+            pages=listing.pages,
+            instances=len(change.snapshot.states),
+            counts=counts,
+            transitions=len(change.transitions) if poll.committed else 0,
+            provisioned_product_status=description.detail.status if description else None,
+            duration_seconds=round(poll.seconds, 3),
+            **unusual,
+        )
 
     def failed(self, poll: FailedPoll) -> None:
         """Log a failed poll, and once that a product is missing."""
-        error, product = poll.error, _product(poll.monitored)
+        error, age = poll.error, poll.snapshot_age
+        identity = {"poll_id": poll.poll_id, **_product(poll.monitored)}
         if poll.committed and poll.description and poll.description.transition:
-            self._outbox.wake(lambda: None)
+            self._outbox.wake()
         with self._lock:
-            level = LogLevel.ERROR if poll.newly_missing else LogLevel.WARNING
-            seen = self._failing.get(poll.monitored.product.id, level)
-            self._failing[poll.monitored.product.id] = max(level, seen, key=lambda one: one.number)
+            if poll.newly_missing:
+                self._failing[poll.monitored.product.id] = LogLevel.ERROR
+            else:
+                self._failing.setdefault(poll.monitored.product.id, LogLevel.WARNING)
         if poll.newly_missing:
-            self._log.event(LogLevel.ERROR, EventName.MISSING, poll_id=poll.poll_id, **product, message=error.message)
-        age = poll.snapshot_age
+            self._log.event(LogLevel.ERROR, EventName.MISSING, **identity, message=error.message)
         self._log.event(
             LogLevel.WARNING,
             EventName.POLL_FAILED,
-            poll_id=poll.poll_id,
-            **product,
+            **identity,
             reason=str(error.reason),
             error_code=error.error_code,
             message=error.message,

@@ -1,6 +1,9 @@
-"""The names of the events."""
+"""The events: their names, and the `message` of each."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class EventName(StrEnum):
@@ -31,3 +34,58 @@ class EventName(StrEnum):
     CLOCK_JUMPED = "monitor.clock_jumped"
     FAILED = "monitor.failed"
     STOPPED = "monitor.stopped"
+
+
+_INSTANCE = "The stack instance in account {account}, Region {region}, of {product}"
+MESSAGES: Mapping[str, str] = {
+    EventName.TRANSITION: f"{_INSTANCE} changed from {{previous_status}} to {{status}}.",
+    EventName.PRODUCT_TRANSITION: "The provisioned product {product} changed from {previous_status} to {status}.",
+    EventName.UNDESCRIBED: "The status of {product} is not known, because it cannot be described.",
+    EventName.ADDED: "The product {product} of source {source} is monitored from now on.",
+    EventName.REMOVED: "The product {product} is not monitored any more.",
+    EventName.BASELINE: "The first snapshot of {product} is stored; later changes are logged as transitions.",
+    EventName.MISSING: "AWS does not know the provisioned product {product}.",
+    EventName.STALE: "The last complete poll of {product} was {snapshot_age_seconds} seconds ago;"
+    " its instance series are removed.",
+    EventName.POLL_COMPLETED: "The poll of {product} completed; instances: {instances}, transitions: {transitions}.",
+    EventName.POLL_FAILED: "The poll of {product} failed: {error_code}.",
+    EventName.STATE_FAILED: "The state could not be read or written.",
+    EventName.STATE_RECOVERED: "The state file is used again.",
+    EventName.WEB_CONFIG_RELOADED: "The web configuration or a certificate was reloaded.",
+    EventName.WEB_CONFIG_REFUSED: "The web configuration is invalid; the last valid one stays in use.",
+    EventName.DISCOVERY_COMPLETED: "The search in source {source} completed;"
+    " products: {products}, added: {added}, removed: {removed}.",
+    EventName.DISCOVERY_FAILED: "The search in source {source} failed: {error_code}.",
+    EventName.THROTTLED: "AWS throttles the calls to source {source};"
+    " it is called at most {calls_per_second} times a second for now.",
+    EventName.THROTTLING_ENDED: "Source {source} is called as often as configured again.",
+    EventName.CONFIG_RELOADED: "The configuration was reloaded;"
+    " products added: {added}, removed: {removed}, changed: {changed}.",
+    EventName.CONFIG_REFUSED: "The configuration is invalid; the previous one stays in use.",
+    EventName.STARTED: "stackset-monitor {version} started: it monitors {products} products and listens on {listen}.",
+    EventName.DEFECT: "An unexpected error occurred and the monitor goes on; this is a bug, please report it.",
+    EventName.CLOCK_JUMPED: "The system clock jumped by {seconds} seconds; all polls were scheduled again.",
+    EventName.FAILED: "The {part} ended unexpectedly; the process exits to be restarted.",
+    EventName.STOPPED: "The monitor stopped.",
+}
+"""By event, the template of its `message`. An event that has one, such as the error of AWS, keeps that."""
+
+
+def message(event: str, fields: Mapping[str, Any]) -> str:
+    """Return the message of an event: one plain sentence. The text of an event of a library is its own message."""
+    template = MESSAGES.get(event)
+    if template is None:
+        return event
+    values = defaultdict(lambda: "unknown", fields)  # a field that is missing does not cost the event
+    name, product_id = values["provisioned_product_name"], values["provisioned_product_id"]
+    values["product"] = name if name == product_id else f"{name} ({product_id})"
+    if event == EventName.TRANSITION and values["previous_status"] is None:
+        template = f"{_INSTANCE} appeared with status {{status}}."
+    elif event == EventName.TRANSITION and values["status"] is None:
+        template = f"{_INSTANCE} disappeared; its last status was {{previous_status}}."
+    elif event == EventName.CONFIG_RELOADED and fields.get("restart_required"):
+        values["keys"] = ", ".join(values["restart_required"])
+        template += " Restart the monitor to apply {keys}."
+    elif event == EventName.STOPPED and values["polls_ended"] is False:
+        template = "The monitor stopped; polls were still running."
+    return template.format_map(values)

@@ -9,7 +9,7 @@ import structlog
 from structlog.typing import Processor
 
 from monitor.config.settings import LogFormat, LogLevel
-from monitor.events.messages import message
+from monitor.events.names import message
 from monitor.events.writer import LineHandler, LineWriter
 
 Event = MutableMapping[str, Any]

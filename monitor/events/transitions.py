@@ -17,10 +17,7 @@ def transition_fields(transition: Transition) -> dict[str, Any]:
     """Return the fields of `stack_instance.transition`."""
     since = transition.previous_since
     return {
-        "event_id": transition.event_id,
-        "poll_id": transition.poll_id,
-        "provisioned_product_id": transition.product.id,
-        "provisioned_product_name": transition.product.name,
+        **_identity(transition),
         "account": transition.account,
         "region": transition.region,
         "previous_status": transition.previous_status,
@@ -31,27 +28,25 @@ def transition_fields(transition: Transition) -> dict[str, Any]:
     }
 
 
-def transition_level(transition: Transition) -> LogLevel:
-    """Return the level of a transition, which its new status decides."""
-    return LogLevel.INFO if transition.status is None else _LEVEL_OF.get(transition.status, LogLevel.INFO)
+def transition_line(log: Log, transition: Transition | ProductTransition) -> str | None:
+    """Return the line of a transition; None if its level is below the configured one."""
+    if isinstance(transition, Transition):
+        level = LogLevel.INFO if transition.status is None else _LEVEL_OF.get(transition.status, LogLevel.INFO)
+        return log.render(level, EventName.TRANSITION, **transition_fields(transition))
+    return log.render(
+        LogLevel.WARNING if transition.status in _FAILED else LogLevel.INFO,
+        EventName.PRODUCT_TRANSITION,
+        **_identity(transition),
+        previous_status=transition.previous_status,
+        status=transition.status,
+        observed_at=timestamp(transition.observed_at),
+    )
 
 
-def product_transition_fields(transition: ProductTransition) -> dict[str, Any]:
-    """Return the fields of `provisioned_product.transition`."""
+def _identity(transition: Transition | ProductTransition) -> dict[str, Any]:
     return {
         "event_id": transition.event_id,
         "poll_id": transition.poll_id,
         "provisioned_product_id": transition.product.id,
         "provisioned_product_name": transition.product.name,
-        "previous_status": transition.previous_status,
-        "status": transition.status,
-        "observed_at": timestamp(transition.observed_at),
     }
-
-
-def transition_line(log: Log, transition: Transition | ProductTransition) -> str | None:
-    """Return the line of a transition; None if its level is below the configured one."""
-    if isinstance(transition, ProductTransition):
-        level = LogLevel.WARNING if transition.status in _FAILED else LogLevel.INFO
-        return log.render(level, EventName.PRODUCT_TRANSITION, **product_transition_fields(transition))
-    return log.render(transition_level(transition), EventName.TRANSITION, **transition_fields(transition))

@@ -4,20 +4,13 @@ import logging
 import os
 import select
 import threading
-from collections import deque
+import time
 from collections.abc import Sequence
+from concurrent.futures import Future
+from queue import Full, Queue
 
 WAITING_LINES = 10_000
 """Lines that may wait for a blocked stdout; newer ones are dropped and counted."""
-
-
-class _Batch:
-    """Lines whose writer waits until they are written."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        self.lines = lines
-        self.done = threading.Event()
-        self.written = False
 
 
 class LineWriter:
@@ -26,12 +19,10 @@ class LineWriter:
     def __init__(self, descriptor: int, limit: int = WAITING_LINES) -> None:
         """Write to a file descriptor, blocking or non-blocking, which is not closed."""
         self._descriptor = descriptor
-        self._limit = limit
-        self._changed = threading.Condition()
-        self._waiting: deque[str | _Batch] = deque()
-        self._idle = True
+        self._waiting: Queue[tuple[str, Future[bool] | None]] = Queue(limit)
         self._torn = False
         """The last write ended in the middle of a line."""
+        self._lock = threading.Lock()
         self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
@@ -45,47 +36,38 @@ class LineWriter:
         """Lines that were lost because too many were waiting or stdout was closed."""
         return self._dropped
 
-    def count_dropped(self) -> None:
-        """Count a line that was lost before it came here."""
-        with self._changed:
-            self._dropped += 1
-
     def write(self, line: str) -> None:
         """Queue one line and return at once."""
-        with self._changed:
-            if len(self._waiting) >= self._limit:
-                self._dropped += 1
-                return
-            self._waiting.append(line)
-            self._changed.notify_all()
+        try:
+            self._waiting.put_nowait((f"{line}\n", None))
+        except Full:
+            self._count_dropped()
 
     def write_through(self, lines: Sequence[str]) -> bool:
         """Write lines and return when the kernel has taken them; return False if stdout is closed."""
-        batch = _Batch(lines)
-        with self._changed:
-            self._waiting.append(batch)
-            self._changed.notify_all()
-        batch.done.wait()
-        return batch.written
+        written: Future[bool] = Future()
+        self._waiting.put(("".join(f"{line}\n" for line in lines), written))
+        return written.result()
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything is written; return False if that takes longer than `timeout` seconds."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._idle and not self._waiting, timeout)
+        end = time.monotonic() + timeout
+        reached: Future[bool] = Future()
+        try:
+            self._waiting.put(("", reached), timeout=timeout)
+            reached.result(max(0.0, end - time.monotonic()))
+        except (Full, TimeoutError):
+            return False
+        return True
 
     def _run(self) -> None:
         while True:
-            with self._changed:
-                self._idle = True
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._waiting)
-                self._idle = False
-                item = self._waiting.popleft()
-            if isinstance(item, _Batch):
-                item.written = self._put("".join(f"{line}\n" for line in item.lines))
-                item.done.set()
-            elif not self._put(f"{item}\n"):
-                self.count_dropped()
+            text, result = self._waiting.get()
+            written = self._put(text)
+            if result is not None:
+                result.set_result(written)
+            elif not written:
+                self._count_dropped()
 
     def _put(self, text: str) -> bool:
         # After a torn line, on a full disk for example, the next line must not be glued to what is left of it.
@@ -106,6 +88,10 @@ class LineWriter:
             return False
         self._torn = False
         return True
+
+    def _count_dropped(self) -> None:
+        with self._lock:
+            self._dropped += 1
 
 
 class LineHandler(logging.Handler):

@@ -123,7 +123,7 @@ class EventSink(Protocol):
     """Logs results as events."""
 
     def completed(self, poll: CompletedPoll) -> None:
-        """Log the committed transitions, then the poll."""
+        """Log the committed transitions and the poll."""
 
     def failed(self, poll: FailedPoll) -> None:
         """Log a failed poll."""

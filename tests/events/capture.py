@@ -14,11 +14,6 @@ class Lines(LineWriter):
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.closed = False
-        self.lost = 0
-
-    def count_dropped(self) -> None:
-        """Count a line that was lost."""
-        self.lost += 1
 
     def write(self, line: str) -> None:
         """Keep a line."""

@@ -5,14 +5,13 @@ from typing import Any
 import pytest
 
 from monitor.config.settings import LogLevel
-from monitor.events.messages import MESSAGES, message
-from monitor.events.names import EventName
+from monitor.events.names import MESSAGES, EventName, message
 from tests.events.capture import captured
 from tests.making import BASELINE
 
 NAMED = {"provisioned_product_id": BASELINE.id, "provisioned_product_name": "baseline"}
 OF_INSTANCE = "The stack instance in account 111111111111, Region eu-west-1, of baseline (pp-aaaaaaaaaaaaa)"
-RELOADED = "The configuration was reloaded:"
+RELOADED = "The configuration was reloaded; products added: 1,"
 INSTANCE = {**NAMED, "account": "111111111111", "region": "eu-west-1"}
 
 
@@ -44,12 +43,12 @@ def test_every_event_has_a_sentence(event: EventName) -> None:
         (
             EventName.POLL_COMPLETED,
             {**NAMED, "provisioned_product_name": BASELINE.id, "instances": 1, "transitions": 2},
-            "The poll of pp-aaaaaaaaaaaaa completed with 1 instance and 2 transitions.",
+            "The poll of pp-aaaaaaaaaaaaa completed; instances: 1, transitions: 2.",
         ),
         (
             EventName.CONFIG_RELOADED,
             {"added": 1, "removed": 2, "changed": 0, "restart_required": ["web.listen", "state.path"]},
-            f"{RELOADED} 1 products added, 2 removed, 0 changed; restart the monitor to apply web.listen, state.path.",
+            f"{RELOADED} removed: 2, changed: 0. Restart the monitor to apply web.listen, state.path.",
         ),
         (EventName.STOPPED, {"polls_ended": False}, "The monitor stopped; polls were still running."),
         (

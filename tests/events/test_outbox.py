@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.config.settings import LogFormat, LogLevel
-from monitor.events.outbox import BATCH, WAITING_CALLS, Outbox
+from monitor.events.outbox import BATCH, Outbox
 from monitor.events.setup import Log
 from monitor.events.transitions import transition_line
 from monitor.model.diff import Transition
@@ -29,12 +29,12 @@ def transitions(count: int) -> list[Transition]:
 class FakeStore:
     """Keeps transitions in memory, and may fail."""
 
-    def __init__(self, waiting: Sequence[Transition] = ()) -> None:
+    def __init__(self, waiting: Sequence[Transition | None] = ()) -> None:
         self.waiting = list(enumerate(waiting, 1))
         self.error: Exception | None = None
         self.changed = threading.Condition()
 
-    def unpublished(self, limit: int) -> Sequence[tuple[int, Transition]]:
+    def unpublished(self, limit: int) -> Sequence[tuple[int, Transition | None]]:
         """Return the oldest."""
         with self.changed:
             if error := self.error:
@@ -53,7 +53,7 @@ class FakeStore:
 class Office:
     """An outbox over a fake store, with what it wrote and reported."""
 
-    def __init__(self, waiting: Sequence[Transition] = (), level: LogLevel = LogLevel.INFO) -> None:
+    def __init__(self, waiting: Sequence[Transition | None] = (), level: LogLevel = LogLevel.INFO) -> None:
         self.store = FakeStore(waiting)
         self.errors: list[str] = []
         _, self.lines = captured()
@@ -133,16 +133,25 @@ def test_transitions_below_the_level_count_as_published() -> None:
     assert office.store.waiting == []
 
 
-def test_calls_that_wait_too_long_are_dropped_and_counted() -> None:
-    """While stdout is blocked, the events that follow transitions are bounded, and a call that raises ends nothing."""
-    office = Office()
-    called: list[int] = []
-    office.outbox.wake(lambda: called.append(-1))
-    for number in range(WAITING_CALLS - 1):
-        office.outbox.wake(lambda number=number: called.append(number))  # type: ignore[misc]
-    office.outbox.wake(lambda: called.append(1 // 0))
-    assert office.lines.lost == 1
+def test_a_transition_that_cannot_be_read_is_skipped_and_reported() -> None:
+    """The transitions around it are published, and it does not stay in the outbox."""
+    office = Office([*transitions(2), None])
     office.outbox.start()
     assert office.outbox.stop(WAIT)
-    assert called == list(range(WAITING_CALLS - 1))
-    assert office.lines.lost == 2
+    assert office.published() == ["0", "1"]
+    assert office.store.waiting == []
+    assert office.errors == ["transition 3 of the state cannot be read and is not logged"]
+
+
+def test_an_error_that_cannot_be_reported_does_not_end_the_outbox() -> None:
+    """The transitions after it are published."""
+    office = Office([None, *transitions(1)])
+    office.errors = None  # type: ignore[assignment]
+    office.outbox.start()
+    assert office.outbox.stop(WAIT)
+    assert office.published() == ["0"]
+
+
+def test_an_outbox_that_was_not_started_can_be_stopped() -> None:
+    """A stop during the start finds no thread to wait for."""
+    assert Office().outbox.stop(WAIT)

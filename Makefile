@@ -5,6 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LOCKS := .ci/requirements
 INSTALLED := $(VENV)/.installed
+DEMO := $(VENV)-demo
+PIP_OPTIONS := --quiet --disable-pip-version-check
+CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit("stackset-monitor needs Python 3.11 or later: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
 
 .DEFAULT_GOAL := help
 
@@ -14,18 +17,26 @@ help: ## List the targets
 
 # Install the locked dependencies, whose hashes are checked, and the project itself in editable mode.
 $(INSTALLED): $(LOCKS)/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("stackset-monitor needs Python 3.11 or later: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
+	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --require-hashes -r $(LOCKS)/dev.txt
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: install
 install: $(INSTALLED) ## Create the virtual environment in .venv
 
+# A virtual environment of 174 MB with what the demo needs; the one with the tools of a developer has 285 MB.
+$(DEMO)/.installed: $(LOCKS)/demo.txt pyproject.toml
+	$(CHECK_PYTHON)
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/python -m pip install $(PIP_OPTIONS) --require-hashes -r $(LOCKS)/demo.txt
+	$(DEMO)/bin/python -m pip install $(PIP_OPTIONS) --no-deps --no-build-isolation --editable .
+	@touch $@
+
 .PHONY: demo
-demo: $(INSTALLED) ## Run the daemon against a simulated AWS on this machine
-	$(BIN)/stackset-monitor demo
+demo: $(DEMO)/.installed ## Run the daemon against a simulated AWS; LISTEN=HOST:PORT changes the address
+	$(DEMO)/bin/stackset-monitor demo $(if $(LISTEN),--listen $(LISTEN))
 
 .PHONY: test
 test: $(INSTALLED) ## Run the tests, except those with a target of their own
@@ -41,7 +52,7 @@ chain: $(INSTALLED) ## Test from a simulated AWS to the notification, with Prome
 
 # The dependencies that only the tests of the chart need, 400 MB.
 $(VENV)/.chart: $(INSTALLED) $(LOCKS)/chart.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/chart.txt
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --require-hashes -r $(LOCKS)/chart.txt
 	@touch $@
 
 .PHONY: chart
@@ -93,7 +104,7 @@ audit: $(INSTALLED) ## Check the lock files: pinned, hashed, consistent (offline
 .PHONY: lock
 lock: ## Update the lock files, with hashes
 	$(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(VENV)-lock/bin/python -m pip install $(PIP_OPTIONS) uv
 	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		pyproject.toml --output-file $(LOCKS)/run.txt
 	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
@@ -102,9 +113,11 @@ lock: ## Update the lock files, with hashes
 	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--constraint $(LOCKS)/dev.txt --group chart --output-file $(LOCKS)/chart.txt
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--constraint $(LOCKS)/dev.txt --extra demo --group build pyproject.toml --output-file $(LOCKS)/demo.txt
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--constraint $(LOCKS)/dev.txt --group build --output-file $(LOCKS)/build.txt
 	rm -rf $(VENV)-lock
 
 .PHONY: clean
 clean: ## Remove the virtual environments and all caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -1,17 +1,15 @@
-"""The command line. Each command imports the packages that it needs when it runs, so that `version` is quick."""
+"""The command line. The module of a command is imported when it is called, so that `version` is quick."""
 
+import json
 import sys
-from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
 
 import click
 
 from monitor import __version__
 from monitor.cli.errors import EXIT_CODES, CommandError, ExitCode
-from monitor.cli.streams import discard_stdout, prepare_stdout, print_error
-from monitor.cli.version import VERSION
+from monitor.cli.output import discard_stdout, prepare_stdout, print_error
 from monitor.daemon.signals import Signals
 
 COMMANDS = {
@@ -24,7 +22,8 @@ COMMANDS = {
     "demo": "Run the daemon against a simulated AWS on this machine.",
     "version": "Print the version.",
 }
-"""The name of a command is that of its module and its function, with `_` for `-`."""
+"""The name of a command is that of its module and its function, with `_` for `-`, or it is in this module."""
+_VERSION = f"stackset-monitor {__version__}"
 
 
 class _Commands(click.Group):
@@ -36,11 +35,11 @@ class _Commands(click.Group):
             if (close := get_close_matches(cmd_name, COMMANDS, n=1)) and not ctx.resilient_parsing:
                 ctx.fail(f"No such command {cmd_name!r}. Did you mean {close[0]!r}?")
             return None
+        if command := self.commands.get(cmd_name):
+            return command
         module = cmd_name.replace("-", "_")
-        command: click.Command = getattr(import_module(f"monitor.cli.{module}"), module)
-        if command.epilog is None and "Exit codes:" not in (command.help or ""):
-            command.epilog = EXIT_CODES
-        return command
+        found: click.Command = getattr(import_module(f"monitor.cli.{module}"), module)
+        return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
@@ -49,7 +48,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, message=VERSION)
+@click.version_option(__version__, message=_VERSION)
 def cli() -> None:
     """Monitor the stack instances of AWS Service Catalog products deployed as CloudFormation StackSets.
 
@@ -63,16 +62,30 @@ def cli() -> None:
     """  # noqa: D301 - click's mark for lines that it must not wrap
 
 
+@cli.command(epilog=EXIT_CODES)
+def schema() -> None:
+    """Print the JSON Schema of the configuration file, for editors and pipelines."""
+    from monitor.config.json_schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@cli.command(epilog=EXIT_CODES)
+def version() -> None:
+    """Print the version."""
+    click.echo(_VERSION)
+
+
 def main(arguments: list[str] | None = None, signals: Signals | None = None) -> None:
     """Run a command and exit with its code. `signals`: those of a daemon, if their handlers are installed already."""
     prepare_stdout()
-    sys.exit(call(lambda: cli.main(args=arguments, prog_name="stackset-monitor", standalone_mode=False, obj=signals)))
+    sys.exit(_exit_code(arguments, signals))
 
 
-def call(command: Callable[[], Any]) -> int:
+def _exit_code(arguments: list[str] | None, signals: Signals | None) -> int:
     """Run a command and return its exit code. An error becomes one sentence on stderr."""
     try:
-        code = command()
+        code = cli.main(args=arguments, prog_name="stackset-monitor", standalone_mode=False, obj=signals)
     except CommandError as error:
         return _failed(str(error), error.code)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -1,6 +1,11 @@
 """What the commands read from AWS, once and in parallel."""
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from monitor.aws.source import Source, operations
 from monitor.cli.tasks import Task, run_tasks
@@ -32,16 +37,9 @@ def open_sources(settings: Settings) -> SourcesByName:
     }
 
 
-def discover(
-    settings: Settings, sources: SourcesByName, names: Sequence[str] | None = None
-) -> tuple[Products, Mapping[str, PollFailedError]]:
-    """Return the products that are listed or discovered, and the errors of searches by source.
-
-    `names`: search only these sources.
-    """
-    searched = [
-        source.name for source in settings.sources if source.discover and (names is None or source.name in names)
-    ]
+def discover(settings: Settings, sources: SourcesByName) -> tuple[Products, Mapping[str, PollFailedError]]:
+    """Return the products that are listed, or discovered in `sources`, and the errors of searches by source."""
+    searched = [source.name for source in settings.sources if source.discover and source.name in sources]
     results = run_tasks(settings.poll.concurrency, [(SEARCH_SECONDS, sources[name].search) for name in searched])
     found: dict[str, Sequence[Product]] = {}
     failed: dict[str, PollFailedError] = {}
@@ -69,19 +67,52 @@ def list_products(
     settings: Settings,
     sources: SourcesByName,
     products: Products,
-    on_page: OnPage,
-    on_done: Callable[[], None],
     seconds: float | None = None,
+    on_page: OnPage = lambda *_: None,
 ) -> Sequence[Listing | PollFailedError]:
-    """List the stack instances of products; return the results in their order.
+    """List the stack instances of products, with a progress bar; return the results in their order.
 
     `seconds`: the time limit of each listing; default: the product's own timeout.
     """
+    with _progress(len(products)) as (show_page, show_done):
 
-    def task(monitored: MonitoredProduct) -> Task[Listing]:
-        product_id, source = monitored.product.id, sources[monitored.source]
-        return seconds or monitored.timeout, lambda deadline: source.list_stack_instances(
-            product_id, deadline, lambda pages, instances: on_page(product_id, pages, instances)
-        )
+        def task(monitored: MonitoredProduct) -> Task[Listing]:
+            product_id, source = monitored.product.id, sources[monitored.source]
 
-    return run_tasks(settings.poll.concurrency, [task(monitored) for monitored in products], on_done)
+            def count(pages: int, instances: int) -> None:
+                on_page(product_id, pages, instances)
+                show_page(product_id, pages, instances)
+
+            return seconds or monitored.timeout, lambda deadline: source.list_stack_instances(
+                product_id, deadline, count
+            )
+
+        return run_tasks(settings.poll.concurrency, [task(monitored) for monitored in products], show_done)
+
+
+@contextmanager
+def _progress(products: int) -> Iterator[tuple[OnPage, Callable[[], None]]]:
+    """Show on stderr, if that is a terminal, how many products are done, and their pages and instances so far.
+
+    Yields what is called for each page, by any thread, and for each product that is done.
+    """
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("listing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("products, {task.fields[pages]} pages, {task.fields[instances]} instances"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("poll", total=products, pages=0, instances=0)
+        seen: dict[str, tuple[int, int]] = {}
+        lock = threading.Lock()
+
+        def show_page(product: str, pages: int, instances: int) -> None:
+            with lock:
+                seen[product] = (pages, instances)
+                pages, instances = map(sum, zip(*seen.values(), strict=True))
+                bar.update(task, pages=pages, instances=instances)
+
+        yield show_page, lambda: bar.advance(task)

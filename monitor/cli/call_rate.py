@@ -10,6 +10,8 @@ from monitor.config.schema import MAX_CALLS_PER_SECOND
 from monitor.config.settings import MonitoredProduct, SourceSettings
 
 _MINUTE = 60.0
+_ROUNDING = 1 + 1e-9
+"""Tolerance of the comparisons: six times 0.1 calls a second are more than 0.6 as floating-point numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,11 @@ def rate_problems(source: SourceSettings, costs: Sequence[CallCost]) -> Sequence
     A poll may use the whole rate of its source while no other one is running. On the average, all products share it.
     """
     limit = source.calls_per_second
-    problems = [_deadline_problem(source, cost) for cost in costs if cost.calls / limit > cost.product.timeout]
+    problems = [
+        _deadline_problem(source, cost) for cost in costs if cost.calls / limit > cost.product.timeout * _ROUNDING
+    ]
     needed = sum(cost.calls / cost.product.interval for cost in costs)
-    if not problems and needed > limit:
+    if not problems and needed > limit * _ROUNDING:
         calls = sum(cost.calls for cost in costs)
         return [
             (

@@ -3,18 +3,17 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli.errors import ExitCode
 from monitor.cli.options import config_option, configuration_error, load_with_lines
-from monitor.cli.output import Output, print_rows
-from monitor.cli.streams import print_error
-
-if TYPE_CHECKING:
-    from monitor.config.document import Document, Problem
-    from monitor.config.settings import Settings
+from monitor.cli.output import Output, print_error, print_rows
+from monitor.config.document import Document, Problem
+from monitor.config.errors import ConfigurationError
+from monitor.config.settings import Settings
+from monitor.config.validation import read_file
+from monitor.web.web_config import WebConfigReloader
 
 
 @click.command()
@@ -36,9 +35,6 @@ def check(config: Path, aws: bool) -> ExitCode:
       2  wrong usage or configuration
       3  failure: missing file, no credentials or Region, AWS unreachable
     """  # noqa: D301 - click's mark for lines that it must not wrap
-    from monitor.config.errors import ConfigurationError
-    from monitor.web.web_config import WebConfigReloader
-
     settings, document = load_with_lines(config)
     problems, warnings = _file_problems(settings, document)
     if problems:
@@ -57,52 +53,43 @@ def check(config: Path, aws: bool) -> ExitCode:
     return _check_aws(settings) if aws else ExitCode.OK
 
 
-def _file_problems(settings: "Settings", document: "Document") -> "tuple[list[Problem], list[Problem]]":
+def _file_problems(settings: Settings, document: Document) -> tuple[list[Problem], list[Problem]]:
     """Return the problems of the paths in the configuration on this machine, and those that are only warnings."""
     problems: list[Problem] = []
     warnings: list[Problem] = []
     paths: list[tuple[Path | None, tuple[str | int, ...]]] = [(settings.web_config, ("web", "config_file"))]
-    paths += [(one.external_id_file, ("sources", n, "external_id_file")) for n, one in enumerate(settings.sources)]
+    paths += [
+        (source.external_id_file, ("sources", n, "external_id_file")) for n, source in enumerate(settings.sources)
+    ]
     for path, place in paths:
-        if path and (error := _read_error(path)):
+        try:
+            if path:
+                read_file(path)
+        except OSError as error:
             problems.append(document.problem(f'cannot read "{path}": {error.strerror or error}', *place))
-    if error := _create_error(settings.state_path):
-        problem = document.problem(f'cannot create "{settings.state_path}": {error.strerror or error}', "state", "path")
+    try:
+        _try_to_create(settings.state_path)
+    except OSError as error:
+        message = f'cannot create "{settings.state_path}": {error.strerror or error}'
         # The daemon may run as another user, so a missing permission need not be one for the daemon.
-        (warnings if isinstance(error, PermissionError) else problems).append(problem)
+        found = warnings if isinstance(error, PermissionError) else problems
+        found.append(document.problem(message, "state", "path"))
     return problems, warnings
 
 
-def _read_error(path: Path) -> OSError | None:
-    """Return the error of reading a file, or None if it can be read."""
-    from monitor.config.validation import read_file
-
-    try:
-        read_file(path)
-    except OSError as error:
-        return error
-    return None
-
-
-def _create_error(path: Path) -> OSError | None:
-    """Return the error of creating a file with its folders, or None if it can be created or exists.
-
-    A temporary file is created in the nearest folder that exists, and deleted: permissions alone do not tell about
-    read-only file systems and folders like /proc.
-    """
+def _try_to_create(path: Path) -> None:
+    """Raise `OSError` if a file cannot be created with its folders. Nothing is left behind."""
     if path.is_dir():
-        return IsADirectoryError(0, "Is a directory")
+        raise IsADirectoryError(0, "Is a directory")
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return None
-    except OSError as error:
-        return error
+    # Permissions alone do not reveal a read-only file system, or a folder like /proc.
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
-def _unknown_regions(settings: "Settings", document: "Document") -> "Iterator[Problem]":
+def _unknown_regions(settings: Settings, document: Document) -> Iterator[Problem]:
     if not any(source.region for source in settings.sources):
         return
     from monitor.aws.regions import is_known_region
@@ -113,15 +100,11 @@ def _unknown_regions(settings: "Settings", document: "Document") -> "Iterator[Pr
             yield document.problem(message, "sources", place, "region")
 
 
-def _check_aws(settings: "Settings") -> ExitCode:
-    from contextlib import ExitStack
-
+def _check_aws(settings: Settings) -> ExitCode:
     from monitor.cli.aws import open_sources
     from monitor.cli.preflight import preflight
-    from monitor.cli.progress import progress
 
-    with ExitStack() as stack:
-        report = preflight(settings, open_sources(settings), lambda number: stack.enter_context(progress(number)))
+    report = preflight(settings, open_sources(settings))
     for source in report.sources:
         click.echo(f"\n{source.summary}")
         if source.products:

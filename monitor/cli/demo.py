@@ -8,19 +8,21 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.errors import CommandError
-from monitor.cli.options import address, checked
+from monitor.cli.errors import EXIT_CODES, CommandError
+from monitor.cli.options import checked
 from monitor.cli.run import run_daemon
+from monitor.config.field_types import checked_address
+from monitor.config.load import parse_settings
 from monitor.daemon.signals import Signals
 
 NETWORK = "210987654321"
 """The second account, whose products are discovered."""
 
 
-@click.command()
+@click.command(epilog=EXIT_CODES)
 @click.option(
     "--listen",
-    callback=checked(address),
+    callback=checked(checked_address),
     default="127.0.0.1:9935",
     show_default=True,
     metavar="HOST:PORT",
@@ -40,7 +42,6 @@ def demo(signals: Signals | None, listen: str) -> None:
     except ImportError as error:
         message = f"the demo needs more packages: install stackset-monitor[demo] ({error})"
         raise CommandError(message) from error
-    from monitor.config.load import parse_settings
 
     aws = SimulatedAws()
     for name in [name for name in os.environ if name.startswith("AWS_")]:

@@ -25,6 +25,5 @@ class CommandError(Exception):
     """A command cannot continue. The message goes to stderr."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
-        """Take the message and the exit code."""
         super().__init__(message)
         self.code = code

@@ -2,19 +2,23 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.errors import CommandError
-from monitor.cli.options import checked, config_option, load_configuration, output_option, product_option, seconds
-from monitor.cli.output import Output, print_rows
-from monitor.cli.streams import print_error
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from monitor.config.settings import Settings
+from monitor.cli.errors import EXIT_CODES, CommandError
+from monitor.cli.options import (
+    checked,
+    config_option,
+    load_configuration,
+    output_option,
+    product_option,
+    select_products,
+)
+from monitor.cli.output import Output, print_error, print_rows
+from monitor.config.duration import parse_duration
+from monitor.events.transitions import transition_fields
+from monitor.poller.protocols import StateError
+from monitor.state.sqlite_history import read_products, read_transitions
 
 COLUMNS = (
     "observed_at",
@@ -31,11 +35,11 @@ COLUMNS = (
 TABLE_COLUMNS = COLUMNS[:8]
 
 
-@click.command()
+@click.command(epilog=EXIT_CODES)
 @config_option
 @click.option(
     "--since",
-    callback=checked(seconds),
+    callback=checked(parse_duration),
     default="24h",
     show_default=True,
     metavar="DURATION",
@@ -50,35 +54,17 @@ def history(config: Path, since: float, products: tuple[str, ...], accounts: tup
     A transition is one stack instance that changed status, appeared (no previous status) or
     disappeared (no status). state.history of the configuration sets how long they are kept.
     """
-    from monitor.events.transitions import transition_fields
-    from monitor.poller.protocols import StateError
-    from monitor.state.sqlite_history import read_transitions
-
     settings = load_configuration(config)
-    begin = datetime.now(UTC) - timedelta(seconds=since)
-    unreadable: list[None] = []
+    known = [monitored.product for monitored in settings.products]
+    damaged: list[None] = []
     try:
-        product_ids = _product_ids(settings, products)
-        rows = (
-            transition_fields(transition)
-            for transition in read_transitions(
-                settings.state_path, begin, product_ids, accounts, lambda: unreadable.append(None)
-            )
-        )
-        print_rows(rows, TABLE_COLUMNS if output == Output.TABLE else COLUMNS, output)
+        chosen = select_products(products, [*known, *read_products(settings.state_path)]) if products else ()
+        begin = datetime.now(UTC) - timedelta(seconds=since)
+        transitions = read_transitions(settings.state_path, begin, chosen, accounts, lambda: damaged.append(None))
+        print_rows(map(transition_fields, transitions), TABLE_COLUMNS if output == Output.TABLE else COLUMNS, output)
     except StateError as error:
         raise CommandError(str(error)) from error
-    if unreadable:
-        print_error(f"{len(unreadable)} damaged transitions are left out")
-
-
-def _product_ids(settings: "Settings", wanted: "Sequence[str]") -> "Sequence[str]":
-    """Return the IDs of the wanted products, which are in the configuration or in the state."""
-    from monitor.cli.selection import select_products
-    from monitor.state.sqlite_history import read_products
-
-    if not wanted:
-        return ()
-    return select_products(
-        wanted, [one.product for one in settings.products] + list(read_products(settings.state_path))
-    )
+    if damaged:
+        print_error(
+            f"{len(damaged)} {'transition is' if len(damaged) == 1 else 'transitions are'} damaged and left out"
+        )

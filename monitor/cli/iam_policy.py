@@ -1,35 +1,26 @@
 """`stackset-monitor iam-policy`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.errors import CommandError, ExitCode
+from monitor.cli.errors import EXIT_CODES, CommandError, ExitCode
 from monitor.cli.options import checked, config_option, load_configuration
-from monitor.cli.streams import print_error
-
-if TYPE_CHECKING:
-    from monitor.config.settings import SourceSettings
-
-
-def principal_arn(text: str) -> str:
-    """Validate the ARN of an identity."""
-    from monitor.policy.iam import checked_principal
-
-    return checked_principal(text)
+from monitor.cli.output import print_error
+from monitor.config.settings import SourceSettings
+from monitor.policy.iam import EXTERNAL_ID, checked_principal, own_policy, partition, role_policy, trust_policy
 
 
-@click.command("iam-policy")
+@click.command("iam-policy", epilog=EXIT_CODES)
 @config_option
 @click.option("--source", "name", metavar="NAME", help="The policy of the identity that reads this source.")
 @click.option("--profile", metavar="NAME", help="The policy of the identity of this AWS profile.")
 @click.option("--trust", is_flag=True, help="The trust policy of the role instead: who may assume it.")
 @click.option(
     "--principal",
-    callback=checked(principal_arn),
+    callback=checked(checked_principal),
     metavar="ARN",
     help="With --trust: the IAM role, user or account that the monitor runs as.",
 )
@@ -54,88 +45,79 @@ def iam_policy(
 
     An external ID is a secret and is not printed: replace ${EXTERNAL_ID}.
     """  # noqa: D301 - click's mark for lines that it must not wrap
-    from monitor.policy.iam import own_policy, role_policy, trust_policy
-
     if trust != (principal is not None):
         missing, given = ("--principal", "--trust") if trust else ("--trust", "--principal")
         message = f"Missing option {missing!r}, which {given!r} requires"
         raise click.UsageError(message)
-    if name is not None and profile is not None:
-        message = "Options '--source' and '--profile' cannot be combined"
+    if profile is not None and (name is not None or trust):
+        message = f"Options {'--trust' if trust else '--source'!r} and '--profile' cannot be combined"
         raise click.UsageError(message)
     sources = load_configuration(config).sources
-    role_arn = _role(sources, name, trust=trust)
-    if principal is not None and role_arn is not None:
-        _check_partition(principal, role_arn)
+    if principal is not None:
+        role_arn = _trusting_role(sources, name, principal)
         policy = trust_policy(sources, role_arn, principal, session_tags=session_tags)
-    elif role_arn is not None:
-        policy = role_policy(sources, role_arn)
+        external_id = any(source.has_external_id for source in sources if source.role_arn == role_arn)
+        hints = iter([f"the external ID is not printed: replace {EXTERNAL_ID}"] if external_id else [])
     else:
-        profile = _profile(sources, name, profile)
-        policy = own_policy(sources, profile, session_tags=session_tags)
+        source = _source(sources, name) if name is not None else None
+        if source and source.role_arn:
+            policy, hints = role_policy(sources, source.role_arn), iter(())
+        else:
+            profile = source.profile if source else _profile(sources, profile)
+            policy, hints = own_policy(sources, profile, session_tags=session_tags), _other_policies(sources, profile)
     click.echo(json.dumps(policy, indent=2))
-    for hint in _hints(sources, role_arn, profile, trust=trust):
+    for hint in hints:
         print_error(hint)
 
 
-def _role(sources: "Sequence[SourceSettings]", name: str | None, *, trust: bool) -> str | None:
-    """Return the role whose policy is wanted, or None for an identity without a role."""
-    by_name = {source.name: source.role_arn for source in sources}
+def _source(sources: Sequence[SourceSettings], name: str) -> SourceSettings:
+    found = next((source for source in sources if source.name == name), None)
+    if found is None:
+        raise CommandError(f"--source: there is no source {name!r}", ExitCode.USAGE)
+    return found
+
+
+def _trusting_role(sources: Sequence[SourceSettings], name: str | None, principal: str) -> str:
+    """Return the role of a source, or the only role, if the principal can assume it."""
     if name is not None:
-        if name not in by_name:
-            raise CommandError(f"--source: there is no source {name!r}", ExitCode.USAGE)
-        if trust and by_name[name] is None:
-            raise CommandError(f"--trust: the source {name!r} has no role_arn", ExitCode.USAGE)
-        return by_name[name]
-    roles = {role_arn for role_arn in by_name.values() if role_arn is not None}
-    if trust and len(roles) != 1:
+        roles = {_source(sources, name).role_arn} - {None}
+        reason = f"the source {name!r} has no role_arn"
+    else:
+        roles = {source.role_arn for source in sources} - {None}
         reason = "there are several roles: choose one with --source" if roles else "no source has a role_arn"
+    if len(roles) != 1:
         raise CommandError(f"--trust: {reason}", ExitCode.USAGE)
-    return roles.pop() if trust else None
-
-
-def _profile(sources: "Sequence[SourceSettings]", name: str | None, profile: str | None) -> str | None:
-    """Return the AWS profile of the wanted identity, or None for the credentials of the environment."""
-    profiles = {source.name: source.profile for source in sources}
-    if name is not None:
-        return profiles[name]
-    if profile is None and None not in profiles.values() and len(set(profiles.values())) > 1:
-        raise CommandError("every source has a profile: choose one with --profile", ExitCode.USAGE)
-    if profile is not None and profile not in profiles.values():
-        raise CommandError(f"--profile: no source has the profile {profile!r}", ExitCode.USAGE)
-    return profile if profile is not None or None in profiles.values() else next(iter(profiles.values()))
-
-
-def _check_partition(principal: str, role_arn: str) -> None:
-    from monitor.policy.iam import partition
-
+    role_arn = str(roles.pop())
     if partition(principal) != partition(role_arn):
         message = (
             f"--principal: an identity of partition {partition(principal)} cannot assume {role_arn},"
             f" which is in partition {partition(role_arn)}"
         )
         raise CommandError(message, ExitCode.USAGE)
+    return role_arn
 
 
-def _hints(
-    sources: "Sequence[SourceSettings]", role_arn: str | None, profile: str | None, *, trust: bool
-) -> Sequence[str]:
-    """Return what to do besides attaching the printed policy."""
-    from monitor.policy.iam import EXTERNAL_ID
+def _profile(sources: Sequence[SourceSettings], wanted: str | None) -> str | None:
+    """Return the AWS profile of the wanted identity, or None for the credentials of the environment."""
+    profiles = {source.profile for source in sources}
+    if wanted is not None and wanted not in profiles:
+        raise CommandError(f"--profile: no source has the profile {wanted!r}", ExitCode.USAGE)
+    if wanted is not None or None in profiles:
+        return wanted
+    if len(profiles) > 1:
+        raise CommandError("every source has a profile: choose one with --profile", ExitCode.USAGE)
+    return profiles.pop()
 
-    if trust:
-        required = any(source.has_external_id for source in sources if source.role_arn == role_arn)
-        return [f"the external ID is not printed: replace {EXTERNAL_ID}"] if required else []
-    if role_arn is not None:
-        return []
-    hints = []
-    roles = {
-        source.role_arn: source.name for source in reversed(sources) if source.role_arn and source.profile == profile
-    }
+
+def _other_policies(sources: Sequence[SourceSettings], profile: str | None) -> Iterator[str]:
+    """Yield which policies are needed besides that of the identity of a profile."""
+    roles: dict[str, str] = {}
+    for source in sources:
+        if source.role_arn and source.profile == profile:
+            roles.setdefault(source.role_arn, source.name)
     if roles:
-        options = ", ".join(f"--source {name!r}" for name in reversed(roles.values()))
-        hints.append(f"each role needs a policy of its own, and a trust policy (--trust): {options}")
-    if others := {source.profile: None for source in sources if source.profile not in (profile, None)}:
+        options = ", ".join(f"--source {name!r}" for name in roles.values())
+        yield f"each role needs a policy of its own, and a trust policy (--trust): {options}"
+    if others := dict.fromkeys(source.profile for source in sources if source.profile not in (profile, None)):
         options = ", ".join(f"--profile {name!r}" for name in others)
-        hints.append(f"the identity of each profile needs a policy of its own: {options}")
-    return hints
+        yield f"the identity of each profile needs a policy of its own: {options}"

@@ -1,19 +1,19 @@
-"""Options that several commands share, and their values."""
+"""Options that several commands share, and what they stand for: the configuration and its products."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from monitor.cli.errors import CommandError, ExitCode
 from monitor.cli.output import Output
-
-if TYPE_CHECKING:
-    from monitor.config.document import Document
-    from monitor.config.errors import ConfigurationError
-    from monitor.config.settings import Settings
-    from monitor.model.shard import Shard
+from monitor.config.document import Document
+from monitor.config.errors import ConfigurationError, UnreadableError
+from monitor.config.load import load_with_lines as load
+from monitor.config.settings import Settings
+from monitor.model.instances import Product
 
 
 def checked(check: Callable[[str], Any]) -> Callable[..., Any]:
@@ -29,37 +29,12 @@ def checked(check: Callable[[str], Any]) -> Callable[..., Any]:
     return callback
 
 
-def address(text: str) -> str:
-    """Validate an address to listen on."""
-    from monitor.config.address import checked_address
-
-    return checked_address(text)
-
-
-def shard_of(text: str) -> "Shard":
-    """Parse a shard like `0/3`."""
-    from monitor.model.shard import parse_shard
-
-    return parse_shard(text)
-
-
-def seconds(text: str) -> float:
-    """Parse a duration; return seconds."""
-    from monitor.config.duration import parse_duration
-
-    return parse_duration(text)
-
-
 config_option = click.option(
     "--config",
-    "config",
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="The configuration file (YAML).",
-)
-listen_option = click.option(
-    "--listen", callback=checked(address), metavar="HOST:PORT", help="Listen on this address instead of web.listen."
 )
 product_option = click.option(
     "--product", "products", multiple=True, metavar="P", help="Only this product, an ID or a name; repeatable."
@@ -74,19 +49,16 @@ output_option = click.option(
 )
 
 
-def load_configuration(config: Path) -> "Settings":
+def load_configuration(config: Path) -> Settings:
     """Load a configuration file. Raises `CommandError` as `load_with_lines`."""
     return load_with_lines(config)[0]
 
 
-def load_with_lines(config: Path) -> "tuple[Settings, Document]":
+def load_with_lines(config: Path) -> tuple[Settings, Document]:
     """Load a configuration file; return also the document, which knows the line of each value.
 
     Raises `CommandError` if it cannot be read (failed), or with all of its problems (usage).
     """
-    from monitor.config.errors import ConfigurationError, UnreadableError
-    from monitor.config.load import load_with_lines as load
-
     try:
         return load(config)
     except UnreadableError as error:
@@ -95,7 +67,27 @@ def load_with_lines(config: Path) -> "tuple[Settings, Document]":
         raise configuration_error(error, "the configuration") from error
 
 
-def configuration_error(error: "ConfigurationError", what: str) -> CommandError:
+def configuration_error(error: ConfigurationError, what: str) -> CommandError:
     """Return the error with every problem of a file, one a line."""
     count = len(error.problems)
     return CommandError(f"{count} {'problem' if count == 1 else 'problems'} in {what}\n{error}", ExitCode.USAGE)
+
+
+def unknown_products(wanted: Sequence[str], known: Iterable[Product]) -> Sequence[str]:
+    """Return what is neither the ID nor the name of a known product."""
+    names = {name for product in known for name in (product.id, product.name)}
+    return [name for name in wanted if name not in names]
+
+
+def select_products(wanted: Sequence[str], known: Sequence[Product]) -> Sequence[str]:
+    """Return the IDs of the products with these IDs or names, each once. A name may be that of several products.
+
+    Raises `CommandError` (usage) with a suggestion if there is no such product.
+    """
+    for name in unknown_products(wanted, known):
+        names = {name for product in known for name in (product.id, product.name)}
+        similar = get_close_matches(name, names, n=1)
+        hint = f"; did you mean {similar[0]!r}?" if similar else ""
+        message = f"--product: there is no product {name!r}{hint}"
+        raise CommandError(message, ExitCode.USAGE)
+    return list(dict.fromkeys(product.id for name in wanted for product in known if name in (product.id, product.name)))

@@ -1,13 +1,20 @@
-"""Rows as a table for people, or as JSON or CSV for programs."""
+"""What the commands print: rows as a table for people, or as JSON or CSV for programs, and errors.
+
+stdout and stderr may be closed, full, or pipes whose reader has ended.
+"""
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
+from io import TextIOWrapper
 from itertools import chain, islice
+from pathlib import Path
 
-from monitor.cli.streams import discard_stdout
+import click
 
 Row = Mapping[str, str | int | None]
 
@@ -24,6 +31,28 @@ class Output(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+
+
+def prepare_stdout() -> None:
+    """Make stdout UTF-8 in every locale: names are in any script. A closed one discards its input."""
+    # Otherwise the next opened file gets descriptor 1, and everything that is printed.
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - stays open
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def discard_stdout() -> None:
+    """Discard all output, so that flushing it at the end of the process does not fail again."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
+
+
+def print_error(sentence: str) -> None:
+    """Print one sentence to stderr. If stderr is closed or full, only the exit code is left."""
+    with suppress(OSError):
+        click.echo(f"stackset-monitor: {sentence}", err=True)
 
 
 def print_rows(rows: Iterable[Row], columns: Sequence[str], output: Output) -> None:

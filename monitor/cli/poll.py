@@ -1,21 +1,24 @@
 """`stackset-monitor poll`."""
 
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from monitor.cli.aws import Products, SourcesByName, describe_products, discover, list_products, open_sources
 from monitor.cli.errors import CommandError, ExitCode
-from monitor.cli.options import config_option, load_configuration, output_option, product_option
-from monitor.cli.output import Output, print_rows
-from monitor.cli.selection import select_products, unknown_products
-from monitor.cli.streams import print_error
-
-if TYPE_CHECKING:
-    from monitor.cli.aws import Products, SourcesByName
-    from monitor.config.settings import Settings
-    from monitor.model.errors import PollFailedError
+from monitor.cli.options import (
+    config_option,
+    load_configuration,
+    output_option,
+    product_option,
+    select_products,
+    unknown_products,
+)
+from monitor.cli.output import Output, print_error, print_rows
+from monitor.config.settings import MonitoredProduct, Settings
+from monitor.model.errors import PollFailedError
+from monitor.model.instances import Listing, Product, Status
 
 COLUMNS = ("provisioned_product_id", "provisioned_product_name", "account", "region", "status")
 
@@ -36,78 +39,66 @@ def poll(config: Path, products: tuple[str, ...], output: Output) -> ExitCode:
       2  wrong usage or configuration
       3  a product could not be listed; the others are printed
     """  # noqa: D301 - click's mark for lines that it must not wrap
-    from monitor.cli.aws import discover, list_products, open_sources
-    from monitor.cli.progress import progress
-    from monitor.model.errors import PollFailedError
-    from monitor.model.instances import Status
-
     settings = load_configuration(config)
     sources = open_sources(settings)
     monitored, failed_searches = discover(settings, sources)
     for source, failure in failed_searches.items():
         print_error(f"cannot discover the products of source {source}: {_reason(failure)}")
-    names: dict[str, str | None] = {}
-    if unknown_products(products, [one.product for one in monitored]):
-        names |= _names(settings, sources, monitored)
-    complete = not failed_searches and None not in names.values()
-    monitored = _selected(monitored, names, products, complete=complete)
-    with progress(len(monitored)) as (on_page, on_done):
-        results = list_products(settings, sources, monitored, on_page, on_done)
-    listed = [
-        (one, result) for one, result in zip(monitored, results, strict=True) if not isinstance(result, PollFailedError)
-    ]
-    names |= _names(settings, sources, [one for one, _ in listed if one.product.id not in names])
+    if products:
+        monitored = _selected(settings, sources, monitored, products, complete=not failed_searches)
+    results = dict(zip(monitored, list_products(settings, sources, monitored), strict=True))
+    listings = {one.product.id: result for one, result in results.items() if isinstance(result, Listing)}
     rows = [
         {
             "provisioned_product_id": one.product.id,
-            "provisioned_product_name": names.get(one.product.id) or one.product.name,
+            "provisioned_product_name": one.product.name,
             "account": account,
             "region": region,
             "status": str(status),
         }
-        for one, listing in listed
-        for (account, region), status in sorted(listing.statuses.items())
+        for one in _with_names(settings, sources, [one for one in monitored if one.product.id in listings])
+        for (account, region), status in sorted(listings[one.product.id].statuses.items())
     ]
     print_rows(rows, COLUMNS, output)
-    for one, result in zip(monitored, results, strict=True):
+    for one, result in results.items():
         if isinstance(result, PollFailedError):
             print_error(f"cannot list {one.product.id}: {_reason(result)}")
-    if len(listed) < len(monitored) or failed_searches:
+    if len(listings) < len(monitored) or failed_searches:
         return ExitCode.FAILED
     return ExitCode.NOT_CURRENT if any(row["status"] != Status.CURRENT for row in rows) else ExitCode.OK
 
 
-def _names(settings: "Settings", sources: "SourcesByName", products: "Products") -> Mapping[str, str | None]:
-    """Return the names at AWS, by ID, of the listed products that the configuration does not name; None: unknown."""
-    from monitor.cli.aws import describe_products
-    from monitor.model.errors import PollFailedError
+def _selected(
+    settings: Settings, sources: SourcesByName, products: Products, wanted: tuple[str, ...], *, complete: bool
+) -> Products:
+    """Return the wanted products. `complete`: every search succeeded, so that an unknown name is misspelled."""
+    if unknown_products(wanted, [one.product for one in products]):
+        products = _with_names(settings, sources, products)
+        complete = complete and not any(map(_is_unnamed, products))
+    known = [one.product for one in products]
+    if not complete and (unknown := unknown_products(wanted, known)):
+        raise CommandError(f"--product: cannot look up {unknown[0]!r}, because some names could not be read")
+    chosen = select_products(wanted, known)
+    return [one for one in products if one.product.id in chosen]
 
-    listed = {one.product.id for one in settings.products}
-    unnamed = [one for one in products if one.own_name and one.product.id in listed]
-    names: dict[str, str | None] = {}
+
+def _with_names(settings: Settings, sources: SourcesByName, products: Products) -> Products:
+    """Return products with their names at AWS if the configuration has none. What cannot be read is reported."""
+    unnamed = [one for one in products if _is_unnamed(one)]
+    names = {}
     for one, detail in zip(unnamed, describe_products(settings, sources, unnamed), strict=True):
         if isinstance(detail, PollFailedError):
             print_error(f"cannot read the name of {one.product.id}: {_reason(detail)}")
-            names[one.product.id] = None
         else:
             names[one.product.id] = detail.name
-    return names
+    return [
+        replace(one, product=Product(one.product.id, names.get(one.product.id, one.product.name))) for one in products
+    ]
 
 
-def _selected(
-    monitored: "Products", names: Mapping[str, str | None], wanted: Sequence[str], *, complete: bool
-) -> "Products":
-    """Return the wanted products. `complete`: all names are known, so that another one is misspelled."""
-    from monitor.model.instances import Product
-
-    by_id = {one.product.id: one for one in monitored}
-    if not wanted:
-        return monitored
-    known = [Product(product_id, names.get(product_id) or one.product.name) for product_id, one in by_id.items()]
-    if not complete and (unknown := unknown_products(wanted, known)):
-        raise CommandError(f"--product: cannot look up {unknown[0]!r}, because some names could not be read")
-    return [by_id[product_id] for product_id in select_products(wanted, known)]
+def _is_unnamed(monitored: MonitoredProduct) -> bool:
+    return monitored.own_name and monitored.product.name == monitored.product.id
 
 
-def _reason(failure: "PollFailedError") -> str:
+def _reason(failure: PollFailedError) -> str:
     return f"{failure.message.removesuffix('.')} ({failure.reason}, {failure.error_code})"

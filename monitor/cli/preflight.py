@@ -1,17 +1,9 @@
 """The preflight of `check --aws`: everything that a poll calls is called once, before a daemon does it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitor.cli.aws import (
-    CALL_SECONDS,
-    OnPage,
-    Products,
-    SourcesByName,
-    describe_products,
-    discover,
-    list_products,
-)
+from monitor.cli.aws import CALL_SECONDS, Products, SourcesByName, describe_products, discover, list_products
 from monitor.cli.call_rate import CallCost, rate_problems
 from monitor.cli.output import Row
 from monitor.cli.tasks import run_tasks
@@ -34,9 +26,6 @@ _ADVICE = {
 """What to set, by the error of botocore."""
 _CONNECTION_ADVICE = "check the network, HTTPS_PROXY, AWS_CA_BUNDLE and AWS_ENDPOINT_URL"
 _CREDENTIALS_ADVICE = "check the credentials that botocore finds: environment, profile, IRSA, Pod Identity"
-
-Progress = Callable[[int], tuple[OnPage, Callable[[], None]]]
-"""Takes the number of products; returns what is called for each page and for each product that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +53,7 @@ class Report:
         (self.failures if local else self.problems).append(f"{prefix}: {_with_advice(error, source, action)}")
 
 
-def preflight(settings: Settings, sources: SourcesByName, progress: Progress) -> Report:
+def preflight(settings: Settings, sources: SourcesByName) -> Report:
     """Check every source and product at AWS. A source whose identity is unknown is not checked further."""
     report = Report()
     tasks = [(CALL_SECONDS, sources[source.name].caller_identity) for source in settings.sources]
@@ -74,12 +63,13 @@ def preflight(settings: Settings, sources: SourcesByName, progress: Progress) ->
             report.add(f"source {source.name}", identity, source)
         else:
             identities[source.name] = identity
-    monitored, failed_searches = discover(settings, sources, list(identities))
-    products = [one for one in monitored if one.source in identities]
+    sources = {name: sources[name] for name in identities}
+    monitored, failed_searches = discover(settings, sources)
+    products = [one for one in monitored if one.source in sources]
     details = dict(zip(_ids(products), describe_products(settings, sources, products), strict=True))
-    costs = _list(report, settings, sources, products, details, progress)
+    costs = _list(report, settings, sources, products, details)
     for source in settings.sources:
-        if source.name not in identities:
+        if source.name not in sources:
             continue
         own = [one for one in products if one.source == source.name]
         _check_discovery(report, settings, source, own, failed_searches.get(source.name))
@@ -103,7 +93,6 @@ def _list(
     sources: SourcesByName,
     products: Products,
     details: Mapping[str, ProductDetail | PollFailedError],
-    progress: Progress,
 ) -> Mapping[str, CallCost]:
     """List the stack instances of every StackSet; return the cost of a poll by product ID."""
     by_name = {source.name: source for source in settings.sources}
@@ -118,15 +107,13 @@ def _list(
             if detail.reason in (Reason.NOT_FOUND, *_UNREACHABLE):
                 continue
         listable.append(one)
-    count_page, on_done = progress(len(listable))
     pages: dict[str, int] = {}
 
-    def on_page(product_id: str, number: int, instances: int) -> None:
+    def on_page(product_id: str, number: int, _: int) -> None:
         pages[product_id] = number
-        count_page(product_id, number, instances)
 
     costs = {}
-    results = list_products(settings, sources, listable, on_page, on_done, LISTING_SECONDS)
+    results = list_products(settings, sources, listable, LISTING_SECONDS, on_page)
     for one, result in zip(listable, results, strict=True):
         seen = pages.get(one.product.id, 0)
         if isinstance(result, Listing):

@@ -2,30 +2,41 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.errors import CommandError
-from monitor.cli.options import checked, config_option, configuration_error, listen_option, load_configuration, shard_of
+from monitor.cli.errors import EXIT_CODES, CommandError
+from monitor.cli.options import checked, config_option, configuration_error, load_configuration
+from monitor.config.errors import ConfigurationError
+from monitor.config.field_types import checked_address
+from monitor.config.load import load_settings
+from monitor.config.settings import Settings
+from monitor.daemon.assembly import assemble
+from monitor.daemon.daemon import DaemonFailedError
+from monitor.daemon.reload import ReloadOptions
 from monitor.daemon.signals import Signals
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from monitor.config.settings import Settings
-    from monitor.daemon.reload import ReloadOptions
-    from monitor.model.shard import Shard
+from monitor.events.setup import Log
+from monitor.events.writer import LineWriter
+from monitor.model.shard import Shard, parse_shard
+from monitor.poller.protocols import StateError
+from monitor.web.listen import ListenError, listen
 
 
-@click.command()
+@click.command(epilog=EXIT_CODES)
 @config_option
-@listen_option
+@click.option(
+    "--listen",
+    "address",
+    callback=checked(checked_address),
+    metavar="HOST:PORT",
+    help="Listen on this address instead of web.listen.",
+)
 @click.option(
     "--shard",
-    callback=checked(shard_of),
+    callback=checked(parse_shard),
     envvar="STACKSET_MONITOR_SHARD",
     metavar="I/N",
     help="Monitor only this share of the products, 0/3 to 2/3, if one daemon is not enough."
@@ -33,46 +44,30 @@ if TYPE_CHECKING:
 )
 @click.option("--web.enable-lifecycle", "lifecycle", is_flag=True, help="Reload the configuration on POST /-/reload.")
 @click.pass_obj
-def run(signals: Signals | None, config: Path, listen: str | None, shard: "Shard | None", lifecycle: bool) -> None:
+def run(signals: Signals | None, config: Path, address: str | None, shard: Shard | None, lifecycle: bool) -> None:
     """Run the daemon: poll, serve /metrics and log transitions to stdout until SIGTERM or SIGINT.
 
     The configuration is read again when the file changes, and on SIGHUP.
     """
     signals = signals or Signals()
 
-    def load() -> "Settings":
-        from monitor.config.load import load_settings
+    def with_address(settings: Settings) -> Settings:
+        return replace(settings, listen=address) if address else settings
 
-        settings = load_settings(config)
-        return replace(settings, listen=listen) if listen else settings
-
-    settings = load_configuration(config)
-    if listen:
-        settings = replace(settings, listen=listen)
-
-    from monitor.daemon.reload import ReloadOptions
-
-    reload = ReloadOptions(config, load, signals.reload, over_http=lifecycle)
+    settings = with_address(load_configuration(config))
+    reload = ReloadOptions(config, lambda: with_address(load_settings(config)), signals.reload, over_http=lifecycle)
     run_daemon(settings, signals.stop, shard=shard, reload=reload)
 
 
 def run_daemon(
-    settings: "Settings",
+    settings: Settings,
     stop: threading.Event,
-    when_bound: "Callable[[str], None]" = lambda _: None,
+    when_bound: Callable[[str], None] = lambda _: None,
     *,
-    shard: "Shard | None" = None,
-    reload: "ReloadOptions | None" = None,
+    shard: Shard | None = None,
+    reload: ReloadOptions | None = None,
 ) -> None:
     """Run a daemon until `stop` is set; call `when_bound` with its address before it starts."""
-    from monitor.config.errors import ConfigurationError
-    from monitor.daemon.assembly import assemble
-    from monitor.daemon.daemon import DaemonFailedError
-    from monitor.events.setup import Log
-    from monitor.events.writer import LineWriter
-    from monitor.poller.protocols import StateError
-    from monitor.web.listen import ListenError, listen
-
     if stop.is_set():
         return
     try:

@@ -9,12 +9,28 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from monitor.config import address, duration, region
+from monitor.config import duration, region
 
 # IAM allows almost any character in a path. `*`, `?` and `$` would be a pattern or a variable in a policy.
 _ROLE_ARN = "^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/([!-#%-)+->@-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64}$"
 _EXTERNAL_ID = "[A-Za-z0-9_+=,.@:/-]"
+_ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|([A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*)?):[0-9]{1,5}$"
+_PORT_MAX = 65535
 _PRODUCT_ID = "^[A-Za-z0-9_-]{1,100}$"
+
+
+def checked_address(text: str) -> str:
+    """Return the text if it is `HOST:PORT`, `[IPv6]:PORT`, or `:PORT` for all addresses.
+
+    Raises `ValueError` if it is none of these.
+    """
+    if not re.fullmatch(_ADDRESS.removesuffix("$"), text):
+        message = "is not an address to listen on: write HOST:PORT, [IPv6]:PORT or :PORT, for example :9935"
+        raise ValueError(message)
+    if int(text.rpartition(":")[2]) > _PORT_MAX:
+        message = f"has a port above {_PORT_MAX}"
+        raise ValueError(message)
+    return text
 
 
 def _duration(value: object) -> float:
@@ -86,8 +102,8 @@ ProductId = Annotated[
 ]
 Listen = Annotated[
     str,
-    AfterValidator(address.checked_address),
-    WithJsonSchema({"type": "string", "pattern": address.PATTERN, "examples": [":9935", "0.0.0.0:9935", "[::1]:9935"]}),
+    AfterValidator(checked_address),
+    WithJsonSchema({"type": "string", "pattern": _ADDRESS, "examples": [":9935", "0.0.0.0:9935", "[::1]:9935"]}),
 ]
 FilePath = Annotated[
     Path, Field(strict=False), BeforeValidator(_path), WithJsonSchema({"type": "string", "minLength": 1})

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.cli.call_rate import CallCost, rate_problems
@@ -44,6 +44,7 @@ def test_pages_of_an_incomplete_listing_are_a_lower_bound() -> None:
 
 
 @BOUNDED
+@example(pages=[1, 0, 0, 1], limit=0.2, interval=10)  # 0.2 + 0.1 + 0.1 + 0.2 is more than 0.6
 @given(st.lists(st.integers(0, 20_000), min_size=1, max_size=5), st.floats(0.1, 1000), st.integers(1, 7200))
 def test_the_advice_suffices(pages: list[int], limit: float, interval: int) -> None:
     """With the calls_per_second, or with the interval, of each message there are no problems left."""

@@ -28,7 +28,7 @@ def outcomes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Answe
 
     def run(answer: Answer) -> list[Listing | PollFailedError]:
         monkeypatch.setattr(Source, "list_stack_instances", lambda _, product, deadline, __: answer(product, deadline))
-        return list(list_products(settings, open_sources(settings), settings.products, lambda *_: None, lambda: None))
+        return list(list_products(settings, open_sources(settings), settings.products))
 
     return run
 

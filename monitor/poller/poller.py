@@ -112,8 +112,8 @@ class Poller:
 
         Does nothing while the result of a poll is being published: that is a newer snapshot, or the next call sees it.
         """
-        state = self._state(product_id)
-        if state is None or not state.lock.acquire(blocking=False):
+        state, age = self._state(product_id), self.snapshot_age(product_id)
+        if age is None or age <= self.stale_after or not state or not state.lock.acquire(blocking=False):
             return None
         try:
             age = self.snapshot_age(product_id)

@@ -4,6 +4,8 @@ The probes `/livez` and `/readyz` require no password, since a kubelet cannot se
 like every other path: with `client_auth_type: RequireAndVerifyClientCert`, use a `tcpSocket` or `exec` probe.
 """
 
+from email.utils import formatdate
+
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,7 +37,8 @@ class RequestGuard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *policy.headers]
+                date = formatdate(usegmt=True).encode()
+                message["headers"] = [(b"date", date), *message["headers"], *policy.headers]
             await send(message)
 
         refusal = _malformed(scope) or _cross_site(scope)

@@ -21,22 +21,21 @@ class BrokenStateError(StateError):
 
 
 @contextmanager
-def translated_errors(path: Path | None) -> Iterator[None]:
+def translated_errors(path: Path) -> Iterator[None]:
     """Raise the errors of SQLite and of the file system as `StateError`, with the path.
 
     Raises `BrokenStateError` for damaged content. A table or column that does not exist is damage too: the
     statements are constants, and the migrations made what they name.
     """
-    subject = f"the state file {path}" if path else "the state in memory"
     try:
         yield
     except sqlite3.Error as error:
         # The low byte is the primary result code: https://www.sqlite.org/rescode.html#pve
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _BROKEN or str(error).startswith(_WRONG_CONTENT):
-            raise BrokenStateError(f"{subject} is broken: {error}") from error
-        raise StateError(f"{subject}: {error}") from error
+            raise BrokenStateError(f"the state file {path} is broken: {error}") from error
+        raise StateError(f"the state file {path}: {error}") from error
     except UnicodeDecodeError as error:  # a damaged name in an error message of SQLite
-        raise BrokenStateError(f"{subject} is broken: a name in it is not UTF-8") from error
+        raise BrokenStateError(f"the state file {path} is broken: a name in it is not UTF-8") from error
     except OSError as error:
-        raise StateError(f"{subject}: {error.strerror or error}") from error
+        raise StateError(f"the state file {path}: {error.strerror or error}") from error

@@ -1,90 +1,66 @@
-"""Copy the state between two SQLite connections, which may have other versions of the tables."""
+"""Copy the state between two SQLite connections, of which the source may have an earlier version of the tables."""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
 
+from monitor.state.sqlite_queries import transaction
 from monitor.state.sqlite_rows import text_or_bytes
 from monitor.state.sqlite_schema import COLUMNS
-
-_FORMER_NAMES = {"published": "told"}
-"""Columns that had another name in a file of an earlier version."""
-_ROWS_AT_ONCE = 1000
 
 
 def copy_state(source: sqlite3.Connection, target: sqlite3.Connection, *, published: bool) -> None:
     """Copy products with their instances, discovered products and transitions, in one transaction.
 
-    A product of the source replaces the product of the target with all its instances. A transition that the
-    target has already is not copied again, only marked as published if it is. Without `published`, transitions
-    that were published stay where they are. Rows that cannot be read are copied as they are. Raises `sqlite3.Error`.
+    A product of the source replaces the product of the target with all its instances. Without `published`,
+    transitions that were published stay where they are. Rows that cannot be read are copied as they are.
+    Raises `sqlite3.Error`.
     """
-    target.execute("BEGIN IMMEDIATE")
-    try:
-        products = _rows(source, "product")
-        while some := _some(products):
-            ids = [(row[0],) for row in some]
-            target.executemany("DELETE FROM instance WHERE product_id = ?", ids)
-            _insert(target, "product", some)
-        instances = _rows(source, "instance")
-        while some := _some(instances):
-            _insert(target, "instance", some)
-        discovered = list(_rows(source, "discovered"))
-        target.executemany("DELETE FROM discovered WHERE source = ?", {(row[0],) for row in discovered})
-        _insert(target, "discovered", discovered)
-        transitions = _rows(source, "transition", only_unpublished=not published)
-        while some := _some(transitions):
-            _insert(target, "transition", some, otherwise="IGNORE")
-            target.executemany(
-                "UPDATE transition SET published = 1 WHERE published = 0 AND event_id = ?",
-                [(row[0],) for row in some if row[-1]],
-            )
-        target.execute("COMMIT")
-    except BaseException:
-        if target.in_transaction:
-            target.execute("ROLLBACK")
-        raise
+    with transaction(target):
+        products = [(row[0],) for row in read_table(source, "product")]
+        target.executemany("DELETE FROM instance WHERE product_id = ?", products)
+        target.executemany("DELETE FROM product WHERE id = ?", products)
+        sources = {(row[0],) for row in read_table(source, "discovered")}
+        target.executemany("DELETE FROM discovered WHERE source = ?", sources)
+        for table in ("product", "instance", "discovered"):
+            _insert(target, table, read_table(source, table))
+        _insert(target, "transition", _transitions(source, published=published))
 
 
-def copy_unpublished(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
+def salvage_transitions(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
     """Copy the unpublished transitions of a damaged file, up to the first that cannot be read; return how many."""
-    copied = 0
-    target.execute("BEGIN IMMEDIATE")
-    with suppress(sqlite3.Error):  # the damaged file is kept, so what is not copied is not lost
-        for row in _rows(source, "transition", only_unpublished=True):
-            _insert(target, "transition", [row], otherwise="IGNORE")
-            copied += 1
-    target.execute("COMMIT")
-    return copied
+    with transaction(target), suppress(sqlite3.Error):  # the damaged file is kept, so nothing is lost
+        _insert(target, "transition", _transitions(source, published=False))
+    (copied,) = target.execute("SELECT count(*) FROM transition").fetchone()
+    return int(copied)
 
 
-def _rows(source: sqlite3.Connection, table: str, *, only_unpublished: bool = False) -> Iterator[tuple[object, ...]]:
-    """Yield the rows of a table with the columns of COLUMNS; a column that the source does not have is NULL."""
+def read_table(
+    source: sqlite3.Connection, table: str, condition: str = "", arguments: tuple[object, ...] = ()
+) -> Iterator[tuple[object, ...]]:
+    """Yield the columns of COLUMNS of the rows of a table; NULL for those that an earlier version does not have."""
     existing = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
     if not existing:
         return
-    names = [
-        name if name in existing else former if (former := _FORMER_NAMES.get(name)) in existing else "NULL"
+    former = {"published": "told"}
+    columns = ", ".join(
+        name if name in existing else f"{former[name] if former.get(name) in existing else 'NULL'} AS {name}"
         for name in COLUMNS[table]
-    ]
-    # Read through the primary key of the table, not through an index, which may be the damaged part.
-    where = f" WHERE +{names[-1]} = 0 ORDER BY rowid" if only_unpublished else ""
-    order = " ORDER BY rowid" if table == "transition" and not where else ""
+    )
     source.text_factory = text_or_bytes
-    try:
-        yield from source.execute(f"SELECT {', '.join(map(str, names))} FROM {table}{where}{order}")  # noqa: S608 - constants
-    finally:
-        source.text_factory = str
+    yield from source.execute(f"SELECT {columns} FROM {table} {condition}", arguments)  # noqa: S608 - constants
 
 
-def _some(rows: Iterator[tuple[object, ...]]) -> list[tuple[object, ...]]:
-    return list(islice(rows, _ROWS_AT_ONCE))
+def _transitions(source: sqlite3.Connection, *, published: bool) -> Iterator[tuple[object, ...]]:
+    # The plus lets SQLite read through the primary key and not through an index, which may be the damaged part.
+    return read_table(source, "transition", f"{'' if published else 'WHERE +published = 0'} ORDER BY rowid")
 
 
-def _insert(target: sqlite3.Connection, table: str, rows: list[tuple[object, ...]], otherwise: str = "REPLACE") -> None:
+def _insert(target: sqlite3.Connection, table: str, rows: Iterator[tuple[object, ...]]) -> None:
     columns = COLUMNS[table]
+    again = " ON CONFLICT (event_id) DO UPDATE SET published = max(published, excluded.published)"
     target.executemany(
-        f"INSERT OR {otherwise} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
+        f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+        f"{again if table == 'transition' else ''}",
         rows,
     )

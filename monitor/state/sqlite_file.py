@@ -2,13 +2,14 @@
 
 import sqlite3
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor.poller.protocols import StateError
 from monitor.state.errors import BrokenStateError, RefusedStateError, translated_errors
-from monitor.state.lock import FileIdentity, StateLock
-from monitor.state.quarantine import quarantine
-from monitor.state.sqlite_copy import copy_unpublished
+from monitor.state.lock import StateLock, is_file
+from monitor.state.sqlite_copy import salvage_transitions
+from monitor.state.sqlite_queries import transaction
 from monitor.state.sqlite_schema import VERSION, check_columns, migrate
 
 BUSY_MILLISECONDS = 5000
@@ -20,8 +21,8 @@ beside its use."""
 class StateFile:
     """A state file that is open for writing, locked against a second daemon."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file; a broken one is quarantined, and a new one is created.
+    def __init__(self, path: Path, broken: BrokenStateError | None = None) -> None:
+        """Open or create the file. If it is broken, which may be known before, it is quarantined and a new one created.
 
         Raises `RefusedStateError` if another daemon has it, `StateError` if it cannot be opened and written.
         """
@@ -30,14 +31,15 @@ class StateFile:
         """The content was checked when the file was opened."""
         self.quarantined: BrokenStateError | None = None
         """Says what was wrong and how the broken file is named now."""
-        self._lock = StateLock(path)
         with translated_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 raise RefusedStateError(f"the state file {path} is a directory")
-            self._lock.acquire()
+            self._lock = StateLock(path)
             try:
-                self.connection = self._open_or_replace()
+                self.connection = self._replace(broken) if broken else self._open_or_replace()
+                self._identity = path.stat()
+                self._log_files = {log: log.stat() for log in _log_files(path) if log.exists()}
             except BaseException:
                 self._lock.release()
                 raise
@@ -45,18 +47,9 @@ class StateFile:
     def displaced(self) -> str | None:
         """Return what happened if the path no longer points to the open file; None if all is well."""
         with translated_errors(self.path):
-            identity = FileIdentity.of(self.path)
-            if identity is None:
-                return "was deleted or moved"
-            if identity != self._identity:
-                return "was replaced by another file"
+            if not is_file(self.path, self._identity):
+                return "was deleted, moved or replaced"
             return "lost its lock file" if self._lock.lost() else None
-
-    def replace_broken(self, error: BrokenStateError) -> None:
-        """Close and quarantine the open file and create a new one. Raises `StateError`; the file is closed then."""
-        self.connection.close()
-        with translated_errors(self.path):
-            self.connection = self._replace(error)
 
     def check_content(self) -> None:
         """Check a large file beside its use, on a connection of its own. Raises `BrokenStateError`, `StateError`."""
@@ -67,17 +60,13 @@ class StateFile:
         """Close the file, delete the log of a file that is gone, and release the lock."""
         self.connection.close()
         with suppress(OSError):
+            # SQLite does not tie a write-ahead log to its file: it would write the old pages into the new file.
             # While the lock is held, no second daemon uses the log.
-            if FileIdentity.of(self.path) != self._identity and not self._lock.lost():
-                self._discard_log()
+            if not is_file(self.path, self._identity) and not self._lock.lost():
+                for log, identity in self._log_files.items():
+                    if is_file(log, identity):
+                        log.unlink()
         self._lock.release()
-
-    def _discard_log(self) -> None:
-        # SQLite does not tie a write-ahead log to its file: it would write the old pages into the new file.
-        for suffix, identity in self._beside.items():
-            beside = self.path.with_name(self.path.name + suffix)
-            if identity is not None and FileIdentity.of(beside) == identity:
-                beside.unlink(missing_ok=True)
 
     def _quick_check(self, connection: sqlite3.Connection) -> None:
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -92,16 +81,15 @@ class StateFile:
             return self._replace(error)
 
     def _replace(self, error: BrokenStateError) -> sqlite3.Connection:
-        kept = quarantine(self.path)
-        connection = self._connect()
-        copied = 0
-        try:  # what was not published must not be lost; whatever the damage allows to be read is copied
-            broken = sqlite3.connect(f"{kept.absolute().as_uri()}?mode=ro", uri=True)
-        except sqlite3.Error:
-            pass
-        else:
-            copied = copy_unpublished(broken, connection)
-            broken.close()
+        """Rename the file, so that nothing that was stored is overwritten, and create a new one."""
+        kept = self.path.with_name(f"{self.path.name}.broken-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+        for old, new in zip((*_log_files(self.path), self.path), (*_log_files(kept), kept), strict=True):
+            with suppress(FileNotFoundError):
+                old.rename(new)
+        connection, copied = self._connect(), 0
+        # What was not published must not be lost; whatever the damage allows to be read is copied.
+        with suppress(sqlite3.Error), closing(connect_read_only(kept)) as broken:
+            copied = salvage_transitions(broken, connection)
         self.quarantined = BrokenStateError(
             f"{error}; it was renamed to {kept.name} and a new file was created,"
             f" with the {copied} unpublished transitions that could be read"
@@ -112,10 +100,6 @@ class StateFile:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(connection)
-            self._identity = FileIdentity.of(self.path)
-            self._beside = {
-                suffix: FileIdentity.of(self.path.with_name(self.path.name + suffix)) for suffix in ("-wal", "-shm")
-            }
         except BaseException:
             connection.close()
             raise
@@ -146,9 +130,8 @@ class StateFile:
             raise
         check_columns(connection)
         # BEGIN IMMEDIATE alone succeeds on a full disk in WAL mode: only a write shows that writing is possible.
-        run("BEGIN IMMEDIATE")
-        run(f"PRAGMA user_version = {VERSION}")
-        run("COMMIT")
+        with transaction(connection):
+            run(f"PRAGMA user_version = {VERSION}")
 
 
 def connect_memory() -> sqlite3.Connection:
@@ -171,8 +154,13 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_master")
     except sqlite3.Error:
         connection.close()
-        log = path.with_name(path.name + "-wal")
+        log, _ = _log_files(path)
         if log.exists() and log.stat().st_size:
             raise
         return sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
     return connection
+
+
+def _log_files(path: Path) -> tuple[Path, Path]:
+    """Return the paths of the write-ahead log of SQLite and of its index."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")

@@ -11,6 +11,7 @@ from monitor.model.instances import Product
 from monitor.poller.protocols import StateError
 from monitor.state import sqlite_rows as rows
 from monitor.state.errors import translated_errors
+from monitor.state.sqlite_copy import read_table
 from monitor.state.sqlite_file import connect_read_only
 
 
@@ -26,22 +27,15 @@ def read_transitions(
     Empty `products` or `accounts` let all pass. `on_unreadable` is called for each row that cannot be read, which
     is left out. Raises `StateError`.
     """
-    where, arguments = ["observed_at >= ?", "account != ''"], [rows.to_milliseconds(since), *products, *accounts]
+    condition = "WHERE observed_at >= ? AND account != ''"
     for column, values in (("product_id", products), ("account", accounts)):
         if values:
-            where.append(f"{column} IN ({','.join('?' * len(values))})")
+            condition += f" AND {column} IN ({','.join('?' * len(values))})"
+    arguments = (rows.to_milliseconds(since), *products, *accounts)
     with _read_only(path) as connection:
-        # A file of an earlier version, which a new `history` may read before the new daemon started.
-        existing = {row[1] for row in connection.execute("PRAGMA table_info(transition)")}
-        columns = rows.TRANSITION_COLUMNS.split(", ")
-        selected = ", ".join(column if column in existing else "NULL" for column in columns)
-        for row in connection.execute(
-            f"SELECT {selected} FROM transition"  # noqa: S608 - constants and question marks
-            f" WHERE {' AND '.join(where)} ORDER BY observed_at, rowid",
-            arguments,
-        ):
+        for row in read_table(connection, "transition", f"{condition} ORDER BY observed_at, rowid", arguments):
             try:
-                transition = rows.transition(row)
+                transition = rows.transition(row[:-1])
             except rows.UNREADABLE:
                 on_unreadable()
                 continue
@@ -53,6 +47,7 @@ def read_products(path: Path) -> Sequence[Product]:
     """Return every product of the state, once for each name that it has had. Raises `StateError`."""
     query = "SELECT product_id, product_name FROM transition UNION SELECT id, id FROM product"
     with _read_only(path) as connection:
+        connection.text_factory = rows.text_or_bytes
         found = connection.execute(query).fetchall()
     # Damaged text is bytes, which is the name of no product.
     return [Product(*row) for row in found if all(isinstance(value, str) for value in row)]
@@ -65,5 +60,4 @@ def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
         message = f"there is no state file {path}"
         raise StateError(message)
     with translated_errors(path), closing(connect_read_only(path)) as connection:
-        connection.text_factory = rows.text_or_bytes
         yield connection

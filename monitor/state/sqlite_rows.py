@@ -6,29 +6,29 @@ does not know becomes UNKNOWN and its text stays in the file. A row that is no v
 
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from monitor.model.diff import Transition
 from monitor.model.instances import InstanceKey, InstanceState, Product, Status
 from monitor.model.products import ProductDetail, ProductStatus, ProductTransition
+from monitor.state.sqlite_schema import COLUMNS
+
+Row = tuple[Any, ...]
 
 UNREADABLE = (TypeError, ValueError, OverflowError)
 """What a conversion raises for a row that cannot be read."""
 
-DETAIL_COLUMNS = "name, type, status, catalog_product_id, provisioning_artifact_id, account, region"
-TRANSITION_COLUMNS = (
-    "event_id, poll_id, product_id, product_name, account, region, provisioned_product_status,"
-    " previous_status, status, previous_since, observed_at"
-)
+DETAIL_COLUMNS = ", ".join(COLUMNS["product"][3:])
+TRANSITION_COLUMNS = ", ".join(COLUMNS["transition"][:-1])
 _WHOLE_PRODUCT = ""
 """Stands for the account and the Region in a transition of a provisioned product."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _S = TypeVar("_S", bound=StrEnum)
-_T = TypeVar("_T")
 _STATUS_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -42,26 +42,23 @@ def from_milliseconds(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def instance_states(
-    rows: Iterable[tuple[Any, Any, Any, Any]],
-) -> tuple[dict[InstanceKey, InstanceState], list[tuple[object, object]]]:
-    """Convert rows of account, Region, status and since; return also the keys of the rows that cannot be read.
+def instance_states(rows: Iterable[Row]) -> tuple[dict[InstanceKey, InstanceState], list[Row]]:
+    """Convert rows of account, Region, status and since; return also the rows that cannot be read.
 
     Each string and each `InstanceState` is kept once, however many instances and products share it.
     """
     shared: dict[tuple[str, int], InstanceState] = {}
     states: dict[InstanceKey, InstanceState] = {}
-    unreadable: list[tuple[object, object]] = []
-    for account, region, status, since in rows:
+    unreadable: list[Row] = []
+    for row in rows:
+        account, region, status, since = row
         try:
             state = shared.get((status, since))
             if state is None:
                 state = shared[status, since] = InstanceState(_member(Status, status), from_milliseconds(since))
-            if not account or not region:
-                raise ValueError("empty")
-            states[sys.intern(account), sys.intern(region)] = state
+            states[sys.intern(_label(account)), sys.intern(_label(region))] = state
         except UNREADABLE:
-            unreadable.append((account, region))
+            unreadable.append(row)
     return states, unreadable
 
 
@@ -70,34 +67,17 @@ def instance_row(product_id: str, key: InstanceKey, state: InstanceState) -> tup
     return (product_id, *key, state.status, to_milliseconds(state.since))
 
 
-def detail_row(detail: ProductDetail) -> tuple[object, ...]:
-    """Return the columns of DETAIL_COLUMNS."""
-    return (
-        detail.name,
-        detail.type,
-        detail.status,
-        detail.product_id,
-        detail.provisioning_artifact_id,
-        detail.account,
-        detail.region,
-    )
+detail_row = attrgetter("name", "type", "status", "product_id", "provisioning_artifact_id", "account", "region")
+"""Return the columns of DETAIL_COLUMNS of a `ProductDetail`."""
 
 
-def detail(product_id: str, row: Iterable[Any]) -> ProductDetail | None:
-    """Convert the columns of DETAIL_COLUMNS; None if the product was never described."""
-    name, kind, status, catalog_product_id, artifact_id, account, region = (_text(column or "") for column in row)
-    if not status:
-        return None
-    return ProductDetail(
-        id=product_id,
-        name=name,
-        type=kind,
-        status=_member(ProductStatus, status),
-        product_id=catalog_product_id,
-        provisioning_artifact_id=artifact_id,
-        account=account,
-        region=region,
-    )
+def detail(product_id: str, row: Row) -> ProductDetail | None:
+    """Convert the columns of DETAIL_COLUMNS; None if the product was never described, or they cannot be read."""
+    try:
+        name, kind, status, *others = (_text(column or "") for column in row)
+        return ProductDetail(product_id, name, kind, _member(ProductStatus, status), *others) if status else None
+    except UNREADABLE:
+        return None  # the next poll describes the product again
 
 
 def transition_row(transition: Transition | ProductTransition) -> tuple[object, ...]:
@@ -111,30 +91,23 @@ def transition_row(transition: Transition | ProductTransition) -> tuple[object, 
     return (*common, *transition.key, transition.provisioned_product_status, *statuses, since, observed_at)
 
 
-def transition(row: tuple[Any, ...]) -> Transition | ProductTransition:
+def transition(row: Row) -> Transition | ProductTransition:
     """Convert the columns of TRANSITION_COLUMNS to a transition of an instance or of a provisioned product."""
     event_id, poll_id, product_id, name, account, region, product_status, before, status, since, observed_at = row
-    product = Product(_label(product_id), _text(name))
+    ids, product = (_label(event_id), _text(poll_id)), Product(_label(product_id), _text(name))
+    moment = from_milliseconds(observed_at)
     if account == _WHOLE_PRODUCT:
-        return ProductTransition(
-            event_id=_label(event_id),
-            poll_id=_text(poll_id),
-            product=product,
-            previous_status=_member(ProductStatus, before),
-            status=_member(ProductStatus, status),
-            observed_at=from_milliseconds(observed_at),
-        )
+        return ProductTransition(*ids, product, _member(ProductStatus, before), _member(ProductStatus, status), moment)
     return Transition(
-        event_id=_label(event_id),
-        poll_id=_text(poll_id),
-        product=product,
-        account=_label(account),
-        region=_label(region),
-        previous_status=_optional(lambda text: _member(Status, text), before),
-        status=_optional(lambda text: _member(Status, text), status),
-        previous_since=_optional(from_milliseconds, since),
-        observed_at=from_milliseconds(observed_at),
-        provisioned_product_status=_optional(lambda text: _member(ProductStatus, text), product_status),
+        *ids,
+        product,
+        _label(account),
+        _label(region),
+        None if before is None else _member(Status, before),
+        None if status is None else _member(Status, status),
+        None if since is None else from_milliseconds(since),
+        moment,
+        None if product_status is None else _member(ProductStatus, product_status),
     )
 
 
@@ -154,10 +127,6 @@ def _member(statuses: type[_S], text: object) -> _S:
         if isinstance(text, str) and _STATUS_NAME.fullmatch(text):
             return statuses["UNKNOWN"]
         raise
-
-
-def _optional(convert: Callable[[Any], _T], value: object) -> _T | None:
-    return None if value is None else convert(value)
 
 
 def _text(value: object) -> str:

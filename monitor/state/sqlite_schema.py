@@ -2,9 +2,6 @@
 
 import sqlite3
 
-VERSION = 3
-"""What `PRAGMA user_version` of a file must be. Each step of MIGRATIONS raises it by one."""
-
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE product (
@@ -54,7 +51,7 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (source, product_id)
     ) WITHOUT ROWID;
     """,
-    # `unreadable` keeps the rows that could not be turned into values, as SQL literals.
+    # `unreadable` keeps instances that could not be read, as Python literals.
     """
     DROP INDEX transition_untold;
     ALTER TABLE transition RENAME COLUMN told TO published;
@@ -68,6 +65,9 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 
+VERSION = len(MIGRATIONS)
+"""What `PRAGMA user_version` of a file must be: each step of MIGRATIONS raises it by one."""
+
 COLUMNS: dict[str, tuple[str, ...]] = {
     "product": (
         "id", "observed_at", "missing",
@@ -79,7 +79,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "event_id", "poll_id", "product_id", "product_name", "account", "region", "provisioned_product_status",
         "previous_status", "status", "previous_since", "observed_at", "published",
     ),
-    "unreadable": ("table_name", "content", "set_aside_at"),
 }  # fmt: skip
 """The columns of each table, without the key `transition.sequence`, which each file numbers itself."""
 

@@ -39,7 +39,6 @@ def test_a_directory_as_state(tmp_path: Path) -> None:
 def test_a_second_daemon_on_the_state(tmp_path: Path) -> None:
     """The message names the process that holds the lock; exit code 3."""
     lock = StateLock(tmp_path / "monitor.db")
-    lock.acquire()
     found = run(configuration(tmp_path), "--listen", "127.0.0.1:0")
     lock.release()
     assert (found.code, found.out) == (3, "")

@@ -37,7 +37,7 @@ class Reports:
 
 def unpublished(store: SqliteStore) -> list[str]:
     """Return the ids of the unpublished transitions."""
-    return [transition.event_id for _, transition in store.unpublished(100)]
+    return [transition.event_id for _, transition in store.unpublished(100) if transition]
 
 
 def ids(*changes: Change) -> list[str]:

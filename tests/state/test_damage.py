@@ -96,23 +96,25 @@ def test_an_instance_that_cannot_be_read_is_set_aside(path: Path, damage: str) -
             assert snapshot is not None
             assert set(snapshot.states) == {(ONE, EU), (ONE, US)}
         assert store._connection.execute("SELECT table_name FROM unreadable").fetchall() == [("instance",)]
-    (error,) = errors
-    assert error.startswith(f"rows of the table instance in the state file {path} cannot be read ")
-    assert error.endswith(": 1")
+    assert errors == [
+        f"the state file {path}: 1 instances of {BASELINE.id} cannot be read and are moved to the table unreadable"
+    ]
 
 
 @pytest.mark.parametrize("damage", ["status = 'x'", "event_id = x'00'", "observed_at = 'x'", "product_name = x'ff'"])
-def test_a_transition_that_cannot_be_read_is_set_aside(path: Path, damage: str) -> None:
-    """The transitions after it are published, and the history leaves it out and says so."""
+def test_a_transition_that_cannot_be_read_is_left_out(path: Path, damage: str) -> None:
+    """The outbox gets None in its place and can go on after it, and the history leaves it out and says so."""
     execute(path, f"UPDATE transition SET {damage} WHERE sequence = 1")
-    errors, left_out = Errors(), list[None]()
+    left_out: list[None] = []
     history = list(read_transitions(path, EPOCH, on_unreadable=lambda: left_out.append(None)))
     assert history == list(SECOND.transitions[1:])
     assert len(left_out) == 1
-    with closing(SqliteStore(path, on_error=errors.add)) as store:
-        assert [transition for _, transition in store.unpublished(1)] == [SECOND.transitions[1]]
-        assert [transition for _, transition in store.unpublished(10)] == list(SECOND.transitions[1:])
-    assert len(errors) == 1
+    with closing(SqliteStore(path)) as store:
+        (position, unreadable), *others = store.unpublished(10)
+        assert unreadable is None
+        assert [transition for _, transition in others] == list(SECOND.transitions[1:])
+        store.mark_published(position)
+        assert store.unpublished(10) == others
 
 
 def test_a_product_whose_time_cannot_be_read_keeps_its_snapshot(path: Path) -> None:
@@ -126,15 +128,29 @@ def test_a_product_whose_time_cannot_be_read_keeps_its_snapshot(path: Path) -> N
         assert store.load(BASELINE.id).snapshot == THIRD.snapshot
 
 
-def test_a_discovered_product_that_cannot_be_read_is_set_aside(path: Path) -> None:
-    """The other products of the source are monitored from the start."""
+def test_a_discovered_product_that_cannot_be_read_is_left_out(path: Path) -> None:
+    """The other products of the source are monitored from the start; the next search replaces the row."""
     with closing(SqliteStore(path)) as store:
         store.save_discovered_products("hub", [BASELINE])
     execute(path, "INSERT INTO discovered VALUES ('hub', CAST(x'70ff' AS TEXT), 'x')")
+    errors = Errors()
+    with closing(SqliteStore(path, on_error=errors.add)) as store:
+        assert store.discovered_products("hub") == [BASELINE]
+        store.save_discovered_products("hub", [BASELINE])
+        assert store.discovered_products("hub") == [BASELINE]
+    assert errors == [f"the state file {path}: 1 discovered products of source hub cannot be read and are left out"]
+
+
+def test_a_product_id_that_cannot_be_read_does_not_cost_the_file(path: Path) -> None:
+    """Old products are pruned although the id of one is damaged, and the file stays in use."""
     with closing(SqliteStore(path)) as store:
-        for _ in range(2):
-            assert store.discovered_products("hub") == [BASELINE]
-        assert store._connection.execute("SELECT count(*) FROM unreadable").fetchone() == (1,)
+        store.mark_missing("pp-other")
+    execute(path, "INSERT INTO product (id) VALUES (CAST(x'70ff' AS TEXT))")
+    errors = Errors()
+    with closing(SqliteStore(path, on_error=errors.add)) as store:
+        store.prune(EPOCH, {BASELINE.id})
+        assert not store.load("pp-other").missing
+    assert errors == []
 
 
 def test_a_flipped_byte_never_stops_the_daemon(path: Path) -> None:

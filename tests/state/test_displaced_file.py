@@ -11,7 +11,7 @@ from monitor.model.instances import Product, Status
 from monitor.state.errors import RefusedStateError
 from monitor.state.sqlite import RETRY_SECONDS, SqliteStore
 from tests.making import BASELINE, EU, ONE, baseline
-from tests.state.reports import SECOND, THIRD, Reports, ids, unpublished
+from tests.state.reports import IN_MEMORY, SECOND, THIRD, Reports, ids, unpublished
 
 
 def deleted(path: Path) -> None:
@@ -45,8 +45,7 @@ def test_a_file_that_is_displaced_while_in_use_is_noticed(
         displace(path)
         store.commit(THIRD)
         assert unpublished(store) == ids(SECOND, THIRD)
-    what = "replaced by another file" if displace is replaced else "deleted or moved"
-    assert reports.errors == [f"the state file {path} was {what} while it was in use"]
+    assert reports.errors == [f"the state file {path} was deleted, moved or replaced{IN_MEMORY}"]
     assert len(reports.recoveries) == 1
     with closing(SqliteStore(path)) as store:
         assert store.load(BASELINE.id).snapshot == THIRD.snapshot
@@ -65,7 +64,7 @@ def test_a_lock_file_that_is_deleted_is_locked_again(path: Path, reports: Report
         store.check_file()
         with pytest.raises(RefusedStateError):
             SqliteStore(path)
-    assert reports.errors == [f"the state file {path} lost its lock file while it was in use"]
+    assert reports.errors == [f"the state file {path} lost its lock file{IN_MEMORY}"]
     assert len(reports.recoveries) == 1
 
 
@@ -88,3 +87,14 @@ def test_a_daemon_that_loses_its_file_to_another_one_says_so(path: Path, reports
     with closing(SqliteStore(path)) as store:
         assert store.load("pp-other").missing
         assert store.load("pp-second").missing
+
+
+def test_a_position_of_another_file_marks_nothing(path: Path, reports: Reports) -> None:
+    """If the file is displaced while the outbox writes lines, they are published once more and no other is lost."""
+    with closing(reports.open(path)) as store:
+        store.mark_published(store.unpublished(1)[0][0])
+        store.commit(THIRD)
+        ((position, _),) = store.unpublished(1)
+        path.unlink()
+        store.mark_published(position)
+        assert unpublished(store) == ids(THIRD)

@@ -80,7 +80,7 @@ def test_one_call_deletes_one_day_at_most(store: SqliteStore) -> None:
 
 def test_many_transitions_are_deleted_in_batches(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each batch is a transaction of its own, so that a commit waits for one batch at most."""
-    monkeypatch.setattr("monitor.state.sqlite_prune.PRUNE_ROWS", 1)
+    monkeypatch.setattr("monitor.state.sqlite_queries.PRUNE_ROWS", 1)
     publish(store)
     assert store.prune(JUST_AFTER) == 2
 
@@ -111,6 +111,7 @@ def test_the_file_shrinks(store: SqliteStore, path: Path) -> None:
     many: dict[InstanceKey, Status] = {(f"{n:012}", EU): Status.CURRENT for n in range(2000)}
     last = store.load(BASELINE.id).snapshot
     store.commit(diff(last, listing(many), BASELINE, "poll-3", LATER))
+    store.unpublished(1)
     store.mark_published(10_000)
     pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
     assert store.prune(JUST_AFTER) == 2004

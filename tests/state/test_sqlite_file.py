@@ -1,5 +1,6 @@
 """Whatever state file the daemon starts with, it is reported, nothing is overwritten, and monitoring goes on."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -191,4 +192,24 @@ def test_a_disk_that_is_full_at_the_start_is_found_out_at_the_start(
         store = reports.open(path)
     assert store.load(BASELINE.id).snapshot == SECOND.snapshot
     assert reports.errors == [f"the state file {path}: database or disk is full{IN_MEMORY}"]
+    store.close()
+
+
+def test_a_lock_file_that_cannot_be_written_is_tried_again(
+    path: Path, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk leaves no lock behind that would refuse the same process later."""
+    path.with_name("monitor.db.lock").unlink()
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("monitor.state.lock.os.write", full)
+        store = reports.open(path)
+    assert reports.errors == [f"the state file {path}: No space left on device{IN_MEMORY}"]
+    reports.now = RETRY_SECONDS
+    store.check_file()
+    assert len(reports.recoveries) == 1
+    assert unpublished(store) == ids(SECOND)
     store.close()

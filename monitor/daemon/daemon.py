@@ -180,7 +180,7 @@ class Daemon:
         jobs_ended = parts.runner.stop(STOP_JOBS_SECONDS)
         parts.outbox.stop(STOP_OUTBOX_SECONDS)
         parts.log.event(LogLevel.INFO, EventName.STOPPED, version=__version__, polls_ended=jobs_ended)
-        parts.log.writer.flush(STOP_LOG_SECONDS)
+        parts.log.writer.drain(STOP_LOG_SECONDS)
         parts.server.stop(STOP_WEB_SECONDS)
         if jobs_ended:  # otherwise a commit may be under way; the end of the process releases the file as well
             parts.store.close()

@@ -10,7 +10,7 @@ from structlog.typing import Processor
 
 from monitor.config.settings import LogFormat, LogLevel
 from monitor.events.names import message
-from monitor.events.writer import LineHandler, LineWriter
+from monitor.events.writer import LineWriter
 
 Event = MutableMapping[str, Any]
 
@@ -22,30 +22,20 @@ class Log:
     """Log events. `event` and `crash` write a line; `render` returns one for a caller that writes it."""
 
     def __init__(self, writer: LineWriter, level: LogLevel, log_format: LogFormat) -> None:
-        """Configure structlog and the standard library's logging of this process."""
+        """Configure the standard library's logging of this process, so that libraries write in the same format."""
         self.writer = writer
         self._level = level.number
-        renderer: Processor = (
-            structlog.processors.JSONRenderer(ensure_ascii=False)
-            if log_format is LogFormat.JSON
-            else structlog.dev.ConsoleRenderer(colors=False)
-        )
-        shared: list[Processor] = [
-            structlog.stdlib.add_log_level,
-            _add_timestamp,
-            # A traceback as text has no values of local variables: those may be credentials.
-            structlog.processors.format_exc_info,
-        ]
+        # A traceback as text has no values of local variables: those may be credentials.
+        shared: list[Processor] = [structlog.stdlib.add_log_level, _add_timestamp, structlog.processors.format_exc_info]
+        renderer: Processor
         if log_format is LogFormat.JSON:
             shared.append(_add_message)
-        self._chain: list[Processor] = [*shared, _order, renderer]
-        structlog.configure(
-            processors=[*shared, _order, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-            wrapper_class=structlog.make_filtering_bound_logger(self._level),
-            logger_factory=structlog.stdlib.LoggerFactory(),
-            cache_logger_on_first_use=False,
-        )
-        handler = LineHandler(writer)
+            renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        else:
+            renderer = structlog.dev.ConsoleRenderer(colors=False)
+        self._processors: list[Processor] = [*shared, _order, renderer]
+        handler = logging.StreamHandler(writer)
+        handler.terminator = ""  # the writer ends lines
         handler.setFormatter(
             structlog.stdlib.ProcessorFormatter(
                 foreign_pre_chain=[*shared, _add_logger, _order],
@@ -57,22 +47,22 @@ class Log:
         root.setLevel(self._level)
         for name in LIBRARIES:
             logging.getLogger(name).setLevel(max(logging.WARNING, self._level))
-        self._logger = structlog.get_logger("monitor")
 
     def event(self, level: LogLevel, event: str, **fields: Any) -> None:
         """Log an event; a `message` among the fields replaces the one of the event."""
-        self._logger.log(level.number, str(event), **fields)
+        if (line := self.render(level, event, **fields)) is not None:
+            self.writer.write(line)
 
     def crash(self, event: str, error: BaseException, **fields: Any) -> None:
         """Log an unexpected error with its traceback."""
-        self._logger.error(str(event), exc_info=error, **fields)
+        self.event(LogLevel.ERROR, event, exc_info=error, **fields)
 
     def render(self, level: LogLevel, event: str, **fields: Any) -> str | None:
         """Return the line of an event; None if its level is below the configured one."""
         if level.number < self._level:
             return None
         line: Any = {"event": str(event), **fields}
-        for processor in self._chain:
+        for processor in self._processors:
             line = processor(None, level, line)
         return str(line)
 
@@ -89,8 +79,7 @@ def _add_message(_: Any, __: str, event: Event) -> Event:
 
 
 def _add_logger(_: Any, __: str, event: Event) -> Event:
-    if record := event.get("_record"):
-        event["logger"] = record.name
+    event["logger"] = event["_record"].name
     return event
 
 
@@ -102,4 +91,4 @@ def _order(_: Any, __: str, event: Event) -> Event:
 
 def timestamp(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with milliseconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

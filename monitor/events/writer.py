@@ -1,6 +1,5 @@
 """Write lines to stdout in a thread of their own, so that a blocked or closed stdout blocks nothing else."""
 
-import logging
 import os
 import select
 import threading
@@ -49,7 +48,7 @@ class LineWriter:
         self._waiting.put(("".join(f"{line}\n" for line in lines), written))
         return written.result()
 
-    def flush(self, timeout: float) -> bool:
+    def drain(self, timeout: float) -> bool:
         """Wait until everything is written; return False if that takes longer than `timeout` seconds."""
         end = time.monotonic() + timeout
         reached: Future[bool] = Future()
@@ -92,19 +91,3 @@ class LineWriter:
     def _count_dropped(self) -> None:
         with self._lock:
             self._dropped += 1
-
-
-class LineHandler(logging.Handler):
-    """Passes the lines of the standard library's logging to a writer."""
-
-    def __init__(self, writer: LineWriter) -> None:
-        """Write what the formatter makes of a record."""
-        super().__init__()
-        self._writer = writer
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Format and queue a record. An error is handled as logging handlers do, and never raised."""
-        try:
-            self._writer.write(self.format(record))
-        except Exception:  # noqa: BLE001 - a log line that cannot be written must not end a poll
-            self.handleError(record)

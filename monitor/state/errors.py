@@ -8,8 +8,6 @@ from pathlib import Path
 from monitor.poller.protocols import StateError
 
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_WRONG_CONTENT = ("no such ", "Could not decode ")
-"""How the messages begin that sqlite3 has no code of its own for: a wrong schema, a text that is not UTF-8."""
 
 
 class RefusedStateError(StateError):
@@ -25,14 +23,14 @@ def translated_errors(path: Path) -> Iterator[None]:
     """Raise the errors of SQLite and of the file system as `StateError`, with the path.
 
     Raises `BrokenStateError` for damaged content. A table or column that does not exist is damage too: the
-    statements are constants, and the migrations made what they name.
+    statements are constants, and the migrations made what they name. SQLite has no code of its own for that.
     """
     try:
         yield
     except sqlite3.Error as error:
         # The low byte is the primary result code: https://www.sqlite.org/rescode.html#pve
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _BROKEN or str(error).startswith(_WRONG_CONTENT):
+        if code in _BROKEN or str(error).startswith("no such "):
             raise BrokenStateError(f"the state file {path} is broken: {error}") from error
         raise StateError(f"the state file {path}: {error}") from error
     except UnicodeDecodeError as error:  # a damaged name in an error message of SQLite

@@ -1,82 +1,53 @@
-"""The state in a SQLite file: the last snapshot of each product, and the transitions, published or not yet."""
+"""The state: the last snapshot of each product, and the transitions, published or not yet."""
 
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from contextlib import closing, suppress
-from datetime import datetime
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 
 from monitor.model.diff import Change, Transition
-from monitor.model.instances import Product
+from monitor.model.instances import Product, Snapshot, count_statuses
 from monitor.model.products import Description, ProductTransition
 from monitor.poller.protocols import StateError, StoredProduct
-from monitor.state import sqlite_queries as queries
-from monitor.state.errors import BrokenStateError, RefusedStateError, translated_errors
-from monitor.state.sqlite_copy import copy_state
-from monitor.state.sqlite_file import StateFile, connect_memory, connect_read_only
+from monitor.state import sqlite_rows as rows
+from monitor.state.errors import BrokenStateError
+from monitor.state.sqlite_database import StateDatabase
 
-RETRY_SECONDS = 60.0
-"""Between two attempts to use a file again that could not be opened or written."""
+PRUNE_ROWS, PRUNE_BATCHES = 5000, 20
+"""Transitions that one transaction deletes, and transactions of one call: a batch holds the lock for some 20 ms."""
+_DAY = 24 * 3600 * 1000
+_NEVER = rows.to_milliseconds(datetime.max.replace(tzinfo=UTC))
+"""Later than every time. Damaged times that are text or blobs are larger than every number for SQLite."""
 
-_T = TypeVar("_T")
+_INSERT_INSTANCE = "INSERT OR REPLACE INTO instance (product_id, account, region, status, since) VALUES (?, ?, ?, ?, ?)"
+# A commit that reported an error may have been written: its transitions come again under the same event ids.
+_INSERT_TRANSITION = (
+    f"INSERT INTO transition ({rows.TRANSITION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+    " ON CONFLICT (event_id) DO NOTHING"
+)
+
+AnyTransition = Transition | ProductTransition
 
 
-class SqliteStore:
-    """One SQLite file with one writer, which is this object. Safe to use from many threads.
+class SqliteStore(StateDatabase):
+    """The `Store` of the poller, and what the outbox, the product set and the supervisor need."""
 
-    If the file cannot be used, the state is kept in memory, begun with what can be read of the file, and written
-    to the file as soon as that works again. A broken file is quarantined. Nothing that was stored is overwritten.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        on_commit: Callable[[], None] = lambda: None,
-        on_error: Callable[[StateError], None] = lambda _: None,
-        on_recovery: Callable[[str], None] = lambda _: None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Open or create the file.
-
-        `on_commit` is called after each commit to the file, `on_error` with what was worked around, and `on_recovery`
-        with a sentence when the file is used again. Raises `RefusedStateError` if another daemon has the file or the
-        path is a directory: only a person can solve that.
-        """
-        self._path = path
-        self._on_commit = on_commit
-        self._on_error = on_error
-        self._on_recovery = on_recovery
-        self._clock = clock
-        # Reentrant, and held while a damaged or displaced file is replaced: of two threads that find the same
-        # damage, the second gets the lock after the new file is there, so no good file is quarantined.
-        self._lock = threading.RLock()
-        self._file: StateFile | None = None
-        self._next_attempt = 0.0
-        self._numbered: sqlite3.Connection | None = None
-        """Where the positions come from that `unpublished` returned last."""
-        self._closed = False
-        try:
-            self._use(StateFile(path))
-        except RefusedStateError:
-            raise
-        except StateError as error:
-            self._keep_in_memory(error)
+    _numbered: sqlite3.Connection | None = None
+    """Where the positions come from that `unpublished` returned last."""
 
     def load(self, product_id: str) -> StoredProduct:
         """Return the last snapshot of a product, and whether AWS had said that it does not exist.
 
         Raises `StateError`.
         """
-        stored, unreadable = self._run(lambda connection: queries.load_product(connection, product_id))
+        stored, unreadable = self._run(lambda connection: _load(connection, product_id))
         if unreadable:
             self._report(
                 f"{len(unreadable)} instances of {product_id} cannot be read and are moved to the table unreadable"
             )
             with suppress(StateError):  # the others can be used all the same
-                self._write(lambda connection: queries.set_aside(connection, product_id, unreadable))
+                self._write(lambda connection: _set_aside(connection, product_id, unreadable))
         return stored
 
     def commit(self, change: Change, description: Description | None = None) -> None:
@@ -84,52 +55,66 @@ class SqliteStore:
 
         Raises `StateError`.
         """
-        self._write(lambda connection: queries.write_change(connection, change, description))
+        self._write(lambda connection: _write_change(connection, change, description))
 
     def save_description(self, product_id: str, description: Description) -> None:
         """Write a description and its transition. Raises `StateError`."""
-        self._write(lambda connection: queries.write_description(connection, product_id, description))
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT INTO product (id) VALUES (?) ON CONFLICT (id) DO NOTHING", (product_id,))
+            _update_description(connection, product_id, description)
+
+        self._write(write)
 
     def mark_missing(self, product_id: str) -> None:
         """Record that AWS does not know the product; its last snapshot is kept. Raises `StateError`."""
-        self._write(lambda connection: queries.mark_missing(connection, product_id))
+        statement = "INSERT INTO product (id, missing) VALUES (?, 1) ON CONFLICT (id) DO UPDATE SET missing = 1"
+        self._write(lambda connection: connection.execute(statement, (product_id,)))
 
     def discovered_products(self, source: str) -> Sequence[Product]:
-        """Return the products that the last search of a source found. Raises `StateError`."""
-        products, unreadable = self._run(lambda connection: queries.discovered_products(connection, source))
-        if unreadable:
+        """Return the products that the last search of a source found, by id. Raises `StateError`."""
+        query = "SELECT product_id, name FROM discovered WHERE source = ? ORDER BY product_id"
+        found = self._run(lambda connection: connection.execute(query, (source,)).fetchall())
+        readable = [row for row in found if row[0] and all(isinstance(column, str) for column in row)]
+        if unreadable := len(found) - len(readable):
             self._report(f"{unreadable} discovered products of source {source} cannot be read and are left out")
-        return products
+        return [Product(*row) for row in readable]
 
     def save_discovered_products(self, source: str, products: Sequence[Product]) -> None:
         """Replace the products that the last search of a source found. Raises `StateError`."""
-        self._write(lambda connection: queries.write_discovered_products(connection, source, products))
+        found = [(source, product.id, product.name) for product in products]
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM discovered WHERE source = ?", (source,))
+            connection.executemany("INSERT INTO discovered (source, product_id, name) VALUES (?, ?, ?)", found)
+
+        self._write(write)
 
     def delete_products(self, which: Callable[[str], bool]) -> None:
         """Delete the snapshots of some products: if they come back, they start with a baseline. Raises `StateError`."""
-        self._write(lambda connection: queries.delete_products(connection, which))
+        self._write(lambda connection: _delete_products(connection, which, _NEVER))
 
-    def unpublished(self, limit: int) -> Sequence[tuple[int, Transition | ProductTransition | None]]:
+    def unpublished(self, limit: int) -> Sequence[tuple[int, AnyTransition | None]]:
         """Return the oldest transitions that were not published yet, each with its position.
 
         None stands for a transition that cannot be read. Raises `StateError`.
         """
 
-        def read(connection: sqlite3.Connection) -> Sequence[tuple[int, Transition | ProductTransition | None]]:
+        def read(connection: sqlite3.Connection) -> Sequence[tuple[int, AnyTransition | None]]:
             self._numbered = connection
-            return queries.unpublished(connection, limit)
+            return _unpublished(connection, limit)
 
         return self._run(read)
 
     def mark_published(self, through: int) -> None:
         """Record that every transition up to and including this position was published. Raises `StateError`."""
 
-        def mark(connection: sqlite3.Connection) -> None:
+        def write(connection: sqlite3.Connection) -> None:
             # Another file or the memory numbers them anew: they are published once more, under the same ids.
             if connection is self._numbered:
-                queries.mark_published(connection, through)
+                _mark_published(connection, through)
 
-        self._write(mark)
+        self._write(write)
 
     def prune(self, before: datetime, monitored: Collection[str] = ()) -> int:
         """Delete published transitions and products that are not monitored, if older than a moment.
@@ -137,13 +122,17 @@ class SqliteStore:
         Return how many transitions. The lock is released between batches. A wrong clock deletes little: nothing if
         all that is stored is older, and per call at most the oldest day. Raises `StateError`.
         """
-        horizon = self._run(lambda connection: queries.prune_horizon(connection, before))
+        horizon = self._run(lambda connection: _prune_horizon(connection, before))
         if horizon is None:
             return 0
-        self._write(lambda connection: queries.delete_products(connection, lambda one: one not in monitored, horizon))
+        self._write(lambda connection: _delete_products(connection, lambda one: one not in monitored, horizon))
+        statement = (
+            "DELETE FROM transition WHERE rowid IN"
+            " (SELECT rowid FROM transition WHERE observed_at < ? AND published = 1 LIMIT ?)"
+        )
         deleted = 0
-        for _ in range(queries.PRUNE_BATCHES):
-            count = self._write(lambda connection: queries.prune_batch(connection, horizon))
+        for _ in range(PRUNE_BATCHES):
+            count = self._write(lambda connection: connection.execute(statement, (horizon, PRUNE_ROWS)).rowcount)
             if not count:
                 break
             deleted += count
@@ -151,121 +140,139 @@ class SqliteStore:
             self._run(lambda connection: connection.executescript("PRAGMA incremental_vacuum"))
         return deleted
 
-    def check_file(self) -> None:
-        """Notice a file that was deleted, replaced or moved, and try again a file that could not be used.
 
-        Done before each write, too. Never raises; what it finds is reported.
-        """
-        with self._lock:
-            if self._closed:
-                return
-            if self._file is not None:
-                try:
-                    reason = self._file.displaced()
-                except StateError:
-                    return  # the folder cannot be read now; the next write shows what that means
-                if reason is None:
-                    return
-                displaced, self._file = self._file, None
-                self._keep_in_memory(StateError(f"the state file {self._path} {reason}"), displaced)
-                displaced.close()
-                self._next_attempt = self._clock()
-            if self._clock() >= self._next_attempt:
-                self._next_attempt = self._clock() + RETRY_SECONDS
-                self._return_to_file()
+def _load(connection: sqlite3.Connection, product_id: str) -> tuple[StoredProduct, list[rows.Row]]:
+    """Return what is stored of a product, and the rows of its instances that cannot be read."""
+    row = connection.execute(
+        f"SELECT observed_at, missing, {rows.DETAIL_COLUMNS} FROM product WHERE id = ?",  # noqa: S608 - constants
+        (product_id,),
+    ).fetchone()
+    if row is None:
+        return StoredProduct(None, missing=False), []
+    observed_at, missing, detail = row[0], bool(row[1]), rows.detail(product_id, row[2:])
+    if observed_at is None:
+        return StoredProduct(None, missing=missing, detail=detail), []
+    states, unreadable = rows.instance_states(
+        connection.execute("SELECT account, region, status, since FROM instance WHERE product_id = ?", (product_id,))
+    )
+    try:
+        moment = rows.from_milliseconds(observed_at)
+    except rows.UNREADABLE:
+        # The snapshot is still right to compare with; it is at least as new as its newest instance.
+        moment = max((state.since for state in states.values()), default=rows.from_milliseconds(0))
+    snapshot = Snapshot(product_id, moment, states, count_statuses(states.values()))
+    return StoredProduct(snapshot, missing=missing, detail=detail), unreadable
 
-    def close(self) -> None:
-        """Close the file, after a commit that may be under way."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                (self._file or self._connection).close()
 
-    def _write(self, operation: Callable[[sqlite3.Connection], _T]) -> _T:
-        def write(connection: sqlite3.Connection) -> _T:
-            with queries.transaction(connection):
-                return operation(connection)
+def _set_aside(connection: sqlite3.Connection, product_id: str, instances: Iterable[rows.Row]) -> None:
+    """Move instances that cannot be read to the table `unreadable`."""
+    for account, region, *others in instances:
+        content = (product_id, account, region, *others)
+        connection.execute("INSERT INTO unreadable VALUES ('instance', ?, ?)", (repr(content), int(time.time() * 1000)))
+        # A damaged text is bytes here, and a blob never equals a text: compare both as blobs.
+        connection.execute(
+            "DELETE FROM instance WHERE product_id = ? AND CAST(account AS BLOB) = CAST(? AS BLOB)"
+            " AND CAST(region AS BLOB) = CAST(? AS BLOB)",
+            content[:3],
+        )
 
-        with self._lock:
-            self.check_file()
-            result = self._run(write)
-            if self._file is not None:
-                self._on_commit()
-            return result
 
-    def _run(self, operation: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Run an operation; if the file turns out to be broken, again with what replaces the file."""
-        with self._lock:
-            try:
-                with translated_errors(self._path):
-                    return queries.tolerant(self._connection, operation)
-            except BrokenStateError as error:
-                if self._file is None:
-                    raise
-                self._replace_broken(self._file, error)
-            with translated_errors(self._path):
-                return queries.tolerant(self._connection, operation)
+def _write_change(connection: sqlite3.Connection, change: Change, description: Description | None) -> None:
+    """Write a snapshot, a description and their transitions; only the instances that changed, if that is enough."""
+    product_id, snapshot = change.product.id, change.snapshot
+    incremental = _is_stored(connection, change.previous)
+    connection.execute(
+        "INSERT INTO product (id, observed_at, missing) VALUES (?, ?, 0)"
+        " ON CONFLICT (id) DO UPDATE SET observed_at = excluded.observed_at, missing = 0",
+        (product_id, rows.to_milliseconds(snapshot.observed_at)),
+    )
+    if incremental:
+        connection.executemany(
+            "DELETE FROM instance WHERE product_id = ? AND account = ? AND region = ?",
+            ((product_id, *t.key) for t in change.transitions if t.status is None),
+        )
+        written = {t.key: snapshot.states[t.key] for t in change.transitions if t.status}
+    else:
+        connection.execute("DELETE FROM instance WHERE product_id = ?", (product_id,))
+        written = dict(snapshot.states)
+    connection.executemany(_INSERT_INSTANCE, (rows.instance_row(product_id, *item) for item in written.items()))
+    _insert_transitions(connection, change.earlier)
+    if description is not None:
+        _update_description(connection, product_id, description)
+    _insert_transitions(connection, change.transitions)
 
-    def _use(self, file: StateFile) -> None:
-        self._file, self._connection = file, file.connection
-        if file.quarantined is not None:
-            self._on_error(file.quarantined)
-        if not file.checked:
-            threading.Thread(target=self._check_content, args=(file,), name="state check", daemon=True).start()
 
-    def _check_content(self, file: StateFile) -> None:
+def _is_stored(connection: sqlite3.Connection, snapshot: Snapshot | None) -> bool:
+    """Return whether the file has the snapshot that a change starts from; a file that was replaced does not."""
+    if snapshot is None:
+        return False
+    stored = connection.execute("SELECT observed_at FROM product WHERE id = ?", (snapshot.product_id,)).fetchone()
+    return bool(stored == (rows.to_milliseconds(snapshot.observed_at),))
+
+
+def _update_description(connection: sqlite3.Connection, product_id: str, description: Description) -> None:
+    columns = " = ?, ".join(rows.DETAIL_COLUMNS.split(", "))
+    connection.execute(
+        f"UPDATE product SET {columns} = ? WHERE id = ?",  # noqa: S608 - constants
+        (*rows.detail_row(description.detail), product_id),
+    )
+    if description.transition is not None:
+        _insert_transitions(connection, [description.transition])
+
+
+def _insert_transitions(connection: sqlite3.Connection, found: Iterable[AnyTransition]) -> None:
+    connection.executemany(_INSERT_TRANSITION, map(rows.transition_row, found))
+
+
+def _delete_products(connection: sqlite3.Connection, which: Callable[[str], bool], before: int) -> None:
+    """Delete some of the products that have no snapshot or one from before a time, with their instances."""
+    found = connection.execute("SELECT id FROM product WHERE observed_at IS NULL OR observed_at < ?", (before,))
+    gone = [row for row in found.fetchall() if isinstance(row[0], str) and which(row[0])]
+    connection.executemany("DELETE FROM instance WHERE product_id = ?", gone)
+    connection.executemany("DELETE FROM product WHERE id = ?", gone)
+
+
+def _unpublished(connection: sqlite3.Connection, limit: int) -> list[tuple[int, AnyTransition | None]]:
+    """Return the oldest unpublished transitions with their positions; None for what cannot be read."""
+    found: list[tuple[int, AnyTransition | None]] = []
+    for position, *row in connection.execute(
+        f"SELECT rowid, {rows.TRANSITION_COLUMNS} FROM transition"  # noqa: S608 - constants
+        " WHERE published = 0 ORDER BY rowid LIMIT ?",
+        (limit,),
+    ):
         try:
-            file.check_content()
-        except BrokenStateError as error:
-            with self._lock:
-                # Else it was closed or replaced meanwhile, and the path may point to another file.
-                if not self._closed and self._file is file:
-                    self._replace_broken(file, error)
-        except StateError as error:
-            self._on_error(error)
+            found.append((position, rows.transition(tuple(row))))
+        except rows.UNREADABLE:
+            found.append((position, None))
+    return found
 
-    def _replace_broken(self, file: StateFile, error: BrokenStateError) -> None:
-        file.close()
-        self._file = None
-        try:
-            self._use(StateFile(self._path, error))
-        except StateError as again:
-            self._keep_in_memory(again)
 
-    def _keep_in_memory(self, error: StateError, displaced: StateFile | None = None) -> None:
-        """Go on in memory, with the snapshots and unpublished transitions that can be read of the file."""
-        self._next_attempt = self._clock() + RETRY_SECONDS
-        self._connection = connect_memory()
-        unread = ""
-        try:
-            with translated_errors(self._path):
-                if displaced is not None:
-                    copy_state(displaced.connection, self._connection, published=False)
-                elif self._path.is_file():
-                    with closing(connect_read_only(self._path)) as readable:
-                        copy_state(readable, self._connection, published=False)
-        except StateError as found:
-            unread = f"; what it contains cannot be read ({found})"
-        consequence = "the state is kept in memory and does not survive a restart until the file can be used"
-        self._on_error(StateError(f"{error}{unread}; {consequence}"))
+def _mark_published(connection: sqlite3.Connection, through: int) -> None:
+    """Record that every transition up to and including this position was published.
 
-    def _return_to_file(self) -> None:
-        try:
-            file = StateFile(self._path)
-        except RefusedStateError as error:
-            self._on_error(error)
-            return
-        except StateError:
-            return  # it was reported when it began
-        try:
-            with translated_errors(self._path):
-                copy_state(self._connection, file.connection, published=True)
-        except StateError:
-            file.close()
-            return
-        self._connection.close()
-        self._use(file)
-        self._on_recovery(f"The state file {self._path} is used again, and contains what was kept in memory.")
+    Raises `BrokenStateError` if the file does not keep it: the same lines would be published for ever.
+    """
+    connection.execute("UPDATE transition SET published = 1 WHERE published = 0 AND rowid <= ?", (through,))
+    # A damaged index returns rows that the update does not find; quick_check does not compare the two.
+    first = connection.execute("SELECT rowid FROM transition WHERE published = 0 ORDER BY rowid LIMIT 1").fetchone()
+    if first is not None and first[0] <= through:
+        raise BrokenStateError("the state file is broken: a published transition stays unpublished")
 
-    def _report(self, message: str) -> None:
-        self._on_error(StateError(f"the state file {self._path}: {message}"))
+
+def _prune_horizon(connection: sqlite3.Connection, before: datetime) -> int | None:
+    """Return before which time, in milliseconds since 1970, transitions are deleted; None if nothing is.
+
+    If even the newest stored time is too old, the clock is probably wrong. Beyond the oldest transition, a call
+    deletes one day: a clock that is far ahead for an hour costs a day of the history and not all of it.
+    """
+    wanted = rows.to_milliseconds(before)
+    # Damaged times that are text or blobs are larger than every number.
+    newest, newest_product, oldest = connection.execute(
+        "SELECT (SELECT max(observed_at) FROM transition WHERE observed_at < ?1),"
+        " (SELECT max(observed_at) FROM product WHERE observed_at < ?1),"
+        " (SELECT min(observed_at) FROM transition WHERE observed_at < ?1 AND published = 1)",
+        (_NEVER,),
+    ).fetchone()
+    if max(newest or 0, newest_product or 0) < wanted:
+        return None
+    return wanted if oldest is None else min(wanted, int(oldest) + _DAY)

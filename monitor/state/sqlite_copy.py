@@ -2,11 +2,22 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
-from monitor.state.sqlite_queries import transaction
-from monitor.state.sqlite_rows import text_or_bytes
 from monitor.state.sqlite_schema import COLUMNS
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run a block as one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # after some errors SQLite has rolled back already
+            connection.execute("ROLLBACK")
+        raise
 
 
 def copy_state(source: sqlite3.Connection, target: sqlite3.Connection, *, published: bool) -> None:
@@ -47,7 +58,6 @@ def read_table(
         name if name in existing else f"{former[name] if former.get(name) in existing else 'NULL'} AS {name}"
         for name in COLUMNS[table]
     )
-    source.text_factory = text_or_bytes
     yield from source.execute(f"SELECT {columns} FROM {table} {condition}", arguments)  # noqa: S608 - constants
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from monitor.poller.protocols import StateError
 from monitor.state.errors import BrokenStateError, RefusedStateError, translated_errors
 from monitor.state.lock import StateLock, is_file
-from monitor.state.sqlite_copy import salvage_transitions
-from monitor.state.sqlite_queries import transaction
+from monitor.state.sqlite_copy import salvage_transitions, transaction
+from monitor.state.sqlite_rows import text_or_bytes
 from monitor.state.sqlite_schema import VERSION, check_columns, migrate
 
 BUSY_MILLISECONDS = 5000
@@ -37,7 +37,7 @@ class StateFile:
                 raise RefusedStateError(f"the state file {path} is a directory")
             self._lock = StateLock(path)
             try:
-                self.connection = self._replace(broken) if broken else self._open_or_replace()
+                self.connection = self._quarantine(broken) if broken else self._open_or_quarantine()
                 self._identity = path.stat()
                 self._log_files = {log: log.stat() for log in _log_files(path) if log.exists()}
             except BaseException:
@@ -71,22 +71,22 @@ class StateFile:
     def _quick_check(self, connection: sqlite3.Connection) -> None:
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
-            raise BrokenStateError(f"the state file {self.path} is broken: {' '.join(found.split())}")
+            raise BrokenStateError(f"the state file {self.path} is broken: {' '.join(str(found).split())}")
 
-    def _open_or_replace(self) -> sqlite3.Connection:
+    def _open_or_quarantine(self) -> sqlite3.Connection:
         try:
             with translated_errors(self.path):
-                return self._connect()
+                return self._open()
         except BrokenStateError as error:
-            return self._replace(error)
+            return self._quarantine(error)
 
-    def _replace(self, error: BrokenStateError) -> sqlite3.Connection:
+    def _quarantine(self, error: BrokenStateError) -> sqlite3.Connection:
         """Rename the file, so that nothing that was stored is overwritten, and create a new one."""
         kept = self.path.with_name(f"{self.path.name}.broken-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
         for old, new in zip((*_log_files(self.path), self.path), (*_log_files(kept), kept), strict=True):
             with suppress(FileNotFoundError):
                 old.rename(new)
-        connection, copied = self._connect(), 0
+        connection, copied = self._open(), 0
         # What was not published must not be lost; whatever the damage allows to be read is copied.
         with suppress(sqlite3.Error), closing(connect_read_only(kept)) as broken:
             copied = salvage_transitions(broken, connection)
@@ -96,8 +96,8 @@ class StateFile:
         )
         return connection
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+    def _open(self) -> sqlite3.Connection:
+        connection = _connect(self.path)
         try:
             self._prepare(connection)
         except BaseException:
@@ -136,7 +136,7 @@ class StateFile:
 
 def connect_memory() -> sqlite3.Connection:
     """Return an empty state in memory."""
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection = _connect(":memory:")
     migrate(connection, 0)
     return connection
 
@@ -148,7 +148,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     write-ahead log, so it is done only if there is none.
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection = _connect(uri)
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         connection.execute("SELECT count(*) FROM sqlite_master")
@@ -157,10 +157,17 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         log, _ = _log_files(path)
         if log.exists() and log.stat().st_size:
             raise
-        return sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
+        return _connect(f"{uri}&immutable=1")
     return connection
 
 
 def _log_files(path: Path) -> tuple[Path, Path]:
     """Return the paths of the write-ahead log of SQLite and of its index."""
     return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+
+
+def _connect(name: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(name, uri=isinstance(name, str), isolation_level=None, check_same_thread=False)
+    # A damaged text is read as bytes and does not end the whole query. This costs 20 ms for 100,000 instances.
+    connection.text_factory = text_or_bytes
+    return connection

@@ -47,7 +47,6 @@ def read_products(path: Path) -> Sequence[Product]:
     """Return every product of the state, once for each name that it has had. Raises `StateError`."""
     query = "SELECT product_id, product_name FROM transition UNION SELECT id, id FROM product"
     with _read_only(path) as connection:
-        connection.text_factory = rows.text_or_bytes
         found = connection.execute(query).fetchall()
     # Damaged text is bytes, which is the name of no product.
     return [Product(*row) for row in found if all(isinstance(value, str) for value in row)]

@@ -44,7 +44,7 @@ def test_lines_are_written_in_order(pipe: Pipe) -> None:
     writer.write("one")
     assert writer.write_through(["two", "three"])
     writer.write("four é 🚀")
-    assert writer.flush(WAIT)
+    assert writer.drain(WAIT)
     assert pipe.read_lines(4) == ["one", "two", "three", "four é 🚀"]
 
 
@@ -56,11 +56,11 @@ def test_a_blocked_stdout_does_not_block_the_caller(pipe: Pipe) -> None:
     writer.write(line)
     for _ in range(20):
         writer.write("y")
-    assert not writer.flush(0.01)
+    assert not writer.drain(0.01)
     assert writer.dropped >= 15
     lines = pipe.read_lines(21 - writer.dropped)
     assert lines == [line, *["y"] * (20 - writer.dropped)]
-    assert writer.flush(WAIT)
+    assert writer.drain(WAIT)
 
 
 def test_a_closed_stdout_is_reported_to_a_batch(pipe: Pipe) -> None:
@@ -70,7 +70,7 @@ def test_a_closed_stdout_is_reported_to_a_batch(pipe: Pipe) -> None:
     writer = LineWriter(pipe.writer)
     writer.write("lost")
     assert not writer.write_through(["lost too"])
-    assert writer.flush(WAIT)
+    assert writer.drain(WAIT)
     assert writer.dropped == 1
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from monitor.model.instances import Product, Status
 from monitor.state.errors import RefusedStateError
-from monitor.state.sqlite import RETRY_SECONDS, SqliteStore
+from monitor.state.sqlite import SqliteStore
+from monitor.state.sqlite_database import RETRY_SECONDS
 from tests.making import BASELINE, EU, ONE, baseline
 from tests.state.reports import IN_MEMORY, SECOND, THIRD, Reports, ids, unpublished
 

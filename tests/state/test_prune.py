@@ -80,7 +80,7 @@ def test_one_call_deletes_one_day_at_most(store: SqliteStore) -> None:
 
 def test_many_transitions_are_deleted_in_batches(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each batch is a transaction of its own, so that a commit waits for one batch at most."""
-    monkeypatch.setattr("monitor.state.sqlite_queries.PRUNE_ROWS", 1)
+    monkeypatch.setattr("monitor.state.sqlite.PRUNE_ROWS", 1)
     publish(store)
     assert store.prune(JUST_AFTER) == 2
 

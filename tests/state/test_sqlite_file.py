@@ -14,7 +14,8 @@ from monitor.model.diff import diff
 from monitor.model.instances import Status
 from monitor.poller.protocols import StateError
 from monitor.state.errors import RefusedStateError
-from monitor.state.sqlite import RETRY_SECONDS, SqliteStore
+from monitor.state.sqlite import SqliteStore
+from monitor.state.sqlite_database import RETRY_SECONDS
 from monitor.state.sqlite_schema import COLUMNS, MIGRATIONS, VERSION
 from tests.making import BASELINE, EU, LATER, ONE, listing
 from tests.state.damage import execute

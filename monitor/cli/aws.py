@@ -22,6 +22,15 @@ CALL_SECONDS = 15.0
 SEARCH_SECONDS = 60.0
 """Time limit of the search for the products of a source."""
 
+ADVICE = {
+    "NoRegionError": "set `region` in the source, or AWS_DEFAULT_REGION",
+    "NoCredentialsError": "set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` in the source, or"
+    " run with an IAM role",
+    "ProfileNotFound": "correct `profile` in the source or AWS_PROFILE, or add the profile to AWS_CONFIG_FILE",
+    "PartialCredentialsError": "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+}
+"""What to set, by the error of botocore."""
+
 SourcesByName = Mapping[str, Source]
 Products = Sequence[MonitoredProduct]
 OnPage = Callable[[str, int, int], None]

@@ -1,5 +1,6 @@
 """`stackset-monitor check`."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,19 +69,19 @@ def _file_problems(settings: Settings, document: Document) -> tuple[list[Problem
         except OSError as error:
             problems.append(document.problem(f'cannot read "{path}": {error.strerror or error}', *place))
     try:
-        _try_to_create(settings.state_path)
+        _try_to_write(settings.state_path)
     except OSError as error:
-        message = f'cannot create "{settings.state_path}": {error.strerror or error}'
+        message = f'cannot write "{settings.state_path}": {error.strerror or error}'
         # The daemon may run as another user, so a missing permission need not be one for the daemon.
         found = warnings if isinstance(error, PermissionError) else problems
         found.append(document.problem(message, "state", "path"))
     return problems, warnings
 
 
-def _try_to_create(path: Path) -> None:
-    """Raise `OSError` if a file cannot be created with its folders. Nothing is left behind."""
-    if path.is_dir():
-        raise IsADirectoryError(0, "Is a directory")
+def _try_to_write(path: Path) -> None:
+    """Raise `OSError` if a file can be neither opened for writing nor created. Nothing is left behind."""
+    if path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))  # a FIFO fails and does not block
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.aws import Products, SourcesByName, describe_products, discover, list_products, open_sources
+from monitor.cli.aws import ADVICE, Products, SourcesByName, describe_products, discover, list_products, open_sources
 from monitor.cli.errors import CommandError, ExitCode
 from monitor.cli.options import (
     config_option,
@@ -101,4 +101,5 @@ def _is_unnamed(monitored: MonitoredProduct) -> bool:
 
 
 def _reason(failure: PollFailedError) -> str:
-    return f"{failure.message.removesuffix('.')} ({failure.reason}, {failure.error_code})"
+    reason = f"{failure.message.removesuffix('.')} ({failure.reason}, {failure.error_code})"
+    return f"{reason}. To fix it, {ADVICE[failure.error_code]}" if failure.error_code in ADVICE else reason

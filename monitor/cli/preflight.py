@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitor.cli.aws import CALL_SECONDS, Products, SourcesByName, describe_products, discover, list_products
+from monitor.cli.aws import ADVICE, CALL_SECONDS, Products, SourcesByName, describe_products, discover, list_products
 from monitor.cli.call_rate import CallCost, rate_problems
 from monitor.cli.output import Row
 from monitor.cli.tasks import run_tasks
@@ -16,16 +16,6 @@ from monitor.model.products import STACK_SET, ProductDetail
 LISTING_SECONDS = 1800.0
 """Time limit of one listing. At the default of 10 calls a second it allows 18,000 pages, 360,000 instances."""
 _UNREACHABLE = (Reason.CONNECTION, Reason.TIMEOUT)
-_ADVICE = {
-    "NoRegionError": "set `region` in the source, or AWS_DEFAULT_REGION",
-    "NoCredentialsError": "set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` in the source, or"
-    " run with an IAM role",
-    "ProfileNotFound": "correct `profile` in the source or AWS_PROFILE, or add the profile to AWS_CONFIG_FILE",
-    "PartialCredentialsError": "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-}
-"""What to set, by the error of botocore."""
-_CONNECTION_ADVICE = "check the network, HTTPS_PROXY, AWS_CA_BUNDLE and AWS_ENDPOINT_URL"
-_CREDENTIALS_ADVICE = "check the credentials that botocore finds: environment, profile, IRSA, Pod Identity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +39,7 @@ class Report:
     def add(self, prefix: str, error: PollFailedError, source: SourceSettings, action: str | None = None) -> None:
         """Add an error as a failure if AWS did not answer, else as a problem."""
         # botocore's own errors have the names of its classes as codes: NoRegionError, ProfileNotFound.
-        local = error.reason in _UNREACHABLE or error.error_code.endswith("Error") or error.error_code in _ADVICE
+        local = error.reason in _UNREACHABLE or error.error_code.endswith("Error") or error.error_code in ADVICE
         (self.failures if local else self.problems).append(f"{prefix}: {_with_advice(error, source, action)}")
 
 
@@ -160,19 +150,21 @@ def _row(
 
 def _with_advice(error: PollFailedError, source: SourceSettings, action: str | None) -> str:
     """Return the message of an error with what to do about it."""
-    message = f"{error.message.removesuffix('.')} ({error.error_code})"
-    role = source.role_arn
-    if advice := _ADVICE.get(error.error_code):
-        return f"{message}. To fix it, {advice}"
-    if error.reason is Reason.ACCESS_DENIED and role and "cannot be assumed" in error.message:
-        return (
-            f"{message}. The trust policy of {role} must allow the identity of the monitor, with the external ID if it"
+    role, advice = source.role_arn, ""
+    if error.error_code in ADVICE:
+        advice = f"To fix it, {ADVICE[error.error_code]}"
+    elif error.reason is Reason.ACCESS_DENIED and role and "cannot be assumed" in error.message:
+        advice = (
+            f"The trust policy of {role} must allow the identity of the monitor, with the external ID if it"
             " requires one, and that identity needs sts:AssumeRole on the role"
         )
-    if error.reason is Reason.ACCESS_DENIED and action:
-        return f"{message}. {role or 'The identity above'} needs the permission servicecatalog:{action}"
-    if error.reason is Reason.NOT_FOUND:
-        return f"{message}. Is it in another account or Region than source {source.name}?"
-    if error.reason is Reason.CREDENTIALS:
-        return f"{message}. To fix it, {_CREDENTIALS_ADVICE}"
-    return f"{message}. To fix it, {_CONNECTION_ADVICE}" if error.reason in _UNREACHABLE else message
+    elif error.reason is Reason.ACCESS_DENIED and action:
+        advice = f"{role or 'The identity above'} needs the permission servicecatalog:{action}"
+    elif error.reason is Reason.NOT_FOUND:
+        advice = f"Is it in another account or Region than source {source.name}?"
+    elif error.reason is Reason.CREDENTIALS:
+        advice = "To fix it, check the credentials that botocore finds: environment, profile, IRSA, Pod Identity"
+    elif error.reason in _UNREACHABLE:
+        advice = "To fix it, check the network, HTTPS_PROXY, AWS_CA_BUNDLE and AWS_ENDPOINT_URL"
+    message = f"{error.message.removesuffix('.')} ({error.error_code})"
+    return f"{message}. {advice}" if advice else message

@@ -49,7 +49,8 @@ def _matching(pattern: str, expected: str) -> AfterValidator:
 
 
 def _path(value: object) -> object:
-    if isinstance(value, str) and (not value or "\0" in value):
+    # Text of several lines is the content of a file, perhaps a private key: no later message may show it.
+    if isinstance(value, str) and not (value and value.isprintable()):
         message = "is not a file path"
         raise ValueError(message)
     return value

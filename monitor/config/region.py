@@ -13,6 +13,10 @@ from pydantic_core import PydanticCustomError
 
 _DIRECTIONS = ("north", "south", "east", "west", "central", "northeast", "northwest", "southeast", "southwest")
 _GEOGRAPHIES = ("af", "ap", "ca", "cn", "eu", "eusc-de", "il", "me", "mx", "sa", "us", "us-gov")
+_EXAMPLES = tuple(
+    f"{place}-{direction}-{n}" for place in _GEOGRAPHIES for direction in _DIRECTIONS for n in range(1, 9)
+)
+"""What a misspelled name is compared with. Not all of them exist."""
 PATTERN = rf"^[a-z]{{2,4}}(-[a-z]{{2,4}})?-({'|'.join(_DIRECTIONS)})-[0-9]{{1,2}}$"
 PARTITIONS = {
     "aws": "(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]+",
@@ -21,10 +25,8 @@ PARTITIONS = {
     "aws-us-gov": "us-gov-.*",
 }
 """The form of the Regions of each partition. The isolated partitions (aws-iso...) are not checked."""
-_LOOSE = re.compile(r"([a-z]{2})[^a-z]*(gov)?[^a-z]*([a-z]+)[^a-z0-9]*([0-9])[a-z]?", re.IGNORECASE)
-"""Matches what people write instead: `EU_WEST_1`, `euwest1`, or `eu-west-1a`, which is an Availability Zone."""
-
-_MAX_CHARACTERS = 32
+_SIMILAR = r"[A-Za-z_-]{4,28}[0-9][a-z]?"
+"""What is compared: also `EU_WEST_1`, `euwest1`, and `eu-west-1a`, which is an Availability Zone."""
 
 
 def checked_region(name: str) -> str:
@@ -32,11 +34,14 @@ def checked_region(name: str) -> str:
 
     A name that is like none is not shown: it may be a secret in the wrong place.
     """
-    geography = name.partition("-")[0]
-    if re.fullmatch(PATTERN, name) and geography[::-1] not in _GEOGRAPHIES:
+    if re.fullmatch(PATTERN, name):
         return name
-    if suggestion := _suggestion(name):
-        sentence = f'"{name}" is not an AWS Region; did you mean "{suggestion}"?'
+    similar: list[str] = []
+    if re.fullmatch(_SIMILAR, name):
+        # 0.85 accepts `euwest1` (0.875) and refuses a word that is not a direction, as in `eu-hush-1` (0.74).
+        similar = get_close_matches(name.lower().replace("_", "-"), _EXAMPLES, n=1, cutoff=0.85)
+    if similar:
+        sentence = f'"{name}" is not an AWS Region; did you mean "{similar[0]}"?'
     else:
         sentence = 'the value is not an AWS Region; write it like "eu-west-1"'
     raise PydanticCustomError("sentence", "{sentence}", {"sentence": sentence})
@@ -45,16 +50,3 @@ def checked_region(name: str) -> str:
 def partition_of(region: str) -> str | None:
     """Return the partition of a Region, or None if it is not in `PARTITIONS`."""
     return next((name for name, pattern in PARTITIONS.items() if re.fullmatch(pattern, region)), None)
-
-
-def _suggestion(name: str) -> str | None:
-    found = _LOOSE.fullmatch(name) if len(name) <= _MAX_CHARACTERS else None
-    if not found:
-        return None
-    geography = found[1].lower()
-    if geography not in _GEOGRAPHIES:
-        geography = geography[::-1]
-    directions = get_close_matches(found[3].lower(), _DIRECTIONS, n=1, cutoff=0.7)
-    if geography not in _GEOGRAPHIES or not directions:
-        return None
-    return "-".join(part for part in (geography, (found[2] or "").lower(), directions[0], found[4]) if part)

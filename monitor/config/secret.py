@@ -11,8 +11,8 @@ HIDDEN = "<redacted>"
 """Is shown instead of a secret."""
 _SECRET_KEY = re.compile("external[^a-z]*id|region", re.IGNORECASE)
 """Keys whose refused values are not shown. A Region is shown if it is a misspelled one (`region.py`)."""
-_CREDENTIAL = re.compile(r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}\b|\$2[a-z]?\$|\beyJ[\w-]{8,}")
-"""An access key ID, the bcrypt hash of a password, a JSON Web Token."""
+_CREDENTIAL = re.compile(r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}\b|\$2[a-z]?\$|\beyJ[\w-]{8,}|PRIVATE KEY--")
+"""An access key ID, the bcrypt hash of a password, a JSON Web Token, a private key in PEM format."""
 _RANDOM = re.compile(r"[A-Za-z0-9+/=]{40,}")
 """A secret access key has 40 characters, a session token hundreds."""
 

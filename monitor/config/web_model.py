@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from monitor.config.field_types import Duration, FilePath, Given
+from monitor.config.schema import Section
 
 CIPHER_SUITES = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -109,25 +110,20 @@ def _hash(value: object) -> object:
     return value
 
 
-def _mapping(value: object) -> object:
+def _users(value: object) -> object:
+    """Refuse what is no mapping. The message does not show it, since `alice:password` without a space is a string."""
     if not isinstance(value, dict):
-        message = "is not a mapping of keys"
-        raise ValueError(message)  # noqa: TRY004 - pydantic collects ValueError
+        raise _refused("must be a mapping of user names to bcrypt hashes")
     return value
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-Keys = BeforeValidator(_mapping)
 Text = Annotated[str, Field(min_length=1)]
 Inline = Annotated[Text | None, Given]
 File = Annotated[FilePath | None, Given]
 Version = Annotated[TlsVersion, Field(strict=False), BeforeValidator(_version)]
 
 
-class TlsSection(_Section):
+class TlsSection(Section):
     """TLS and client certificates. A certificate or key is in a file, or is the value itself."""
 
     cert_file: File = None
@@ -145,24 +141,26 @@ class TlsSection(_Section):
     curve_preferences: list[Annotated[str, AfterValidator(_curve)]] = Field(default_factory=list)
 
 
-class HttpSection(_Section):
+class HttpSection(Section):
     """HTTP/2 and response headers."""
 
     http2: Annotated[bool, BeforeValidator(_http2)] = False
-    headers: Annotated[dict[str, Text], Keys] = Field(default_factory=dict)
+    headers: dict[str, Text] = Field(default_factory=dict)
 
 
-class RateLimitSection(_Section):
+class RateLimitSection(Section):
     """The rate limit of requests."""
 
     interval: Duration
     burst: int = Field(ge=1, le=1_000_000)
 
 
-class WebConfigFile(_Section):
+class WebConfigFile(Section):
     """The web configuration file."""
 
     tls_server_config: Annotated[TlsSection | None, Given] = None
     http_server_config: HttpSection = Field(default_factory=HttpSection)
-    basic_auth_users: Annotated[dict[str, Annotated[str, BeforeValidator(_hash)]], Keys] = Field(default_factory=dict)
+    basic_auth_users: Annotated[dict[str, Annotated[str, BeforeValidator(_hash)]], BeforeValidator(_users)] = Field(
+        default_factory=dict
+    )
     rate_limit: Annotated[RateLimitSection | None, Given] = None

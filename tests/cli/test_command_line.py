@@ -1,5 +1,6 @@
 """The commands and options of the public interface, and the messages for wrong usage."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -203,12 +204,12 @@ def test_check_reads_the_web_configuration_too(tmp_path: Path, capsys: pytest.Ca
             "sources: [{name: a, role_arn: 'arn:aws:iam::111122223333:role/x', external_id_file: none}]",
             "sources[0].external_id_file: cannot read {folder}/none: No such file or directory",
         ),
-        ("state: {path: /dev/null/x/monitor.db}", "state.path: cannot create /dev/null/x/monitor.db: Not a directory"),
+        ("state: {path: /dev/null/x/monitor.db}", "state.path: cannot write /dev/null/x/monitor.db: Not a directory"),
         (
             "state: {path: /proc/x/monitor.db}",
-            "state.path: cannot create /proc/x/monitor.db: No such file or directory",
+            "state.path: cannot write /proc/x/monitor.db: No such file or directory",
         ),
-        ("state: {path: /proc}", "state.path: cannot create /proc: Is a directory"),
+        ("state: {path: /proc}", "state.path: cannot write /proc: Is a directory"),
     ],
 )
 def test_check_tries_the_files_that_are_named(
@@ -221,6 +222,22 @@ def test_check_tries_the_files_that_are_named(
     expected = problem.format(folder=tmp_path)
     head = f"stackset-monitor: 1 problem in the configuration\n{path}:2: "
     assert (found.code, found.out, found.err.replace('"', "")) == (2, "", f"{head}{expected}\n")
+
+
+def test_check_tries_to_write_a_state_file_that_exists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its folder may be writable, and the file itself may not be a file that can be written."""
+    path, state = tmp_path / "monitor.yaml", tmp_path / "monitor.db"
+    path.write_text(f"products: [pp-a]\nstate: {{path: {state}}}")
+    os.mkfifo(state)
+    found = here(capsys, "check", "--config", str(path))
+    assert (found.code, found.err.splitlines()[1:]) == (
+        2,
+        [f'{path}:2: state.path: cannot write "{state}": No such device or address'],
+    )
+    state.unlink()
+    state.write_text("stored")
+    assert here(capsys, "check", "--config", str(path)).code == 0
+    assert state.read_text() == "stored"
 
 
 def test_check_warns_about_a_region_that_may_be_new(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -140,6 +140,16 @@ def test_a_name_that_cannot_be_read_is_reported(fleet: Aws, tmp_path: Path, caps
     )
 
 
+def test_a_missing_region_comes_with_what_to_set(
+    aws: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message is that of `check --aws`."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    found = poll(capsys, configuration(tmp_path, PRODUCT))
+    assert found.code == 3
+    assert found.err.endswith(". To fix it, set `region` in the source, or AWS_DEFAULT_REGION\n")
+
+
 def test_a_product_that_cannot_be_listed(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each product has one sentence with the message of AWS; exit code 3."""
     fleet.stack_sets.add_product("pp-notastackset", "bucket", stack_set=False)

@@ -35,7 +35,6 @@ def test_the_partition_of_a_region_is_botocores(region: str) -> None:
     ("name", "suggestion"),
     [
         ("eu-wset-1", "eu-west-1"),
-        ("ue-west-1", "eu-west-1"),
         ("EU_WEST_1", "eu-west-1"),
         ("euwest1", "eu-west-1"),
         ("eu-west-1a", "eu-west-1"),
@@ -44,13 +43,15 @@ def test_the_partition_of_a_region_is_botocores(region: str) -> None:
     ],
 )
 def test_a_misspelled_region_has_a_suggestion(name: str, suggestion: str) -> None:
-    """A wrong direction, swapped letters, other separators, or an Availability Zone."""
+    """A misspelled direction, other separators, or an Availability Zone."""
     with pytest.raises(PydanticCustomError) as refused:
         checked_region(name)
     assert refused.value.message() == f'"{name}" is not an AWS Region; did you mean "{suggestion}"?'
 
 
-@pytest.mark.parametrize("name", ["", "Ireland", "eu-west", "aws-global", "eu-hush-1", "us" + "-" * 100_000, "x" * 40])
+@pytest.mark.parametrize(
+    "name", ["", "Ireland", "eu-west", "aws-global", "eu-hush-1", "eu-west-1\x1b", "us" + "-" * 100_000, "x" * 40]
+)
 def test_what_is_like_no_region_is_not_shown(name: str) -> None:
     """It may be a secret in the wrong place."""
     with pytest.raises(PydanticCustomError) as refused:

@@ -1,5 +1,6 @@
 """The web configuration file: its settings, and all problems of a bad one at once."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,7 @@ UNVERIFIED = (
     " write VerifyClientCertIfGiven or RequireAndVerifyClientCert"
 )
 UNKNOWN_SUITE = "is not a supported cipher suite, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+NO_USERS = "must be a mapping of user names to bcrypt hashes"
 NO_HASH = "is not a bcrypt hash: make one with `htpasswd -nBC 10 ''`; it begins with $2y$, $2b$ or $2a$"
 EMPTY = "is empty: write a value or remove the key"
 EMPTY_FILE = "1: the file is empty: write `{}` for neither TLS nor users"
@@ -158,8 +160,8 @@ HEADERS = (
             "http_server_config: {http2: true}",
             ["1: http_server_config.http2: HTTP/2 is not supported: write false or remove the key"],
         ),
-        ("http_server_config: {headers: [a]}", ["1: http_server_config.headers: a list is not a mapping of keys"]),
-        ("basic_auth_users: [a]", ["1: basic_auth_users: a list is not a mapping of keys"]),
+        ("http_server_config: {headers: [a]}", ["1: http_server_config.headers: must be a mapping, not a list"]),
+        ("basic_auth_users: [a]", [f"1: basic_auth_users: {NO_USERS}"]),
         (f"basic_auth_users: {{a: {HASH}, b: }}", [f"1: basic_auth_users.b: {EMPTY}"]),
         (
             f'basic_auth_users: {{"a:b": {HASH}}}',
@@ -277,6 +279,20 @@ def test_a_refused_hash_is_not_shown(secret: str) -> None:
     """A password in the place of its hash is not shown."""
     (line,) = report(f"basic_auth_users: {{prometheus: {secret}}}")
     assert line == f"1: basic_auth_users.prometheus: {NO_HASH}"
+
+
+@pytest.mark.parametrize("users", ["alice:hush", "'alice: hush'", "[hush]"])
+def test_refused_users_are_not_shown(users: str) -> None:
+    """YAML reads `alice:password` without a space as text."""
+    assert report(f"basic_auth_users: {users}") == [f"1: basic_auth_users: {NO_USERS}"]
+
+
+@pytest.mark.parametrize("key", ["cert_file", "key_file", "client_ca_file"])
+def test_a_private_key_in_the_place_of_its_path_is_not_shown(key: str) -> None:
+    """Otherwise the message that the file does not exist has the key in it."""
+    pem = "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n"
+    found = report(f"tls_server_config: {{{key}: {json.dumps(pem)}}}")
+    assert f"1: tls_server_config.{key}: <redacted> is not a file path" in found
 
 
 @pytest.mark.parametrize("cost", ["03", "16", "31", "99"])

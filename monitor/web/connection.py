@@ -28,8 +28,6 @@ class State(Enum):
     """A request is being answered."""
     IDLE = auto()
     """The last request was answered."""
-    CLOSING = auto()
-    """The server has closed the connection, and the client has not received everything yet."""
 
 
 class Connections(dict["Connection", State]):
@@ -53,7 +51,7 @@ class Connections(dict["Connection", State]):
 
     def drop_one(self) -> bool:
         """Abort the connection that is missed least. Return False if all are active."""
-        for droppable in (State.CLOSING, State.NEW, State.IDLE):
+        for droppable in (State.NEW, State.IDLE):
             for connection, state in self.items():
                 if state is droppable:
                     del self[connection]
@@ -104,7 +102,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass on what the client sent."""
-        if self._closing():
+        if self._closing():  # TLS still delivers what was on its way
             return
         if self._state is State.IDLE:
             self._enter(State.NEW)
@@ -112,8 +110,6 @@ class Connection(asyncio.Protocol):
             self._http.data_received(data)
         except h11.LocalProtocolError:  # uvicorn answers a broken request body with 400, even amid a response
             self.abort()
-        if self._closing():
-            self._enter(State.CLOSING)
 
     def eof_received(self) -> bool:
         """Keep a half-closed connection open until its request is answered (RFC 9112, section 9.6)."""
@@ -165,7 +161,7 @@ class Connection(asyncio.Protocol):
             if not self._requests:
                 if self._half_closed and self._transport:
                     self._transport.close()
-                self._enter(State.CLOSING if self._closing() else State.IDLE)
+                self._enter(State.IDLE)
 
     def _closing(self) -> bool:
         return self._transport is None or self._transport.is_closing()
@@ -187,7 +183,6 @@ class Connection(asyncio.Protocol):
             State.NEW: limits.request_head,
             State.ACTIVE: limits.response,
             State.IDLE: limits.keep_alive + limits.close,  # uvicorn closes it after `keep_alive`
-            State.CLOSING: limits.close,
         }[state]
         if self._deadline:
             self._deadline.cancel()

@@ -26,7 +26,7 @@ class Limits:
     keep_alive: float = 75.0
     """Idle time between two requests. Longer than the usual scrape interval, so that connections are reused."""
     close: float = 5.0
-    """Delivery of the remaining bytes after the server has closed a connection."""
+    """End of a connection that the server has closed: with TLS, the client has to confirm it."""
     web_config_interval: float = 1.0
     """Time between two checks of the web configuration and its certificates for changes."""
 

@@ -10,10 +10,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from monitor.web.access_policy import AccessPolicy
 from monitor.web.basic_auth import BasicAuth, TooManyChecksError
 from monitor.web.limits import HEADER_BYTES, URL_BYTES
-from monitor.web.web_config import WebConfigReloader
+from monitor.web.web_config import AccessPolicy, WebConfigReloader
 
 PROBES = ("/livez", "/readyz")
 SAFE_METHODS = ("GET", "HEAD")

@@ -150,6 +150,7 @@ class Server:
                 accepted,
                 ssl=context,
                 ssl_handshake_timeout=self._limits.tls_handshake if context else None,
+                ssl_shutdown_timeout=self._limits.close if context else None,
             )
         except OSError:  # no TLS, no trusted certificate, too slow, or gone: a line would help a port scan only
             self._connections.pop(connection, None)

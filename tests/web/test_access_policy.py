@@ -3,7 +3,7 @@
 import time
 from email.utils import formatdate
 
-from monitor.web.access_policy import AccessPolicy, TokenBucket
+from monitor.web.web_config import AccessPolicy, TokenBucket
 
 
 def test_a_burst_and_then_one_each_interval() -> None:

@@ -9,7 +9,6 @@ import pytest
 from starlette.types import Message
 
 from monitor.web.app import application
-from monitor.web.home_page import home_page
 from tests.web.asgi import answer, request, scope
 from tests.web.served import TEXT, FakeHealth, FakeMetrics
 
@@ -68,7 +67,7 @@ def test_head_has_the_headers_of_get() -> None:
 def test_an_unknown_path_is_not_found(path: str) -> None:
     """Only the exact path exists; nothing redirects."""
     got = request(APP, path)
-    assert (got.status, got.body) == (404, b"404 Not Found\n")
+    assert (got.status, got.body) == (404, b"Not Found")
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz", "/"])
@@ -76,7 +75,7 @@ def test_an_unknown_path_is_not_found(path: str) -> None:
 def test_other_methods_are_not_allowed(path: str, method: str) -> None:
     """The response names the allowed methods, GET and HEAD."""
     got = request(APP, path, method)
-    assert (got.status, got.body) == (405, b"405 Method Not Allowed\n")
+    assert (got.status, got.body) == (405, b"Method Not Allowed")
     assert set(got.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
@@ -131,14 +130,15 @@ def test_the_links_of_the_home_page_work() -> None:
     assert (got.status, got.headers["content-type"]) == (200, "text/html; charset=utf-8")
     page = _Page()
     page.feed(got.body.decode())
-    assert "version 1.2.3" in page.text
+    assert "Version 1.2.3" in page.text
     assert page.links == ["/metrics", "/readyz", "/livez"]
     assert [request(APP, link).status for link in page.links] == [200, 200, 200]
 
 
 def test_the_version_is_escaped() -> None:
     """A version with markup is shown as text."""
-    assert "version 1.0&lt;b&gt;" in home_page("1.0<b>")
+    app = application(FakeMetrics(), FakeHealth(), version="1.0<b>")
+    assert b"Version 1.0&lt;b&gt;" in request(app, "/").body
 
 
 def test_too_many_scrapes_at_once() -> None:

@@ -92,7 +92,7 @@ def test_a_refusal_that_is_not_taken_is_aborted() -> None:
         assert not transport.aborted.is_set()
         await transport.aborted.wait()
 
-    run(test)
+    run(test, replace(LIMITS, request_head=SOON))
 
 
 def test_a_last_response_that_is_not_taken_is_aborted() -> None:
@@ -102,7 +102,7 @@ def test_a_last_response_that_is_not_taken_is_aborted() -> None:
         connection.data_received(REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         await transport.aborted.wait()
 
-    run(test)
+    run(test, replace(LIMITS, keep_alive=SOON))
 
 
 def test_an_idle_connection_that_cannot_be_closed_is_aborted() -> None:

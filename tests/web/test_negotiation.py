@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.web.negotiation import wants_gzip, wants_openmetrics
+from monitor.web.scrape import wants_gzip, wants_openmetrics
 
 PROMETHEUS_2 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"

@@ -8,8 +8,7 @@ import pytest
 
 from monitor.config.errors import ConfigurationError
 from monitor.config.web_config import parse_web_config
-from monitor.web.access_policy import AccessPolicy
-from monitor.web.web_config import WebConfigReloader
+from monitor.web.web_config import AccessPolicy, WebConfigReloader
 from tests.web.certificates import TLS, WebFolder
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()

@@ -184,13 +184,15 @@ def test_a_failure_is_logged_and_visible_in_alive(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """If the accept loop fails, the whole server ends, and its port refuses connections."""
+    started = threading.Event()
 
     async def fail(*_: object) -> None:
-        await asyncio.sleep(0)
+        await asyncio.to_thread(started.wait)
         raise RuntimeError("the accept loop failed")
 
     monkeypatch.setattr(Server, "_accept", fail)
     with served() as server:
+        started.set()
         assert eventually(lambda: not server.server.alive())
         with pytest.raises(ConnectionRefusedError):
             server.connect()

@@ -9,8 +9,7 @@ from benchmarks.poll import aws
 from benchmarks.servers import environment, pages
 from monitor.metrics.registry import MonitorMetrics
 from monitor.model.deadline import Deadline
-from monitor.schedule.jobs import Job, PollJob
-from monitor.schedule.workers import Workers
+from monitor.schedule.workers import Job, PollJob, Workers
 
 DELAY = 0.1
 """Seconds that the server needs for a page."""

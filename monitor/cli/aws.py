@@ -10,12 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from monitor.aws.source import Source, operations
 from monitor.cli.tasks import Task, run_tasks
 from monitor.config.settings import MonitoredProduct, Settings
+from monitor.daemon.product_set import monitored_products
 from monitor.metrics.registry import MonitorMetrics
 from monitor.model.errors import PollFailedError
 from monitor.model.instances import Listing, Product
 from monitor.model.products import ProductDetail
 from monitor.model.shard import Shard
-from monitor.poller.product_list import monitored_products
 
 CALL_SECONDS = 15.0
 """Time limit of a single call, with its retries. Without a network, `check --aws` ends after it."""

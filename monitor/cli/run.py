@@ -14,8 +14,7 @@ from monitor.config.errors import ConfigurationError
 from monitor.config.field_types import checked_address
 from monitor.config.load import load_settings
 from monitor.config.settings import Settings
-from monitor.daemon.assembly import assemble
-from monitor.daemon.daemon import DaemonFailedError
+from monitor.daemon.daemon import Daemon, DaemonFailedError
 from monitor.daemon.reload import ReloadOptions
 from monitor.daemon.signals import Signals
 from monitor.events.setup import Log
@@ -73,7 +72,7 @@ def run_daemon(
     try:
         bound = listen(settings.listen)
         log = Log(LineWriter(sys.stdout.fileno()), settings.log_level, settings.log_format)
-        daemon = assemble(settings, log, bound, shard=shard, reload=reload)
+        daemon = Daemon(settings, log, bound, shard=shard, reload=reload)
     except (ListenError, StateError) as error:
         raise CommandError(str(error)) from error
     except ConfigurationError as error:  # of the web configuration, which the daemon reads itself

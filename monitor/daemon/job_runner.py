@@ -1,14 +1,11 @@
 """What happens when a job is due: a worker polls a product or searches a source."""
 
-from collections.abc import Collection
-
 from monitor.daemon.discovery import Discovery
 from monitor.daemon.product_set import ProductSet
 from monitor.daemon.protocols import EventLog, ProductMetrics, ProductPoller
 from monitor.events.names import EventName
 from monitor.model.errors import PollCancelledError, SkipReason
-from monitor.schedule.jobs import DiscoveryJob, Job, PollJob
-from monitor.schedule.workers import Workers
+from monitor.schedule.workers import DiscoveryJob, Job, PollJob, Workers
 
 
 class JobRunner:
@@ -29,31 +26,19 @@ class JobRunner:
         self._discovery = discovery
         self._metrics = metrics
         self._log = log
-        self._workers = Workers(concurrency, self._run, self._on_error)
+        self.workers = Workers(concurrency, self._run, self._on_error)
 
     def submit(self, job: Job) -> None:
         """Run a job that is due. A poll whose previous run has not ended is skipped and counted."""
         if isinstance(job, DiscoveryJob):
-            self._workers.submit(job, job.source)
-        elif (monitored := self._product_set.get(job.product_id)) and not self._workers.submit(job, monitored.source):
+            self.workers.submit(job, job.source)
+        elif (monitored := self._product_set.get(job.product_id)) and not self.workers.submit(job, monitored.source):
             self._metrics.skipped(monitored, SkipReason.OVERRUN)
 
     def misfired(self, job: Job, runs: int) -> None:
         """Count the polls that were missed because the process did not run."""
         if isinstance(job, PollJob) and (monitored := self._product_set.get(job.product_id)):
             self._metrics.skipped(monitored, SkipReason.MISFIRE, runs)
-
-    def retain_sources(self, names: Collection[str]) -> None:
-        """Divide the workers among these sources only."""
-        self._workers.retain_groups(names)
-
-    def alive(self) -> bool:
-        """Return whether every worker is running."""
-        return self._workers.alive()
-
-    def stop(self, timeout: float) -> bool:
-        """Wait for the running jobs; return False if one outlasts `timeout` seconds."""
-        return self._workers.stop(timeout)
 
     def _run(self, job: Job) -> None:
         try:
@@ -68,7 +53,7 @@ class JobRunner:
     def _poll(self, product_id: str) -> None:
         monitored = self._product_set.products.get(product_id)
         if monitored is None:
-            return
+            raise PollCancelledError
         self._poller.poll(monitored)
         if self._product_set.products.get(product_id) is not monitored and (now := self._product_set.get(product_id)):
             self._metrics.update(now)  # its settings changed, and the poll has published the old ones

@@ -10,9 +10,8 @@ from monitor.daemon.protocols import DiscoveryStore, EventLog, JobSchedule, Prod
 from monitor.events.names import EventName
 from monitor.model.instances import Product
 from monitor.model.shard import Shard
-from monitor.poller.product_list import monitored_products
 from monitor.poller.protocols import StateError
-from monitor.schedule.jobs import DiscoveryJob, Job, PollJob
+from monitor.schedule.workers import DiscoveryJob, Job, PollJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,6 @@ class ProductSet:
         """The sources with `discover`, by name."""
         self._first_runs: set[Job] = set()
         """The jobs that have to end once before the daemon is ready."""
-        self._restored = False
         self._started = False
         self._ready = False
 
@@ -115,7 +113,6 @@ class ProductSet:
                 self._restore(monitored)
             self._searched = searched_sources(self._settings)
             self._first_runs.update(map(DiscoveryJob, self._searched))
-            self._restored = True
             self._update_ready()
 
     def start(self) -> None:
@@ -154,14 +151,12 @@ class ProductSet:
         with self._lock:
             if not self.current(search):
                 return None
-            known = self._discovered.get(name)
-            self._discovered[name] = tuple(products)
+            self._discovered[name] = products
             changes = self._apply("it is not found any more")
-            if known is None or [one.id for one in known] != [one.id for one in products]:
-                try:
-                    self._store.save_discovered_products(name, products)
-                except StateError as error:
-                    self._on_state_error(error)
+            try:  # also if nothing has changed: the last time may have failed, and a search is rare
+                self._store.save_discovered_products(name, products)
+            except StateError as error:
+                self._on_state_error(error)
             return changes
 
     def _apply(self, why_removed: str) -> ProductChanges:
@@ -223,7 +218,7 @@ class ProductSet:
 
     def _update_ready(self) -> None:
         # Once ready, always ready: a pod must not leave its Service because a product was added.
-        self._ready = self._ready or (self._restored and not self._first_runs)
+        self._ready = self._ready or not self._first_runs
 
     def _log_product(
         self, event: EventName, monitored: MonitoredProduct, level: LogLevel = LogLevel.INFO, **fields: Any
@@ -235,6 +230,29 @@ class ProductSet:
             provisioned_product_name=monitored.product.name,
             **fields,
         )
+
+
+def monitored_products(
+    settings: Settings, found: Mapping[str, Sequence[Product]], shard: Shard
+) -> Mapping[str, MonitoredProduct]:
+    """Return the products of a shard by id: first the configured ones, with their own settings.
+
+    `found` has the discovered products by source. A product that two sources find is read from the one that is
+    configured first.
+    """
+    monitored = {configured.product.id: configured for configured in settings.products}
+    for source in searched_sources(settings):
+        for product in found.get(source, ()):
+            discovered = MonitoredProduct(
+                product=product,
+                source=source,
+                interval=settings.poll.interval,
+                timeout=settings.poll.timeout,
+                own_name=True,
+                adaptive_timeout=settings.poll.adaptive_timeout,
+            )
+            monitored.setdefault(product.id, discovered)
+    return {product_id: product for product_id, product in monitored.items() if shard.owns(product_id)}
 
 
 def searched_sources(settings: Settings) -> Mapping[str, SourceSettings]:

@@ -7,8 +7,8 @@ from monitor.config.settings import LogLevel, MonitoredProduct
 from monitor.model.deadline import Deadline
 from monitor.model.errors import Reason, SkipReason
 from monitor.model.instances import Product
-from monitor.model.products import ProductDetail
-from monitor.schedule.jobs import Job
+from monitor.model.products import ProductSearch
+from monitor.schedule.workers import Job
 
 
 class EventLog(Protocol):
@@ -76,22 +76,10 @@ class DiscoveryStore(Protocol):
         """Delete the snapshots of the products whose ids are selected."""
 
 
-class SearchResult(Protocol):
-    """What a search found."""
-
-    @property
-    def products(self) -> Sequence[ProductDetail]:
-        """The products."""
-
-    @property
-    def invalid_items(self) -> int:
-        """The number of items that were left out because they could not be read."""
-
-
 class SearchableCatalog(Protocol):
     """A source that can be searched."""
 
-    def search(self, deadline: Deadline) -> SearchResult:
+    def search(self, deadline: Deadline) -> ProductSearch:
         """Return every product that the source's `discover` selects. Raises `PollFailedError`, `PollCancelledError`."""
 
 

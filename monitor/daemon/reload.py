@@ -3,8 +3,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +42,8 @@ class Reloader:
         self._apply = apply
         self._refuse = refuse
         self._clock = clock
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
+        """Held during a reload. Who holds it postpones reloads."""
         self._digest = self._digest_file()
         self._next_check = clock() + CHECK_SECONDS
 
@@ -60,7 +60,7 @@ class Reloader:
 
     def reload(self) -> str | None:
         """Read the file and apply it. If it is wrong, keep the present settings and return what is wrong."""
-        with self._lock:
+        with self.lock:
             self._digest = self._digest_file() or self._digest
             try:
                 settings = self._options.load()
@@ -69,12 +69,6 @@ class Reloader:
                 return str(error)
             self._apply(settings)
             return None
-
-    @contextmanager
-    def postponed(self) -> Iterator[None]:
-        """Let reloads wait until the end of the block."""
-        with self._lock:
-            yield
 
     def _digest_file(self) -> bytes | None:
         """Return a digest of the file; None if there is none, for good or while it is being replaced."""

@@ -1,14 +1,16 @@
-"""The AWS sources that are open now."""
+"""The AWS sources that are open now, and whether AWS throttles them."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from monitor.config.settings import SourceSettings
+from monitor.config.settings import LogLevel, SourceSettings
 from monitor.daemon.protocols import EventLog
-from monitor.daemon.throttling import ThrottlingObserver
+from monitor.events.names import EventName
 from monitor.metrics.registry import MonitorMetrics
 
 if TYPE_CHECKING:
+    from monitor.aws.observer import ApiObserver
     from monitor.aws.source import Source
 
 
@@ -28,7 +30,7 @@ class Sources(Mapping[str, "Source"]):
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
-        return iter(dict(self._open))
+        return iter(self._open)
 
     def __len__(self) -> int:
         """Return the number of open sources."""
@@ -58,3 +60,31 @@ class Sources(Mapping[str, "Source"]):
         for name in self._open.keys() - opened.keys():
             self._monitor_metrics.remove_source(name)
         self._open = opened
+
+
+class ThrottlingObserver:
+    """Logs when AWS begins to throttle a source and when that has ended; an `ApiObserver` in front of another."""
+
+    def __init__(self, source: str, inner: "ApiObserver", log: EventLog) -> None:
+        """Observe the source of this name; `inner` receives everything as well."""
+        self._source = source
+        self._inner = inner
+        self._log = log
+        self._lock = threading.Lock()
+        self._throttled = False
+        self.attempted = inner.attempted
+        self.failed = inner.failed
+        self.waited = inner.waited
+
+    def rate_limited(self, calls_per_second: float, configured: float) -> None:
+        """Log the first rate below the configured one, and the return to it."""
+        self._inner.rate_limited(calls_per_second, configured)
+        with self._lock:
+            before, self._throttled = self._throttled, calls_per_second < configured
+            if self._throttled == before:
+                return
+        fields = {"source": self._source, "calls_per_second": round(calls_per_second, 3)}
+        if before:
+            self._log.event(LogLevel.WARNING, EventName.THROTTLING_ENDED, **fields)
+        else:
+            self._log.event(LogLevel.WARNING, EventName.THROTTLED, **fields, configured_calls_per_second=configured)

@@ -14,7 +14,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from monitor.schedule.jobs import Job
+from monitor.schedule.workers import Job
 
 HEARTBEAT_SECONDS = 5.0
 RESPONSIVE_SECONDS = 30.0

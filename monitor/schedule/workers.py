@@ -1,4 +1,4 @@
-"""The workers: a fixed number of jobs at once, each job at most once, and no source with all of the workers.
+"""Jobs, and the workers: a fixed number of jobs at once, each job at most once, and no source with all of the workers.
 
 The threads are daemon threads of our own. Python joins the threads of `concurrent.futures` (APScheduler's default)
 when it exits, and so would wait for a server that never answers.
@@ -7,11 +7,27 @@ when it exits, and so would wait for a server that never answers.
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Collection
-
-from monitor.schedule.jobs import Job
+from dataclasses import dataclass
 
 RESERVED = 4
 """One in so many workers is kept for sources that have less than their share."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollJob:
+    """Poll a provisioned product."""
+
+    product_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryJob:
+    """Search the products of a source."""
+
+    source: str
+
+
+Job = PollJob | DiscoveryJob
 
 
 class Workers:

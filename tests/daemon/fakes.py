@@ -18,9 +18,9 @@ from monitor.config.settings import (
 from monitor.model.deadline import Deadline
 from monitor.model.errors import Reason, SkipReason
 from monitor.model.instances import Product
-from monitor.model.products import ProductDetail
+from monitor.model.products import ProductSearch
 from monitor.poller.protocols import StateError
-from monitor.schedule.jobs import Job
+from monitor.schedule.workers import Job
 from tests.making import detail, monitored
 
 
@@ -145,14 +145,6 @@ class FakeStore:
         """Have no snapshots to delete."""
 
 
-@dataclass(frozen=True)
-class FakeResult:
-    """What a search found."""
-
-    products: Sequence[ProductDetail]
-    invalid_items: int
-
-
 @dataclass
 class FakeCatalog:
     """Answers each search with the next of its results, and repeats the last one."""
@@ -162,15 +154,15 @@ class FakeCatalog:
     invalid_items: int = 0
     on_search: Callable[[], None] = lambda: None
 
-    def search(self, deadline: Deadline) -> FakeResult:
+    def search(self, deadline: Deadline) -> ProductSearch:
         """Return the next result."""
         self.searches += 1
         self.on_search()
         result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
         if isinstance(result, Exception):
             raise result
-        found = [detail(product=Product(product_id, product_id)) for product_id in result]
-        return FakeResult(found, self.invalid_items)
+        found = tuple(detail(product=Product(product_id, product_id)) for product_id in result)
+        return ProductSearch(found, self.invalid_items)
 
 
 def source(

@@ -16,8 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from monitor.config.settings import LogFormat, LogLevel, Settings, SourceSettings
-from monitor.daemon.assembly import assemble
-from monitor.daemon.daemon import Daemon, DaemonFailedError, Parts
+from monitor.daemon.daemon import Daemon, DaemonFailedError
 from monitor.daemon.reload import ReloadOptions
 from monitor.daemon.sources import Sources
 from monitor.events.setup import Log
@@ -60,7 +59,7 @@ def running(folder: Path, wanted: Settings, reload: ReloadOptions | None = None)
     log = Log(LineWriter(descriptor), LogLevel.DEBUG, LogFormat.JSON)
     wanted = replace(wanted, state_path=folder / "monitor.db")
     listening = listen("127.0.0.1:0")
-    daemon = assemble(wanted, log, listening, reload=reload)
+    daemon = Daemon(wanted, log, listening, reload=reload)
     one = Running(daemon, threading.Event(), threading.Thread(), output)
     one.thread = threading.Thread(target=one.run, name="daemon")
     start = daemon._start
@@ -115,17 +114,17 @@ def test_an_ended_thread_ends_the_daemon(tmp_path: Path, part: str) -> None:
 @pytest.mark.parametrize(
     ("part", "end"),
     [
-        ("scheduler", lambda parts: parts.scheduler.stop()),
-        ("worker pool", lambda parts: parts.runner.stop(WAIT)),
-        ("web server", lambda parts: parts.server.stop(WAIT)),
-        ("outbox", lambda parts: parts.outbox.stop(WAIT)),
+        ("scheduler", lambda daemon: daemon._scheduler.stop()),
+        ("worker pool", lambda daemon: daemon._runner.workers.stop(WAIT)),
+        ("web server", lambda daemon: daemon._server.stop(WAIT)),
+        ("outbox", lambda daemon: daemon._outbox.stop(WAIT)),
     ],
 )
-def test_a_thread_that_really_ends_is_noticed(tmp_path: Path, part: str, end: Callable[[Parts], object]) -> None:
+def test_a_thread_that_really_ends_is_noticed(tmp_path: Path, part: str, end: Callable[[Daemon], object]) -> None:
     """Each part knows whether its own threads are running."""
     with running(tmp_path, settings()) as one:
         assert one.started.wait(WAIT)
-        end(one.daemon._parts)
+        end(one.daemon)
         one.thread.join(WAIT)
         assert not one.thread.is_alive()
     assert str(one.error).startswith(f"the {part} ended")
@@ -137,10 +136,10 @@ def test_a_failed_daemon_exits_with_3(tmp_path: Path) -> None:
 import monitor.__main__
 from monitor.daemon.daemon import Daemon
 
-assemble_threads = Daemon.__init__
+create = Daemon.__init__
 
-def without_scheduler(self, parts):
-    assemble_threads(self, parts)
+def without_scheduler(self, *arguments, **options):
+    create(self, *arguments, **options)
     self._threads = {"scheduler": lambda: False}
 
 Daemon.__init__ = without_scheduler
@@ -194,20 +193,41 @@ def test_a_reload_over_http_during_the_start(tmp_path: Path, monkeypatch: pytest
         client.join(WAIT)
         assert answers == [200]
         assert applied.is_set()
-        assert b"pp-aaaaaaaaaaaaa" not in b"".join(one.daemon._parts.metrics.exposition(openmetrics=False).text())
+        assert b"pp-aaaaaaaaaaaaa" not in b"".join(one.daemon._metrics.exposition(openmetrics=False).text())
 
 
 def test_a_reload_removes_what_belongs_to_a_source(tmp_path: Path) -> None:
     """A removed discovery leaves no series, and a removed source gives its share of the workers back."""
     with running(tmp_path, settings(source("hub"), source("gone"))) as one:
         assert one.started.wait(WAIT)
-        parts = one.daemon._parts
-        one.daemon._parts.update.apply(settings(source("hub", discover=None)))
-        text = b"".join(parts.metrics.exposition(openmetrics=False).text()).decode()
+        one.daemon._apply(settings(source("hub", discover=None)))
+        text = b"".join(one.daemon._metrics.exposition(openmetrics=False).text()).decode()
         labelled = [line for line in text.splitlines() if 'source="hub"' in line or 'source="gone"' in line]
         assert labelled
         assert not [line for line in labelled if "discover" in line or "gone" in line]
-        assert "gone" not in parts.runner._workers._groups
+        assert "gone" not in one.daemon._runner.workers._groups
+
+
+def test_a_reload_applies_to_the_polls_and_the_staleness(tmp_path: Path) -> None:
+    """`poll.confirm_shrink` and `poll.stale_after` take effect without a restart."""
+    with running(tmp_path, settings()) as one:
+        assert one.started.wait(WAIT)
+        before = settings()
+        one.daemon._apply(replace(before, poll=replace(before.poll, confirm_shrink=0.1, stale_after=600.0)))
+        assert (one.daemon._poller.confirm_shrink, one.daemon._poller.stale_after) == (0.1, 600.0)
+
+
+def test_livez_fails_while_the_supervisor_is_stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A supervisor without a round for 30 seconds is stuck; a scheduler without a heartbeat is, too."""
+    with running(tmp_path, settings()) as one:
+        assert one.started.wait(WAIT)
+        assert one.daemon.alive()
+        assert one.daemon.ready()
+        with monkeypatch.context() as patch:
+            patch.setattr(one.daemon._scheduler, "responsive", lambda: False)
+            assert not one.daemon.alive()
+        monkeypatch.setattr("monitor.daemon.daemon.STUCK_SECONDS", -1.0)
+        assert not one.daemon.alive()
 
 
 def test_a_defect_of_one_task_does_not_end_the_others(tmp_path: Path) -> None:
@@ -226,7 +246,7 @@ def test_a_defect_of_one_task_does_not_end_the_others(tmp_path: Path) -> None:
         def fail() -> float:
             raise RuntimeError("unexpected")
 
-        one.daemon._parts.scheduler.adjust_to_clock = fail  # type: ignore[method-assign]
+        one.daemon._scheduler.adjust_to_clock = fail  # type: ignore[method-assign]
         reload.requested.set()
         assert applied.wait(WAIT)
     assert "monitor.defect" in {entry["event"] for entry in one.entries()}

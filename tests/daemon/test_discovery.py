@@ -11,7 +11,7 @@ from monitor.model.deadline import Deadlines
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Product
 from monitor.model.shard import Shard
-from monitor.schedule.jobs import DiscoveryJob
+from monitor.schedule.workers import DiscoveryJob
 from tests.daemon.fakes import FakeCatalog, FakeLog, FakeMetrics, FakePoller, FakeSchedule, FakeStore, settings, source
 
 DENIED = PollFailedError(Reason.ACCESS_DENIED, "AccessDenied", "not allowed")

@@ -13,7 +13,7 @@ from monitor.daemon.product_set import ProductSet
 from monitor.model.deadline import Deadlines
 from monitor.model.errors import PollCancelledError, SkipReason
 from monitor.model.shard import Shard
-from monitor.schedule.jobs import DiscoveryJob, Job, PollJob
+from monitor.schedule.workers import DiscoveryJob, Job, PollJob
 from tests.daemon.fakes import FakeCatalog, FakeLog, FakeMetrics, FakePoller, FakeSchedule, FakeStore, settings, source
 
 A = PollJob("pp-a")
@@ -65,7 +65,7 @@ def world() -> Iterator[World]:
     """Return a runner; end its workers afterwards."""
     world = World()
     yield world
-    assert world.runner.stop(WAIT)
+    assert world.runner.workers.stop(WAIT)
 
 
 def test_polls_and_searches_run(world: World) -> None:

@@ -8,7 +8,7 @@ import pytest
 from monitor.config.settings import Settings
 from monitor.daemon.product_set import ProductSet
 from monitor.model.shard import Shard
-from monitor.schedule.jobs import DiscoveryJob, PollJob
+from monitor.schedule.workers import DiscoveryJob, PollJob
 from tests.daemon.fakes import FakeLog, FakeMetrics, FakePoller, FakeSchedule, FakeStore, settings, source
 
 A, B = PollJob("pp-a"), PollJob("pp-b")

@@ -117,7 +117,7 @@ def test_a_reload_that_is_requested_during_the_start_waits_for_its_end(world: Wo
         world.reloader.reload()
 
     thread = threading.Thread(target=reload)
-    with world.reloader.postponed():
+    with world.reloader.lock:
         thread.start()
         assert began.wait(5.0)
         assert world.applied == []

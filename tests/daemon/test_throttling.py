@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from monitor.daemon.throttling import ThrottlingObserver
+from monitor.daemon.sources import ThrottlingObserver
 from monitor.events.names import EventName
 from tests.support import Observer
 

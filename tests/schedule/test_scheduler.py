@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.schedule.jobs import Job, PollJob
 from monitor.schedule.scheduler import RESPONSIVE_SECONDS, PhasedInterval, PollScheduler
+from monitor.schedule.workers import Job, PollJob
 
 ONE, TWO = PollJob("pp-1"), PollJob("pp-2")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

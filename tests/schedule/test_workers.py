@@ -6,8 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from monitor.schedule.jobs import Job, PollJob
-from monitor.schedule.workers import Workers
+from monitor.schedule.workers import Job, PollJob, Workers
 
 WAIT = 5.0
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from monitor.config.load import parse_settings
 from monitor.config.settings import MonitoredProduct, Settings
+from monitor.daemon.product_set import monitored_products
 from monitor.model.instances import Product
 from monitor.model.shard import Shard
-from monitor.poller.product_list import monitored_products
 
 TEXT = b"""
 poll: {interval: 10m}

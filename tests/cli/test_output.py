@@ -3,10 +3,11 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 
 import pytest
 
-from monitor.cli.output import Output, Row, print_rows
+from monitor.cli.output import LAID_OUT_ROWS, Output, Row, print_rows
 
 COLUMNS = ("name", "observed_at")
 
@@ -20,6 +21,19 @@ def test_columns_are_aligned_by_what_is_seen(capsys: pytest.CaptureFixture[str])
     ]
     print_rows(rows, COLUMNS, Output.TABLE)
     assert capsys.readouterr().out == "NAME   OBSERVED AT\n守护   a\né\n12345  7\n"
+
+
+def test_a_long_table_is_printed_in_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    """No row waits for the last one, and columns only become wider: memory does not grow with the rows."""
+
+    def rows() -> Iterator[Row]:
+        yield from ({"name": "ab", "observed_at": "c"} for _ in range(LAID_OUT_ROWS - 1))
+        assert capsys.readouterr().out.endswith("ab    c\n")
+        yield {"name": "abcdef", "observed_at": "c"}
+        yield {"name": "ab", "observed_at": "c"}
+
+    print_rows(rows(), COLUMNS, Output.TABLE)
+    assert capsys.readouterr().out == "abcdef  c\nab      c\n"
 
 
 def test_a_name_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,18 +17,9 @@ from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 from monitor.model.instances import Listing
 from monitor.model.products import STACK_SET, describe
 from monitor.poller.confirmation import list_confirmed
-from monitor.poller.poll_run import PollRun, with_aws_name
-from monitor.poller.product_state import ProductState
-from monitor.poller.protocols import (
-    Catalog,
-    CompletedPoll,
-    EventSink,
-    FailedPoll,
-    Publisher,
-    StateError,
-    Store,
-)
-from monitor.poller.timeouts import HEADROOM, calls_of, poll_timeout
+from monitor.poller.product_state import PollRun, ProductState, with_aws_name
+from monitor.poller.protocols import Catalog, CompletedPoll, EventSink, FailedPoll, Publisher, StateError, Store
+from monitor.poller.timeouts import HEADROOM, STALLED, calls_of, explain_timeout, poll_timeout
 
 
 def utc_now() -> datetime:
@@ -112,8 +103,8 @@ class Poller:
 
         Does nothing while the result of a poll is being published: that is a newer snapshot, or the next call sees it.
         """
-        state, age = self._state(product_id), self.snapshot_age(product_id)
-        if age is None or age <= self.stale_after or not state or not state.lock.acquire(blocking=False):
+        state = self._state(product_id)
+        if state is None or not state.lock.acquire(blocking=False):
             return None
         try:
             age = self.snapshot_age(product_id)
@@ -135,7 +126,7 @@ class Poller:
             raise PollCancelledError
         if not state.loaded:
             with self._unless_forgotten(state):
-                self._try_store(lambda: self._load(monitored, state))
+                self._attempt(lambda: self._load(monitored, state))
         poll = self._start(with_aws_name(monitored, state.detail), catalog, state)
         try:
             with self._deadlines.running(poll.timeout) as deadline:
@@ -143,7 +134,7 @@ class Poller:
                 listing = self._list(poll, deadline)
             self._complete(poll, listing)
         except PollFailedError as error:
-            self._fail(poll, poll.explain(error, self._clock()))
+            self._fail(poll, self._explained(poll, error))
         except PollCancelledError:
             raise
         except Exception as error:
@@ -189,6 +180,26 @@ class Poller:
             self.confirm_shrink,
         )
 
+    def _explained(self, poll: PollRun, error: PollFailedError) -> PollFailedError:
+        """Return the error; if the poll ran out of time while pages came in, with what the product needs.
+
+        A default timeout is longer for the next poll then.
+        """
+        now = self._clock()
+        timed_out = error.reason is Reason.TIMEOUT and now - poll.started_at >= poll.timeout
+        if not timed_out or now - poll.responded_at > STALLED * poll.timeout:
+            return error
+        poll.state.needed_seconds = HEADROOM * poll.timeout
+        message = explain_timeout(
+            poll.monitored,
+            poll.timeout,
+            poll_timeout(poll.monitored, poll.state.needed_seconds),
+            poll.calls,
+            len(poll.state.snapshot.states) if poll.state.snapshot else 0,
+            poll.catalog.calls_per_second,
+        )
+        return PollFailedError(error.reason, error.error_code, message)
+
     def _complete(self, poll: PollRun, listing: Listing) -> None:
         state, description = poll.state, poll.description
         status = description.detail.status if description else None
@@ -196,18 +207,19 @@ class Poller:
             change = state.changed(
                 diff(state.snapshot, listing, poll.monitored.product, poll.poll_id, self._now(), status), description
             )
-            committed = self._try_store(lambda: self._store.commit(change, description))
+            committed = state.loaded and self._attempt(lambda: self._store.commit(change, description))
             if committed:
                 state.commit()
             newly_undescribed = None if state.undescribed else poll.undescribed
             state.undescribed = poll.undescribed is not None
             state.completed_at = self._clock()
-            state.needed_seconds = HEADROOM * (state.completed_at - poll.started_at)
+            seconds = state.completed_at - poll.started_at
+            state.needed_seconds = HEADROOM * seconds
             completed = CompletedPoll(
                 monitored=poll.monitored,
                 change=change,
                 listing=listing,
-                seconds=self._clock() - poll.started_at,
+                seconds=seconds,
                 committed=committed,
                 description=description,
                 newly_undescribed=newly_undescribed,
@@ -222,10 +234,10 @@ class Poller:
             newly_missing = error.reason is Reason.NOT_FOUND and not state.missing
             if newly_missing:
                 state.missing = True
-                self._try_store(lambda: self._store.mark_missing(monitored.product.id))
+                self._attempt(lambda: self._store.mark_missing(monitored.product.id))
             elif description is not None and description.detail != state.detail:
                 # Transitions that wait for a commit come first: this one then waits as well, to keep the order.
-                committed = not state.uncommitted and self._try_store(
+                committed = (state.loaded and not state.uncommitted) and self._attempt(
                     lambda: self._store.save_description(monitored.product.id, description)
                 )
                 state.described(description, committed=committed)
@@ -259,7 +271,7 @@ class Poller:
         self._publisher.restored(with_aws_name(monitored, stored.detail), stored, stale=stale)
         return stored.snapshot is not None and not stale
 
-    def _try_store(self, call: Callable[[], object]) -> bool:
+    def _attempt(self, call: Callable[[], object]) -> bool:
         try:
             call()
         except StateError as error:

@@ -1,12 +1,14 @@
-"""What the poller remembers of a product between two polls."""
+"""What the poller remembers: of a product between two polls, and of a poll under way."""
 
 import threading
 from dataclasses import dataclass, field, replace
 
+from monitor.config.settings import MonitoredProduct
 from monitor.model.diff import Change, Transition, net_change
-from monitor.model.instances import Snapshot
+from monitor.model.errors import PollFailedError
+from monitor.model.instances import Product, Snapshot
 from monitor.model.products import Description, ProductDetail, ProductTransition
-from monitor.poller.protocols import StoredProduct
+from monitor.poller.protocols import Catalog, StoredProduct
 
 MAX_UNCOMMITTED = 10_000
 """Transitions of a product that wait for a store that cannot be written: about 5 MB. Above it only the net change
@@ -25,6 +27,7 @@ class ProductState:
     """Held while the result of a poll is committed and published, and to set `forgotten`."""
     forgotten: bool = False
     loaded: bool = False
+    """The store was read. Nothing is stored before, or it would replace a snapshot that is not known."""
     snapshot: Snapshot | None = None
     """The last accepted listing, committed or not: the next one is compared with it."""
     committed_snapshot: Snapshot | None = None
@@ -41,9 +44,10 @@ class ProductState:
     """How long the next poll may need by what the last one took; None before the first one that says so."""
 
     def load(self, stored: StoredProduct) -> None:
-        """Take over what the store knows."""
+        """Take over what the store knows, in place of what polls found before it could be read."""
         self.loaded = True
         self.snapshot = self.committed_snapshot = stored.snapshot
+        self.uncommitted = ()
         self.detail, self.missing = stored.detail, stored.missing
 
     def described(self, description: Description, *, committed: bool) -> None:
@@ -72,3 +76,34 @@ class ProductState:
     def commit(self) -> None:
         """Note that everything is stored."""
         self.committed_snapshot, self.uncommitted = self.snapshot, ()
+
+
+@dataclass(slots=True)
+class PollRun:
+    """A poll from its start to its result. Belongs to the thread that polls. Times are of the monotonic clock."""
+
+    monitored: MonitoredProduct
+    catalog: Catalog
+    state: ProductState
+    poll_id: str
+    timeout: float
+    started_at: float
+    responded_at: float
+    """When the last response came in."""
+    calls: int = 0
+    """Calls that AWS answered so far: the description and every page of every listing."""
+    description: Description | None = None
+    undescribed: PollFailedError | None = None
+    """Why the product could not be described."""
+
+    def responded(self, now: float) -> None:
+        """Count a call that AWS answered."""
+        self.calls += 1
+        self.responded_at = now
+
+
+def with_aws_name(monitored: MonitoredProduct, detail: ProductDetail | None) -> MonitoredProduct:
+    """Return the product under the name that AWS gives it, if the configuration has none and AWS's is known."""
+    if not monitored.own_name or detail is None or detail.name == monitored.product.name:
+        return monitored
+    return replace(monitored, product=Product(monitored.product.id, detail.name))

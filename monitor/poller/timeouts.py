@@ -15,7 +15,6 @@ MAX_PAGE_SIZE = 20
 """Stack instances a page at most (API: ListStackInstancesForProvisionedProduct, `PageSize`)."""
 
 _MINUTE = 60
-_TEN = 10
 
 
 def poll_timeout(monitored: MonitoredProduct, needed: float) -> float:
@@ -40,15 +39,14 @@ def explain_timeout(
 ) -> str:
     """Say what a product needs that made `calls` calls before its `timeout`, in seconds, without being complete.
 
-    `instances` is the size of its last snapshot, 0 if there is none. Then the number of
-    calls that are missing is not known, and the advice is for twice as many as were made.
+    `instances` is the size of its last snapshot, 0 if there is none: then the advice is for twice as many calls.
     """
     rate = calls / timeout
     known = calls_of(instances)
     needed = known if known > calls else 2 * calls
     # A poll that got less than half of the budget waited for AWS or for other products: more budget would not help it.
     limited = rate >= calls_per_second / 2
-    budget = f"calls_per_second >= {_up(calls_per_second * needed / monitored.timeout / rate):g}"
+    budget = f"calls_per_second >= {math.ceil(calls_per_second * needed / monitored.timeout / rate)}"
     seconds = needed / rate
     if monitored.adaptive_timeout:
         longer = f"interval >= {_whole(seconds * monitored.interval / monitored.timeout)}"
@@ -62,11 +60,6 @@ def explain_timeout(
         f" {f'about {needed}' if known > calls else f'more than {calls}'} calls and made {rate:.3g} a second;"
         f" set {f'{budget} (source {monitored.source}) or ' if limited else ''}{longer}{more}"
     )
-
-
-def _up(value: float) -> float:
-    """Round up to whole calls a second, to a tenth below 10."""
-    return float(math.ceil(value)) if value >= _TEN else math.ceil(value * 10) / 10
 
 
 def _whole(seconds: float) -> str:

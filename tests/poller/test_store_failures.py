@@ -107,6 +107,24 @@ def test_product_is_polled_although_the_state_cannot_be_read(harness: Harness, p
     assert ("state error", "cannot read") in harness.log
 
 
+def test_nothing_replaces_a_stored_snapshot_that_was_not_read(harness: Harness, poller: Poller) -> None:
+    """A state that can be written again but was not read when the poll began keeps its snapshot; no change is lost."""
+    harness.stored, harness.disk_unreadable = StoredProduct(snapshot(STATUSES), missing=False, detail=detail()), True
+    with pytest.raises(StateError):
+        poller.restore(monitored())
+    broken = {**STATUSES, (ONE, EU): Status.INOPERABLE}
+    harness.answers = [listing(now) for now in (STATUSES, broken)]
+    harness.answers += [THROTTLED, listing(STATUSES), listing(broken)]
+    for status in (ProductStatus.AVAILABLE, ProductStatus.AVAILABLE, ProductStatus.ERROR, ProductStatus.ERROR):
+        harness.description = detail(status)
+        poller.poll(monitored())
+    assert not any(entry[0] == "commit" for entry in harness.log if isinstance(entry, tuple))
+    assert harness.described == []
+    harness.disk_unreadable = False
+    poller.poll(monitored())
+    assert changes(harness) == [("AVAILABLE", "ERROR"), ("CURRENT", "INOPERABLE")]
+
+
 def test_missing_product_is_reported_although_the_disk_is_full(harness: Harness, poller: Poller) -> None:
     """It is published even if it cannot be stored."""
     harness.disk_full = True

@@ -5,18 +5,19 @@ exactly one snapshot of each product.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from monitor.config.settings import MonitoredProduct, SeriesOptions
-from monitor.metrics.chunk import Chunk, Exposition
+from monitor.metrics.chunk import EMPTY, Chunk, Exposition
 from monitor.metrics.families import INSTANCE_SINCE, INSTANCE_STATUS, PRODUCT_FAMILIES
 from monitor.metrics.instance_blocks import Blocks
-from monitor.metrics.product_families import ProductFamilies
-from monitor.metrics.product_series import ProductSeries, RenderedProduct, SeriesBudget
-from monitor.metrics.registry_cache import RegistryCache
+from monitor.metrics.product_families import Lines, ProductFamilies
+from monitor.metrics.product_series import ProductSeries, SeriesBudget
 from monitor.poller.protocols import CompletedPoll, FailedPoll, StoredProduct
 
-Update = Callable[[ProductSeries], RenderedProduct | None]
+REGISTRY_SECONDS = 0.5
+"""How long the metrics of the monitor itself are cached. Rendering them takes 1 ms, and 100 ms with fifty sources."""
 
 
 class MetricsCache:
@@ -28,7 +29,6 @@ class MetricsCache:
         self._registry = RegistryCache(render_registry)
         self._lock = threading.Lock()
         self._products: dict[str, ProductSeries] = {}
-        self._removed: set[str] = set()
         self._blocks: dict[str, Blocks] = {}
         """The published instances of each product."""
         self._families = ProductFamilies()
@@ -45,32 +45,28 @@ class MetricsCache:
         }
 
     def restored(self, monitored: MonitoredProduct, stored: StoredProduct, *, stale: bool = False) -> None:
-        """Publish a product from the state, without its snapshot if that is `stale`. A removed product is back."""
-        with self._lock:
-            self._removed.discard(monitored.product.id)
-        self._update(monitored, lambda product: product.restored(stored, stale=stale))
+        """Publish a product from the state, without its snapshot if that is `stale`."""
+        self._render(self._added(monitored), lambda product: product.restored(stored, stale=stale), monitored)
 
     def completed(self, poll: CompletedPoll) -> None:
         """Publish the snapshot of a completed poll in place of the last one."""
-        self._update(poll.monitored, lambda product: product.completed(poll))
+        self._render(self._added(poll.monitored), lambda product: product.completed(poll), poll.monitored)
 
     def failed(self, poll: FailedPoll) -> None:
         """Publish that a poll failed. The last snapshot stays, unless AWS does not know the product."""
-        self._update(poll.monitored, lambda product: product.failed(poll))
+        self._render(self._added(poll.monitored), lambda product: product.failed(poll), poll.monitored)
 
     def skipped(self, monitored: MonitoredProduct, reason: str, count: int = 1) -> None:
-        """Count polls that were due and did not take place."""
-        self._update(monitored, lambda product: product.skipped(reason, count))
+        """Count polls that were due and did not take place; nothing for a product that was never published."""
+        self._render(self._known(monitored.product.id), lambda product: product.skipped(reason, count), monitored)
 
     def update(self, monitored: MonitoredProduct) -> None:
-        """Publish a product with another name, interval or source."""
-        self._update(monitored, ProductSeries.rendered)
+        """Publish a product with another name, interval or source; nothing if it was never published."""
+        self._render(self._known(monitored.product.id), lambda _: None, monitored)
 
     def withdraw(self, product_id: str) -> bool:
         """Withdraw the snapshot of a product because it is stale, and return whether there was one to withdraw."""
-        with self._lock:
-            product = self._products.get(product_id)
-        return product is not None and self._render(product, None, ProductSeries.withdrawn)
+        return bool(self._render(self._known(product_id), ProductSeries.withdraw))
 
     def configure(self, options: SeriesOptions) -> None:
         """Publish the series that other options select, of all products."""
@@ -80,21 +76,20 @@ class MetricsCache:
         with self._lock:
             products = list(self._products.values())
         for product in products:
-            self._render(product, None, ProductSeries.rendered)
+            self._render(product, lambda _: None)
 
     def remove(self, product_id: str) -> None:
-        """Remove a product that is no longer monitored; a poll of it that is still running changes nothing."""
+        """Remove a product that is no longer monitored. The poller publishes nothing of it after this."""
         with self._lock:
-            self._removed.add(product_id)
             product = self._products.pop(product_id, None)
-            if product is not None:
-                self._families.remove(product_id)
-                self._blocks.pop(product_id, None)
-                self._instances = None
-                self._expositions.clear()
-        if product is not None:
-            with product.lock:
-                product.remove()
+            if product is None:
+                return
+            self._families.remove(product_id)
+            self._blocks.pop(product_id, None)
+            self._instances = None
+            self._expositions.clear()
+        with product.lock:
+            product.withdraw()
 
     def registry_changed(self) -> None:
         """Make a change of the registry visible in the next scrape, without waiting for the end of its cache time."""
@@ -125,36 +120,65 @@ class MetricsCache:
             yield headers[family]
             yield chunk
 
-    def _update(self, monitored: MonitoredProduct, update: Update) -> None:
-        """Publish a product after an update; nothing if it was removed."""
-        product_id = monitored.product.id
+    def _known(self, product_id: str) -> ProductSeries | None:
         with self._lock:
-            if product_id in self._removed:
-                return
-            product = self._products.get(product_id)
+            return self._products.get(product_id)
+
+    def _added(self, monitored: MonitoredProduct) -> ProductSeries:
+        with self._lock:
+            product = self._products.get(monitored.product.id)
             if product is None:
-                product = self._products[product_id] = ProductSeries(monitored, self._budget)
-        self._render(product, monitored, update)
+                product = self._products[monitored.product.id] = ProductSeries(monitored, self._budget)
+            return product
 
-    def _render(self, product: ProductSeries, monitored: MonitoredProduct | None, update: Update) -> bool:
-        """Render a product on this thread and publish it; return whether anything was published."""
+    def _render(
+        self,
+        product: ProductSeries | None,
+        update: Callable[[ProductSeries], bool | None],
+        monitored: MonitoredProduct | None = None,
+    ) -> bool | None:
+        """Update a product, render it on this thread, publish it, and return the result of the update."""
+        if product is None:
+            return None
         with product.lock:
-            if product.removed:
-                return False
             product.follow(monitored or product.monitored, self._budget)
-            rendered = update(product)
-            if rendered is None:
-                return False
+            result = update(product)
+            lines = product.lines()
             with self._lock:
-                self._publish(product, rendered)
-            return True
+                product_id = product.monitored.product.id
+                if self._products.get(product_id) is product:  # it was not removed meanwhile
+                    self._publish(product_id, lines, product.blocks)
+            return result
 
-    def _publish(self, product: ProductSeries, rendered: RenderedProduct) -> None:
-        product_id = product.monitored.product.id
-        if self._products.get(product_id) is not product:
-            return  # it was removed while it was rendered
-        if self._blocks.get(product_id) is not rendered.blocks:
-            self._blocks[product_id] = rendered.blocks
+    def _publish(self, product_id: str, lines: Lines, blocks: Blocks) -> None:
+        if self._blocks.get(product_id) is not blocks:
+            self._blocks[product_id] = blocks
             self._instances = None
-        self._families.put(product_id, rendered.lines)
+        self._families.put(product_id, lines)
         self._expositions.clear()
+
+
+class RegistryCache:
+    """Caches the rendered registry in both formats. Safe to use from several threads."""
+
+    def __init__(self, render: Callable[[bool], bytes], clock: Callable[[], float] = time.monotonic) -> None:
+        """Cache the result of `render(openmetrics)`."""
+        self._render = render
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._cached: dict[bool, tuple[Chunk, float]] = {}
+
+    def chunk(self, *, openmetrics: bool) -> Chunk:
+        """Return the rendered registry; the same object as long as it is cached."""
+        with self._lock:
+            cached, expires = self._cached.get(openmetrics, (EMPTY, 0.0))
+            now = self._clock()
+            if now >= expires:
+                cached = Chunk.compress(self._render(openmetrics))
+                self._cached[openmetrics] = cached, now + REGISTRY_SECONDS
+            return cached
+
+    def clear(self) -> None:
+        """Render the registry again at the next scrape, because a change in it must be visible at once."""
+        with self._lock:
+            self._cached.clear()

@@ -10,8 +10,7 @@ from zlib import crc32
 
 from monitor.config.settings import InstanceSeries, SeriesOptions
 from monitor.metrics.chunk import Chunk
-from monitor.metrics.families import INSTANCE_SINCE, INSTANCE_STATUS
-from monitor.metrics.text_format import escape, number, product_labels
+from monitor.metrics.families import INSTANCE_SINCE, INSTANCE_STATUS, escape, number, product_labels
 from monitor.model.instances import KNOWN_STATUSES, InstanceKey, InstanceState, Product, Status
 
 BLOCK_INSTANCES = 512

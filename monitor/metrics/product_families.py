@@ -22,13 +22,13 @@ class _Group:
     """Up to GROUP_PRODUCTS products."""
 
     def __init__(self) -> None:
-        self.lines: list[Lines] = []
+        self.lines: dict[str, Lines] = {}
         self.chunks = dict.fromkeys(PRODUCT_FAMILIES, EMPTY)
         self.changed: set[Family] = set()
 
     def chunk(self, family: Family) -> Chunk:
         if family in self.changed:
-            self.chunks[family] = Chunk.compress(b"".join([lines[family] for lines in self.lines]))
+            self.chunks[family] = Chunk.compress(b"".join([lines[family] for lines in self.lines.values()]))
             self.changed.remove(family)
         return self.chunks[family]
 
@@ -38,42 +38,38 @@ class ProductFamilies:
 
     def __init__(self) -> None:
         """Start without products."""
-        self._groups: list[_Group] = []
-        self._places: dict[str, tuple[_Group, int]] = {}
-        self._free: list[tuple[_Group, int]] = []
+        self._groups: dict[str, _Group] = {}
+        """The group of each product. A group whose last product is removed is gone with it."""
+        self._newest = _Group()
         self._chunks = dict.fromkeys(PRODUCT_FAMILIES, EMPTY)
         self._changed: set[Family] = set()
 
     def put(self, product_id: str, lines: Lines) -> None:
         """Replace the lines of a product, or add it."""
-        if product_id not in self._places:
-            self._places[product_id] = self._free.pop() if self._free else self._new_place()
-        self._write(self._places[product_id], lines)
+        if product_id not in self._groups:
+            if len(self._newest.lines) == GROUP_PRODUCTS:
+                self._newest = _Group()
+            self._groups[product_id] = self._newest
+        group = self._groups[product_id]
+        before = group.lines.get(product_id, _NO_LINES)
+        group.lines[product_id] = lines
+        self._note_changes(group, before, lines)
 
     def remove(self, product_id: str) -> None:
-        """Remove a product; the next new product takes its place."""
-        place = self._places.pop(product_id, None)
-        if place is not None:
-            self._write(place, _NO_LINES)
-            self._free.append(place)
+        """Remove a product."""
+        group = self._groups.pop(product_id, None)
+        if group is not None:
+            self._note_changes(group, group.lines.pop(product_id), _NO_LINES)
 
     def chunks(self) -> Mapping[Family, Chunk]:
         """Return the lines of each family, without its header; the same object for a family without a change."""
+        groups = dict.fromkeys(self._groups.values())  # each of them once
         for family in self._changed:
-            self._chunks[family] = Chunk.concatenate(group.chunk(family) for group in self._groups)
+            self._chunks[family] = Chunk.concatenate(group.chunk(family) for group in groups)
         self._changed.clear()
         return self._chunks
 
-    def _new_place(self) -> tuple[_Group, int]:
-        if not self._groups or len(self._groups[-1].lines) == GROUP_PRODUCTS:
-            self._groups.append(_Group())
-        group = self._groups[-1]
-        group.lines.append(_NO_LINES)
-        return group, len(group.lines) - 1
-
-    def _write(self, place: tuple[_Group, int], lines: Lines) -> None:
-        group, index = place
-        changed = [family for family in PRODUCT_FAMILIES if lines[family] != group.lines[index][family]]
-        group.lines[index] = lines
+    def _note_changes(self, group: _Group, before: Lines, after: Lines) -> None:
+        changed = [family for family in PRODUCT_FAMILIES if before[family] != after[family]]
         group.changed.update(changed)
         self._changed.update(changed)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from itertools import permutations
 
 from monitor.metrics import families
-from monitor.metrics.families import Family
-from monitor.metrics.text_format import escape, number
+from monitor.metrics.families import Family, escape, number
 from monitor.model.errors import Reason, SkipReason
 from monitor.model.instances import KNOWN_STATUSES, Anomaly, Status
 from monitor.model.products import KNOWN_PRODUCT_STATUSES, ProductDetail, ProductStatus

@@ -2,13 +2,11 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from monitor.config.settings import MonitoredProduct, SeriesOptions
-from monitor.metrics.families import Family
+from monitor.metrics.families import Family, product_labels
 from monitor.metrics.instance_blocks import Blocks, InstanceRenderer
 from monitor.metrics.product_metrics import ProductMetrics
-from monitor.metrics.text_format import product_labels
 from monitor.model.diff import Change
 from monitor.model.errors import Reason
 from monitor.model.instances import Snapshot
@@ -33,32 +31,24 @@ class SeriesBudget:
             return granted
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedProduct:
-    """Everything that `/metrics` contains of one product."""
-
-    lines: Mapping[Family, bytes]
-    blocks: Blocks
-
-
 class ProductSeries:
-    """One product. Each method that changes something returns what to publish; the caller holds `lock`."""
+    """One product. The caller of any method holds `lock`."""
 
     def __init__(self, monitored: MonitoredProduct, budget: SeriesBudget) -> None:
         """Start with a product that was never polled."""
         self.lock = threading.Lock()
         """Held while the product is rendered, which takes seconds for 1,000,000 instances. No scrape waits for it."""
-        self.removed = False
         self.monitored = monitored
         self._budget = budget
         self._metrics = ProductMetrics(monitored.interval, monitored.source)
         self._snapshot: Snapshot | None = None
-        self._blocks: Blocks = ()
+        self.blocks: Blocks = ()
+        """The rendered instances of the published snapshot."""
         self._held = 0
         """Series that the budget reserved for this product."""
         self._prepare()
 
-    def restored(self, stored: StoredProduct, *, stale: bool = False) -> RenderedProduct:
+    def restored(self, stored: StoredProduct, *, stale: bool) -> None:
         """Publish a product from the state; without its snapshot if it is stale or AWS no longer knows the product."""
         if not stored.missing:
             self._metrics.detail = stored.detail
@@ -66,32 +56,29 @@ class ProductSeries:
             self._metrics.last_success = stored.snapshot.observed_at.timestamp()
             if not stored.missing and not stale:
                 self._show(stored.snapshot, None)
-        return self.rendered()
 
-    def completed(self, poll: CompletedPoll) -> RenderedProduct:
+    def completed(self, poll: CompletedPoll) -> None:
         """Replace the snapshot by that of a completed poll."""
         self._metrics.record_completed(poll)
         self._show(poll.change.snapshot, poll.change)
-        return self.rendered()
 
-    def failed(self, poll: FailedPoll) -> RenderedProduct:
+    def failed(self, poll: FailedPoll) -> None:
         """Count a failed poll. The last snapshot stays, unless AWS does not know the product."""
         self._metrics.record_failed(poll)
         if poll.error.reason is Reason.NOT_FOUND:
-            self._hide()
-        return self.rendered()
+            self.withdraw()
 
-    def skipped(self, reason: str, count: int) -> RenderedProduct:
+    def skipped(self, reason: str, count: int) -> None:
         """Count polls that were due and did not take place."""
         self._metrics.skipped[reason] += count
-        return self.rendered()
 
-    def withdrawn(self) -> RenderedProduct | None:
-        """Withdraw the snapshot; None if there is none."""
-        if self._snapshot is None:
-            return None
-        self._hide()
-        return self.rendered()
+    def withdraw(self) -> bool:
+        """Withdraw the snapshot and return its series to the budget; return whether there was one."""
+        withdrawn = self._snapshot is not None
+        self._held = self._budget.reserve(0, held=self._held)
+        self._snapshot, self.blocks = None, ()
+        self._metrics.counts, self._metrics.dropped = None, 0
+        return withdrawn
 
     def follow(self, monitored: MonitoredProduct, budget: SeriesBudget) -> None:
         """Adopt another name, interval or source, and other options. The published snapshot is rendered again."""
@@ -107,14 +94,9 @@ class ProductSeries:
         if self._snapshot is not None:
             self._show(self._snapshot, None)
 
-    def remove(self) -> None:
-        """Return the reserved series to the budget."""
-        self.removed = True
-        self._hide()
-
-    def rendered(self) -> RenderedProduct:
-        """Return what to publish."""
-        return RenderedProduct(self._metrics.lines(self._labels), self._blocks)
+    def lines(self) -> Mapping[Family, bytes]:
+        """Return the lines of all families but those of the instances."""
+        return self._metrics.lines(self._labels)
 
     def _prepare(self) -> None:
         self._labels = product_labels(self.monitored.product)
@@ -129,14 +111,9 @@ class ProductSeries:
         self._metrics.counts, self._metrics.dropped = snapshot.counts, 0
         if self._held < wanted:
             states, self._metrics.dropped = self._renderer.fitting(snapshot.states, self._held)
-            self._blocks = self._renderer.blocks(states)
+            self.blocks = self._renderer.blocks(states)
         elif not (change and complete and previous and change.previous and previous.states is change.previous.states):
-            self._blocks = self._renderer.blocks(snapshot.states)
+            self.blocks = self._renderer.blocks(snapshot.states)
         elif snapshot.states is not previous.states:
             changed = (transition.key for transition in change.transitions)
-            self._blocks = self._renderer.updated(self._blocks, changed, snapshot.states)
-
-    def _hide(self) -> None:
-        self._held = self._budget.reserve(0, held=self._held)
-        self._snapshot, self._blocks = None, ()
-        self._metrics.counts, self._metrics.dropped = None, 0
+            self.blocks = self._renderer.updated(self.blocks, changed, snapshot.states)

@@ -45,12 +45,7 @@ class MonitorMetrics:
         self._sources: dict[str, list[SourceMetrics]] = {}
         self._searched: set[str] = set()
         self._searched_lock = threading.Lock()
-        self._requests = _counter(families.API_REQUESTS, registry)
-        self._errors = _counter(families.API_ERRORS, registry)
-        duration = families.API_DURATION
-        self._durations = Histogram(duration.name, duration.help, duration.labels, registry=registry, buckets=_BUCKETS)
-        self._waits = _counter(families.API_WAIT, registry)
-        self._rate_limits = _gauge(families.API_RATE_LIMIT, registry)
+        self._api = _ApiMetrics(registry)
         self._discovery_success = _gauge(families.DISCOVERY_SUCCESS, registry)
         self._discovery_interval = _gauge(families.DISCOVERY_INTERVAL, registry)
         self._discovered = _gauge(families.DISCOVERED, registry)
@@ -71,11 +66,11 @@ class MonitorMetrics:
 
     def source(self, name: str, operations: Iterable[str]) -> "SourceMetrics":
         """Return the observer of one source; the series of its operations start at 0."""
-        self._waits.labels(name)
+        self._api.waits.labels(name)
         for operation in operations:
-            self._requests.labels(name, operation)
-            self._durations.labels(name, operation)
-        observer = SourceMetrics(name, self._requests, self._errors, self._durations, self._waits, self._rate_limits)
+            self._api.requests.labels(name, operation)
+            self._api.durations.labels(name, operation)
+        observer = SourceMetrics(name, self._api)
         self._sources.setdefault(name, []).append(observer)
         return observer
 
@@ -83,7 +78,7 @@ class MonitorMetrics:
         """Remove the series of a source. Requests that are still running do not bring them back."""
         for observer in self._sources.pop(name, ()):
             observer.close()
-        for metric in (self._requests, self._errors, self._durations, self._waits, self._rate_limits):
+        for metric in vars(self._api).values():
             metric.remove_by_labels({"source": name})
         self.remove_discovery(name)
 
@@ -148,49 +143,57 @@ class MonitorMetrics:
         return rendered
 
 
+class _ApiMetrics:
+    """The metrics of the requests to AWS."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        duration = families.API_DURATION
+        self.requests = _counter(families.API_REQUESTS, registry)
+        self.errors = _counter(families.API_ERRORS, registry)
+        self.durations = Histogram(duration.name, duration.help, duration.labels, registry=registry, buckets=_BUCKETS)
+        self.waits = _counter(families.API_WAIT, registry)
+        self.rate_limits = _gauge(families.API_RATE_LIMIT, registry)
+
+
 class SourceMetrics:
     """The `ApiObserver` of one source."""
 
-    def __init__(
-        self, name: str, requests: Counter, errors: Counter, durations: Histogram, waits: Counter, rate_limits: Gauge
-    ) -> None:
-        """Update these metrics with the label source=`name`."""
+    def __init__(self, name: str, api: _ApiMetrics) -> None:
+        """Update the series with the label source=`name`."""
         self._name = name
+        self._api = api
+        self._lock = threading.Lock()
         self._closed = False
-        self._requests = requests
-        self._errors = errors
-        self._durations = durations
-        self._waits = waits
-        self._rate_limits = rate_limits
 
     def close(self) -> None:
         """Ignore everything from now on."""
-        self._closed = True
+        with self._lock:
+            self._closed = True
 
     def attempted(self, operation: str, seconds: float) -> None:
         """Record an HTTP request that took this many seconds."""
-        if self._closed:
-            return
-        self._requests.labels(self._name, operation).inc()
-        self._durations.labels(self._name, operation).observe(seconds)
+        with self._lock:
+            if not self._closed:
+                self._api.requests.labels(self._name, operation).inc()
+                self._api.durations.labels(self._name, operation).observe(seconds)
 
     def failed(self, operation: str, code: str) -> None:
         """Count a failed HTTP request by its error code."""
-        if self._closed:
-            return
-        self._errors.labels(self._name, operation, code).inc()
+        with self._lock:
+            if not self._closed:
+                self._api.errors.labels(self._name, operation, code).inc()
 
     def waited(self, seconds: float) -> None:
         """Add the seconds that a request waited because of calls_per_second."""
-        if self._closed:
-            return
-        self._waits.labels(self._name).inc(seconds)
+        with self._lock:
+            if not self._closed:
+                self._api.waits.labels(self._name).inc(seconds)
 
     def rate_limited(self, calls_per_second: float, configured: float) -> None:  # noqa: ARG002 - of the interface
-        """The rate limit changed."""
-        if self._closed:
-            return
-        self._rate_limits.labels(self._name).set(calls_per_second)
+        """Record another rate limit."""
+        with self._lock:
+            if not self._closed:
+                self._api.rate_limits.labels(self._name).set(calls_per_second)
 
 
 class _ReadCounter(Collector):

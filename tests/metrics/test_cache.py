@@ -354,20 +354,30 @@ def test_a_product_under_another_name_keeps_what_was_counted() -> None:
     assert samples(shown, "servicecatalog_poll_interval_seconds") == {"": 60}
 
 
-def test_a_product_that_is_removed_does_not_come_back_with_its_last_poll() -> None:
-    """It has no series until it is monitored again."""
+def test_a_product_that_is_removed_does_not_come_back_by_a_skipped_poll_or_an_update() -> None:
+    """It has no series until it is monitored again, and what was counted before is gone."""
     shown = metrics()
     empty = text(shown)
     first = baseline(FLEET)
     shown.completed(completed(first))
     shown.remove(BASELINE.id)
-    shown.completed(completed(first))
-    shown.failed(failed(BASELINE, Reason.TIMEOUT))
     shown.skipped(monitored(), SkipReason.OVERRUN)
+    shown.update(monitored())
     assert text(shown) == empty
     shown.restored(monitored(), StoredProduct(first.snapshot, missing=False))
     assert len(samples(shown, "servicecatalog_stack_instance_status")) == 9
     assert samples(shown, "servicecatalog_polls_total") == {"": 0}
+
+
+def test_a_product_that_returns_is_published_although_its_state_cannot_be_loaded() -> None:
+    """Without its state, the first poll is the first that is known of it."""
+    shown = metrics()
+    shown.completed(completed(baseline(FLEET)))
+    shown.remove(BASELINE.id)
+    shown.failed(failed(BASELINE, Reason.TIMEOUT))
+    assert samples(shown, "servicecatalog_up") == {"": 0}
+    shown.completed(completed(baseline(FLEET)))
+    assert len(samples(shown, "servicecatalog_stack_instance_status")) == 9
 
 
 def test_other_options_apply_at_once() -> None:

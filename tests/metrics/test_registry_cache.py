@@ -1,22 +1,20 @@
 """The cache of the monitor's own metrics."""
 
+from monitor.metrics.cache import REGISTRY_SECONDS, RegistryCache
 from monitor.metrics.chunk import Exposition
-from monitor.metrics.registry_cache import MIN_CACHE_SECONDS, RegistryCache
 
 
 class Registry:
-    """Counts its renderings; each takes `cost` seconds of a clock that otherwise stands still."""
+    """Counts its renderings."""
 
-    def __init__(self, cost: float = 0.001) -> None:
+    def __init__(self) -> None:
         """Start with no rendering."""
         self.now = 100.0
-        self.cost = cost
         self.rendered: list[bool] = []
         self.cache = RegistryCache(self.render, lambda: self.now)
 
     def render(self, openmetrics: bool) -> bytes:
         """Return the number of renderings."""
-        self.now += self.cost
         self.rendered.append(openmetrics)
         return b"%d" % len(self.rendered)
 
@@ -29,7 +27,7 @@ def test_scrapes_within_the_cache_time_share_a_rendering() -> None:
     """The first scrape renders; the next one renders only when the cache time is over."""
     registry = Registry()
     assert [registry.scrape(), registry.scrape()] == [1, 1]
-    registry.now += MIN_CACHE_SECONDS
+    registry.now += REGISTRY_SECONDS
     assert registry.scrape() == 2
 
 
@@ -38,16 +36,6 @@ def test_each_format_is_rendered_for_itself() -> None:
     registry = Registry()
     assert [registry.scrape(openmetrics=True), registry.scrape(openmetrics=True), registry.scrape()] == [1, 1, 2]
     assert registry.rendered == [True, False]
-
-
-def test_a_registry_that_takes_long_is_cached_longer() -> None:
-    """Rendering takes at most a tenth of a processor."""
-    registry = Registry(cost=0.5)
-    registry.scrape()
-    registry.now += 4.4
-    assert registry.scrape() == 1
-    registry.now += 0.2
-    assert registry.scrape() == 2
 
 
 def test_a_cleared_cache_is_rendered_at_the_next_scrape() -> None:

@@ -49,7 +49,10 @@ class StateFile:
         with translated_errors(self.path):
             if not is_file(self.path, self._identity):
                 return "was deleted, moved or replaced"
-            return "lost its lock file" if self._lock.lost() else None
+            # Without the name of its log, SQLite goes on, and a crash loses what was committed.
+            if self._lock.lost() or not all(is_file(log, known) for log, known in self._log_files.items()):
+                return "lost its lock file or its write-ahead log"
+            return None
 
     def check_content(self) -> None:
         """Check a large file beside its use, on a connection of its own. Raises `BrokenStateError`, `StateError`."""
@@ -83,10 +86,17 @@ class StateFile:
     def _quarantine(self, error: BrokenStateError) -> sqlite3.Connection:
         """Rename the file, so that nothing that was stored is overwritten, and create a new one."""
         kept = self.path.with_name(f"{self.path.name}.broken-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
-        for old, new in zip((*_log_files(self.path), self.path), (*_log_files(kept), kept), strict=True):
+        names = list(zip((*_log_files(self.path), self.path), (*_log_files(kept), kept), strict=True))
+        for old, new in names:
             with suppress(FileNotFoundError):
                 old.rename(new)
-        connection, copied = self._open(), 0
+        try:
+            connection, copied = self._open(), 0
+        except BaseException:  # a full disk: the next attempt shall find the broken file and copy from it
+            for old, new in names:
+                with suppress(FileNotFoundError):
+                    new.rename(old)
+            raise
         # What was not published must not be lost; whatever the damage allows to be read is copied.
         with suppress(sqlite3.Error), closing(connect_read_only(kept)) as broken:
             copied = salvage_transitions(broken, connection)

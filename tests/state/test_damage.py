@@ -14,6 +14,7 @@ from monitor.model.instances import InstanceKey, Status
 from monitor.model.products import Description, ProductStatus
 from monitor.poller.protocols import StateError, StoredProduct
 from monitor.state.sqlite import SqliteStore
+from monitor.state.sqlite_database import RETRY_SECONDS
 from monitor.state.sqlite_history import read_transitions
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, THREE, TWO, US, baseline, detail, listing
 from tests.state.damage import DAMAGES, execute, overwritten
@@ -188,6 +189,7 @@ def damage_open_file(store: SqliteStore, path: Path) -> None:
     overwritten(path)
     assert store._file is not None
     store._connection.close()
+    store._file._log_files = {}
     store._connection = store._file.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
 
@@ -238,6 +240,29 @@ def test_a_broken_file_is_quarantined_at_the_start(path: Path, damage: Callable[
     assert f"; it was renamed to {kept.name} and a new file was created" in error
     with closing(SqliteStore(path)) as store:
         assert store.load(BASELINE.id).snapshot == FIRST.snapshot
+
+
+def test_a_broken_file_on_a_full_disk_is_replaced_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If no new file can be made, the broken one keeps its name, and its transitions are copied when there is space."""
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'instance'").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(bytes(4096))
+    now = [0.0]
+
+    def full(_: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("monitor.state.sqlite_file.check_columns", full)
+        store = SqliteStore(path, clock=lambda: now[0])
+    with closing(store):
+        assert list(path.parent.glob("*.broken-*Z")) == []
+        now[0] = RETRY_SECONDS
+        store.check_file()
+        assert len(list(path.parent.glob("*.broken-*Z"))) == 1
+        assert [transition for _, transition in store.unpublished(10)] == list(SECOND.transitions)
 
 
 def test_a_large_file_is_checked_beside_its_use(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,14 +58,22 @@ def test_a_file_that_is_displaced_while_in_use_is_noticed(
             assert store.load(BASELINE.id).snapshot == SECOND.snapshot
 
 
-def test_a_lock_file_that_is_deleted_is_locked_again(path: Path, reports: Reports) -> None:
-    """A second daemon is refused after the next look at the file."""
+@pytest.mark.parametrize("suffix", [".lock", "-wal"])
+def test_a_lock_file_or_log_that_is_deleted_is_made_again(path: Path, reports: Reports, suffix: str) -> None:
+    """After the next look at the file a second daemon is refused, and a crash loses nothing that was committed."""
     with closing(reports.open(path)) as store:
-        path.with_name("monitor.db.lock").unlink()
+        store.commit(THIRD)
+        path.with_name(path.name + suffix).unlink()
         store.check_file()
         with pytest.raises(RefusedStateError):
             SqliteStore(path)
-    assert reports.errors == [f"the state file {path} lost its lock file{IN_MEMORY}"]
+        copy = path.with_name("after-a-crash.db")
+        shutil.copy(path, copy)
+        shutil.copy(path.with_name("monitor.db-wal"), copy.with_name("after-a-crash.db-wal"))
+        with closing(SqliteStore(copy)) as restarted:
+            assert unpublished(restarted) == ids(SECOND, THIRD)
+            assert restarted.load(BASELINE.id).snapshot == THIRD.snapshot
+    assert reports.errors == [f"the state file {path} lost its lock file or its write-ahead log{IN_MEMORY}"]
     assert len(reports.recoveries) == 1
 
 

@@ -11,12 +11,13 @@ from monitor.aws.redaction import sentence
 from monitor.aws.responses import ERROR_CODE
 from monitor.model.errors import PollFailedError, Reason
 
-_THROTTLED = frozenset({
+THROTTLING_CODES = frozenset({
     "BandwidthLimitExceeded", "EC2ThrottledException", "LimitExceededException", "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException",
     "SlowDown", "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException",
     "TransactionInProgressException",
 })  # fmt: skip
+"""Error codes that mean throttling, as in botocore's retry modes. helm/alerts.yaml has the same list."""
 _ACCESS_DENIED = frozenset({
     "AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired", "UnauthorizedOperation",
 })  # fmt: skip
@@ -122,7 +123,7 @@ def _error_response(error: aws.ClientError) -> Fault:
     if code in _CLOCK_CODES or _CLOCK_MESSAGE.search(message):
         message = sentence(f"the clock of this machine differs from that of AWS: {message}")
     retry_after = _retry_after(metadata.get("HTTPHeaders", {}))
-    if code in _THROTTLED or status == _TOO_MANY_REQUESTS:
+    if code in THROTTLING_CODES or status == _TOO_MANY_REQUESTS:
         return Fault(Reason.THROTTLED, code, message, passing=True, retry_after=retry_after)
     if code in _ACCESS_DENIED:
         return Fault(Reason.ACCESS_DENIED, code, message, passing=False)

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 RULES = Path(__file__).parents[2] / "helm" / "alerts.yaml"
 
-RUNBOOKS = "https://github.com/stackset-monitor/stackset-monitor/blob/main/docs/runbooks"
+RUNBOOKS = "https://runbooks.example.com/stackset-monitor"
 
 Value = float | None
 """None means that there is no sample."""
@@ -57,6 +57,12 @@ class Product:
     """Whether the configuration contains the product."""
     first: int = 1
     """Duration of the first poll in minutes."""
+    names: Mapping[int, str] = field(default_factory=dict)
+    """Names by minute if the product is renamed; otherwise `name`."""
+    described: Mapping[int, bool] = field(default_factory=lambda: {0: True})
+    """Whether the monitor may read the status of the product."""
+    dropped: Mapping[int, int] = field(default_factory=lambda: {0: 0})
+    """Number of instance series that are left out."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ class Monitor:
     instance: Mapping[int, str | None] = field(default_factory=lambda: {0: "10.0.0.1:9935"})
     """Address of the target; None while the monitor is down. A new address is a new pod."""
     job: str = "stackset-monitor"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """More labels of the target, for example `cluster` and `namespace`."""
     target: bool = True
     """Whether the target remains with `up` 0 while the monitor is down. The target of a deleted pod does not."""
     keeps_state: bool = True
@@ -75,8 +83,18 @@ class Monitor:
     reloaded: Mapping[int, int] = field(default_factory=lambda: {0: 1})
     discovery: Mapping[int, bool] = field(default_factory=dict)
     """Whether the searches of source `hub`, every 15 minutes, succeed; empty means no searches."""
+    discovered: Mapping[int, int] = field(default_factory=lambda: {0: 20})
+    """Number of products that a search finds."""
     errors: Callable[[int], float] = lambda _: 0
     """Number of throttled API calls up to a minute, of 10 calls a minute."""
+    error_code: str = "ThrottlingException"
+    """Error code of the throttled calls."""
+    commits: Mapping[int, bool] = field(default_factory=lambda: {0: True})
+    """Whether complete polls are written to the state."""
+    state_errors: Callable[[int], float] = lambda _: 0
+    """Number of state errors since the start, up to a minute."""
+    lines_dropped: Callable[[int], float] = lambda _: 0
+    """Number of lost log lines since the start, up to a minute."""
 
 
 def assert_firing(
@@ -101,6 +119,12 @@ def assert_firing(
     _promtool(monitors, range(0, max(expected) + 1, every), {"promql_expr_test": checks}, folder)
 
 
+def assert_value(monitors: tuple[Monitor, ...], minute: int, expression: str, value: float, folder: Path) -> None:
+    """Assert with promtool that an expression without labels has this value at a minute."""
+    check = {"expr": expression, "eval_time": f"{minute}m", "exp_samples": [{"labels": "{}", "value": value}]}
+    _promtool(monitors, range(minute + 1), {"promql_expr_test": [check]}, folder)
+
+
 def assert_texts(
     monitors: tuple[Monitor, ...],
     minute: int,
@@ -113,7 +137,7 @@ def assert_texts(
     """Assert with promtool the summary and description of the only alert of its name at a minute."""
     labels = dict(one)
     name = labels.pop("alertname")
-    annotations = {"summary": summary, "description": description, "runbook_url": f"{RUNBOOKS}/{name}.md"}
+    annotations = {"summary": summary, "description": description, "runbook_url": f"{RUNBOOKS}/{name}"}
     expected = {"exp_labels": {**labels, "severity": severity}, "exp_annotations": annotations}
     checks = [{"eval_time": f"{minute}m", "alertname": name, "exp_alerts": [expected]}]
     _promtool(monitors, range(minute + 1), {"alert_rule_test": checks}, folder)
@@ -157,9 +181,9 @@ def _scrape(monitor: Monitor, minute: int) -> dict[str, float]:
     places = Timeline(monitor.instance)
     instance = places.at(minute)
     last = next((place for at in range(minute, -1, -1) if (place := places.at(at))), None)
-    where = {"job": monitor.job, "instance": instance or last or ""}
+    where = {"job": monitor.job, "instance": instance or last or "10.0.0.1:9935", **monitor.labels}
     if instance is None:
-        return {"up" + _labels(where): 0} if monitor.target and last else {}
+        return {"up" + _labels(where): 0} if monitor.target else {}
     start = next((at + 1 for at in range(minute, -1, -1) if places.at(at) != instance), 0)
     own = {
         "up": 1,
@@ -169,22 +193,35 @@ def _scrape(monitor: Monitor, minute: int) -> dict[str, float]:
         "stackset_monitor_config_last_reload_successful": Timeline(monitor.reloaded).at(minute),
         "stackset_monitor_config_last_reload_success_timestamp_seconds": 60 * start,
         'servicecatalog_api_requests_total{operation="List",source="hub"}': 10 * (minute - start),
-        'servicecatalog_api_errors_total{operation="List",source="hub",code="ThrottlingException"}': (
+        f'servicecatalog_api_errors_total{{operation="List",source="hub",code="{monitor.error_code}"}}': (
             monitor.errors(minute) - monitor.errors(start)
         ),
+        "stackset_monitor_state_errors_total": monitor.state_errors(minute),
+        "stackset_monitor_log_lines_dropped_total": monitor.lines_dropped(minute),
+        "stackset_monitor_state_last_commit_timestamp_seconds": _last_commit(monitor, minute, start),
     }
     if monitor.discovery:
         found = [at for at in range(start + 1, minute + 1, 15) if Timeline(monitor.discovery).at(at)]
         own['servicecatalog_discovery_last_success_timestamp_seconds{source="hub"}'] = 60 * max(found, default=0)
         own['servicecatalog_discovery_interval_seconds{source="hub"}'] = 900
+        products = Timeline(monitor.discovered).at(max(found)) if found else 0
+        own['servicecatalog_discovered_products{source="hub"}'] = products
     for product in monitor.products:
         if Timeline(product.present).at(minute):
             own |= _product(product, minute, start, keeps_state=monitor.keeps_state or start == 0)
     return {_with(name, where): value for name, value in own.items()}
 
 
+def _last_commit(monitor: Monitor, minute: int, start: int) -> float:
+    """Return the time of the last commit since the start: that of the last poll while commits succeed, otherwise 0."""
+    commits = Timeline(monitor.commits)
+    committed = (at for at in range(minute, start, -1) if commits.at(at) and at >= start + 1)
+    return 60 * next(committed, 0)
+
+
 def _product(product: Product, minute: int, start: int, *, keeps_state: bool) -> dict[str, float]:
-    labels = {"provisioned_product_id": product.id, "provisioned_product_name": product.name}
+    names = Timeline({0: product.name, **product.names})
+    labels = {"provisioned_product_id": product.id, "provisioned_product_name": names.at(minute)}
 
     def name(metric: str, **more: str) -> str:
         return metric + _labels({**labels, **more})
@@ -203,22 +240,29 @@ def _product(product: Product, minute: int, start: int, *, keeps_state: bool) ->
         name("servicecatalog_poll_last_success_timestamp_seconds"): 60 * max(complete, default=0),
         name("servicecatalog_poll_interval_seconds"): 60 * product.interval,
         name("servicecatalog_polls_skipped_total", reason="overrun"): product.skipped(minute) - product.skipped(start),
+        name("servicecatalog_instance_series_dropped"): Timeline(product.dropped).at(minute),
     }
     if reason is not None:
         shown[name("servicecatalog_poll_failing", reason=reason)] = 1
     counts = Timeline(product.counts).at(minute)
     if counts is not None and complete:
-        for status in ("CURRENT", "OUTDATED", "INOPERABLE"):
+        for status in {"CURRENT": 0, "OUTDATED": 0, "INOPERABLE": 0, **counts}:
             shown[name("servicecatalog_stack_instances", status=status)] = counts.get(status, 0)
-        for status in ("AVAILABLE", "UNDER_CHANGE", "TAINTED", "ERROR", "PLAN_IN_PROGRESS"):
-            held = Timeline(product.status).at(minute) == status
-            shown[name("servicecatalog_provisioned_product_status", status=status)] = int(held)
+        shown |= _statuses(product, minute, name)
         for (account, region, status), times in product.instances.items():
             since = Timeline({0: None, **times}).at(minute)
             if since is not None:
                 metric = "servicecatalog_stack_instance_status_since_timestamp_seconds"
                 shown[name(metric, account=account, region=region, status=status)] = 60 * since
     return {series: float(value) for series, value in shown.items()}
+
+
+def _statuses(product: Product, minute: int, name: Callable[..., str]) -> dict[str, float]:
+    if not Timeline(product.described).at(minute):
+        return {}
+    now = Timeline(product.status).at(minute)
+    statuses = {"AVAILABLE", "UNDER_CHANGE", "TAINTED", "ERROR", "PLAN_IN_PROGRESS", now}
+    return {name("servicecatalog_provisioned_product_status", status=one): int(one == now) for one in statuses}
 
 
 def _with(series: str, labels: Mapping[str, str]) -> str:

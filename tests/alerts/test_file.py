@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 import yaml
 
+from monitor.aws.errors import THROTTLING_CODES
 from tests.alerts.scenario import RULES, Monitor, Product, alert, assert_texts
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 GROUPS: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"]
+RECORDED = [rule for group in GROUPS for rule in group["rules"] if "record" in rule]
 ALERTS = {rule["alert"]: rule for group in GROUPS for rule in group["rules"] if "alert" in rule}
 NAMES = [
     "StackInstanceInoperable",
     "StackInstanceOutdated",
+    "StackInstanceOutdatedTooLong",
     "StackInstancesOutdatedMany",
     "ProvisionedProductFailed",
     "ProvisionedProductChangeStuck",
@@ -25,8 +28,16 @@ NAMES = [
     "StackSetMonitorDataStale",
     "StackSetMonitorPollErrors",
     "StackSetMonitorAccessDenied",
+    "StackSetMonitorDescribeDenied",
     "StackSetMonitorThrottled",
     "StackSetMonitorPollOverrun",
+    "StackSetMonitorNoProductsDiscovered",
+    "StackSetMonitorDiscoveredProductsDropped",
+    "StackSetMonitorStatusUnknown",
+    "StackSetMonitorSeriesDropped",
+    "StackSetMonitorStateErrors",
+    "StackSetMonitorStateNotCommitted",
+    "StackSetMonitorLogLinesDropped",
     "StackSetMonitorConfigReloadFailed",
 ]
 
@@ -67,7 +78,9 @@ def test_each_alert_has_texts_and_a_runbook(name: str) -> None:
     rule = ALERTS[name]
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
-    assert rule["annotations"]["runbook_url"].endswith(f"/docs/runbooks/{name}.md")
+    assert rule["annotations"]["runbook_url"] == f"https://runbooks.example.com/stackset-monitor/{name}"
+    # A notification of several alerts shows the summary only if they have one in common.
+    assert "{{" not in rule["annotations"]["summary"]
     runbook = (RUNBOOKS / f"{name}.md").read_text()
     assert runbook.startswith(f"# {name}\n")
     sections = ["Meaning", "Impact", "Diagnosis", "Mitigation", "When to silence"]
@@ -89,16 +102,61 @@ def test_documented_alerts_match_the_file() -> None:
     assert rows == [(name, name, rule["labels"]["severity"], rule.get("for", "")) for name, rule in ALERTS.items()]
 
 
+def test_thresholds_of_the_chart_are_marked() -> None:
+    """Each number that the chart replaces has its comment, and is the default of the chart."""
+    text = RULES.read_text()
+    defaults = {
+        "maxInstanceAlerts": "100",
+        "outdatedShare": "0.1",
+        "outdatedCount": "5",
+        "outdatedDays": "2",
+        "disappearedShare": "0.1",
+        "discoveryDropShare": "0.1",
+        "throttledShare": "0.1",
+        "overrunShare": "0.3",
+    }
+    marked = re.findall(r"([0-9.]+),? # alerts\.(\w+)$", text, re.MULTILINE)
+    assert sorted(marked) == sorted((value, name) for name, value in defaults.items())
+
+
+def test_recording_rules_hold_values_for_one_time() -> None:
+    """Each `[1h]` of a recording rule is the time that the chart replaces by alerts.hold; no other range is an hour."""
+    ranges = {place for rule in RECORDED for place in re.findall(r"\[(\w+)\]", rule["expr"])}
+    assert ranges == {"1h", "1d", "7d"}
+    longer = [rule["record"] for rule in RECORDED if re.search(r"\[(1d|7d)\]", rule["expr"])]
+    assert longer == ["stackset_monitor:missing:count"]
+
+
+def test_every_aggregation_and_match_has_cluster_namespace_and_job() -> None:
+    """Releases and clusters do not hide each other, and routes can match the labels of each alert."""
+    for rule in (*RECORDED, *ALERTS.values()):
+        for labels in re.findall(r"\b(?:by|on) \(([^)]*)\)", rule["expr"]):
+            expected = "" if rule.get("alert") == "StackSetMonitorDown" else "cluster, namespace, job"
+            assert labels.startswith(expected), rule
+        assert not re.search(r"\b(sum|min|max|count)\(", rule["expr"]), rule
+
+
+def test_throttling_codes_are_those_of_the_monitor() -> None:
+    """The rule counts each error code that the monitor treats as throttling, and the status 429 without a code."""
+    (codes,) = re.findall(r'code=~"([^"]*)"', ALERTS["StackSetMonitorThrottled"]["expr"])
+    assert codes.split("|") == sorted({"429", *THROTTLING_CODES})
+
+
 @pytest.mark.needs("promtool")
 def test_alert_texts_name_account_region_and_time(tmp_path: Path) -> None:
-    """Summary and description contain the account, the Region and the time of the first observation."""
-    labels = {"provisioned_product_id": "pp-aaaaaaaaaaaaa", "provisioned_product_name": "baseline"}
+    """The description contains the account, the Region and the time of the first observation."""
+    labels = {
+        "job": "stackset-monitor",
+        "provisioned_product_id": "pp-aaaaaaaaaaaaa",
+        "provisioned_product_name": "baseline",
+    }
     one = alert("StackInstanceInoperable", **labels, account="111122223333", region="eu-west-1", status="INOPERABLE")
     product = Product(instances={("111122223333", "eu-west-1", "INOPERABLE"): {1: 1}})
-    summary = "baseline is INOPERABLE in 111122223333 eu-west-1"
+    summary = "Stack instances of a provisioned product are INOPERABLE."
     description = (
-        "A delete of this stack instance failed (first seen 1970-01-01 00:01:00 +0000 UTC). Every later update of"
-        " baseline (pp-aaaaaaaaaaaaa) skips it without an error."
+        "The stack instance in 111122223333 eu-west-1 has been INOPERABLE since 1970-01-01 00:01:00 +0000 UTC (first"
+        " seen): a delete failed. Every later update of baseline (pp-aaaaaaaaaaaaa) skips such an instance without an"
+        " error."
     )
     assert_texts((Monitor((product,)),), 10, one, "critical", summary, description, tmp_path)
 
@@ -106,10 +164,14 @@ def test_alert_texts_name_account_region_and_time(tmp_path: Path) -> None:
 @pytest.mark.needs("promtool")
 def test_poll_error_text_names_the_reason(tmp_path: Path) -> None:
     """The reason is in the text and not in a label, so that a changed reason does not fire a new alert."""
-    labels = {"provisioned_product_id": "pp-aaaaaaaaaaaaa", "provisioned_product_name": "baseline"}
-    summary = "Polls of baseline fail"
+    labels = {
+        "job": "stackset-monitor",
+        "provisioned_product_id": "pp-aaaaaaaaaaaaa",
+        "provisioned_product_name": "baseline",
+    }
+    summary = "Polls of a provisioned product fail."
     description = (
-        "The polls of baseline (pp-aaaaaaaaaaaaa) fail: timeout. Its last snapshot stays until poll.stale_after."
+        "The polls of baseline (pp-aaaaaaaaaaaaa) fail: timeout. The last snapshot stays until poll.stale_after."
     )
     one = alert("StackSetMonitorPollErrors", **labels)
     monitor = Monitor((Product(failing={0: "timeout"}),))

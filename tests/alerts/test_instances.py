@@ -8,7 +8,7 @@ from tests.alerts.scenario import Monitor, Product, alert, assert_firing
 
 pytestmark = pytest.mark.needs("promtool")
 
-P = {"provisioned_product_id": "pp-aaaaaaaaaaaaa", "provisioned_product_name": "baseline"}
+P = {"job": "stackset-monitor", "provisioned_product_id": "pp-aaaaaaaaaaaaa", "provisioned_product_name": "baseline"}
 ONE, EU = "111122223333", "eu-west-1"
 INOPERABLE = alert("StackInstanceInoperable", **P, account=ONE, region=EU, status="INOPERABLE")
 OUTDATED = alert("StackInstanceOutdated", **P, account=ONE, region=EU, status="OUTDATED")
@@ -35,18 +35,6 @@ def test_inoperable_fires_per_product_without_instance_series(tmp_path: Path) ->
     product = Product(counts={0: {"CURRENT": 20}, 20: {"CURRENT": 18, "INOPERABLE": 2}, 40: {"CURRENT": 20}})
     one = alert("StackInstanceInoperable", **P, status="INOPERABLE")
     assert_firing((Monitor((product,)),), {24: set(), 25: {one}, 39: {one}, 40: set()}, tmp_path)
-
-
-@pytest.mark.parametrize("status", ["INOPERABLE", "OUTDATED"])
-def test_more_than_a_hundred_instances_are_one_alert(status: str, tmp_path: Path) -> None:
-    """A hundred instances fire one alert each; a hundred and one fire one alert with their number."""
-    instances = {(f"{n:012}", EU, status): {1: 1} for n in range(101)}
-    name = f"StackInstance{status.capitalize()}"
-    each = {alert(name, **P, account=account, region=EU, status=status) for account, *_ in list(instances)[:100]}
-    hundred = Product(instances=dict(list(instances.items())[:100]), counts={0: {"CURRENT": 9900, status: 100}})
-    assert_firing((Monitor((hundred,)),), {40: each}, tmp_path)
-    more = Product(instances=instances, counts={0: {"CURRENT": 9900, status: 101}})
-    assert_firing((Monitor((more,)),), {40: {alert(name, **P, status=status)}}, tmp_path)
 
 
 def test_outdated_fires_half_an_hour_after_the_rollout(tmp_path: Path) -> None:

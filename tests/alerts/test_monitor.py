@@ -8,9 +8,9 @@ from tests.alerts.scenario import Monitor, Product, alert, assert_firing
 
 pytestmark = pytest.mark.needs("promtool")
 
-P = {"provisioned_product_id": "pp-aaaaaaaaaaaaa", "provisioned_product_name": "baseline"}
+P = {"job": "stackset-monitor", "provisioned_product_id": "pp-aaaaaaaaaaaaa", "provisioned_product_name": "baseline"}
 DOWN = alert("StackSetMonitorDown", job="stackset-monitor")
-ALL_DOWN = alert("StackSetMonitorDown")
+NO_MONITOR = alert("StackSetMonitorDown")
 STALE = alert("StackSetMonitorDataStale", **P)
 ERRORS = alert("StackSetMonitorPollErrors", **P)
 DENIED = alert("StackSetMonitorAccessDenied", **P)
@@ -25,14 +25,22 @@ def always(address: str) -> dict[int, str | None]:
 def test_down_fires_after_five_minutes(tmp_path: Path) -> None:
     """One alert fires for as long as the monitor is down, even for days; a shorter outage fires none."""
     monitor = Monitor(instance={0: "a:1", 10: None, 14: "a:1", 30: None, 40: "a:1"})
-    assert_firing((monitor,), {14: set(), 34: set(), 35: {ALL_DOWN}, 39: {ALL_DOWN}, 40: set()}, tmp_path)
+    assert_firing((monitor,), {14: set(), 34: set(), 35: {DOWN}, 39: {DOWN}, 40: set()}, tmp_path)
     days = Monitor(instance={0: "a:1", 20: None, 2000: "a:1"})
-    assert_firing((days,), {100: {ALL_DOWN}, 1480: {ALL_DOWN}, 1996: {ALL_DOWN}, 2000: set()}, tmp_path, every=4)
+    assert_firing((days,), {100: {DOWN}, 1480: {DOWN}, 1996: {DOWN}, 2000: set()}, tmp_path, every=4)
 
 
 def test_down_fires_without_any_monitor(tmp_path: Path) -> None:
-    """The rules fire in a Prometheus that scrapes no monitor."""
-    assert_firing((Monitor(instance={0: None}),), {4: set(), 5: {ALL_DOWN}}, tmp_path)
+    """The rules fire in a Prometheus that has no target of a monitor; there are no labels to show."""
+    assert_firing((Monitor(instance={0: None}, target=False),), {4: set(), 5: {NO_MONITOR}}, tmp_path)
+
+
+def test_down_fires_for_a_target_that_never_was_up(tmp_path: Path) -> None:
+    """A monitor that cannot be scraped since it was installed fires, alone or beside a monitor of another job."""
+    broken = Monitor(instance={0: None}, job="team-stackset-monitor")
+    one = alert("StackSetMonitorDown", job="team-stackset-monitor")
+    assert_firing((broken,), {4: set(), 5: {one}}, tmp_path)
+    assert_firing((Monitor(), broken), {4: set(), 5: {one}, 100: {one}}, tmp_path)
 
 
 def test_down_fires_for_one_of_two_monitors(tmp_path: Path) -> None:
@@ -86,7 +94,7 @@ def test_slow_first_poll_is_not_stale(tmp_path: Path) -> None:
 
 def test_data_stale_fires_for_failing_searches(tmp_path: Path) -> None:
     """The alert has the label source."""
-    stale = alert("StackSetMonitorDataStale", source="hub")
+    stale = alert("StackSetMonitorDataStale", job="stackset-monitor", source="hub")
     monitor = Monitor(discovery={0: True, 20: False, 120: True})
     assert_firing((monitor,), {50: set(), 58: {stale}, 119: {stale}, 125: set()}, tmp_path)
     assert_firing((Monitor(discovery={0: False}),), {39: set(), 42: {stale}}, tmp_path)
@@ -119,7 +127,7 @@ def test_denied_access_fires_its_own_alert(tmp_path: Path) -> None:
 
 def test_throttled_fires_per_source(tmp_path: Path) -> None:
     """The alert fires for more than 10 % of the calls of an hour, and not for 1 %."""
-    one = alert("StackSetMonitorThrottled", source="hub")
+    one = alert("StackSetMonitorThrottled", job="stackset-monitor", source="hub")
     much = Monitor(errors=lambda minute: 3 * min(minute, 60))
     assert_firing((much,), {10: set(), 18: {one}, 70: {one}, 120: set()}, tmp_path)
     assert_firing((Monitor(errors=lambda minute: minute // 10),), {20: set(), 70: set(), 120: set()}, tmp_path)

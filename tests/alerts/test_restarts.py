@@ -9,7 +9,7 @@ from tests.alerts.scenario import Alert, Monitor, Product, alert, assert_firing
 
 pytestmark = pytest.mark.needs("promtool")
 
-P = {"provisioned_product_id": "pp-aaaaaaaaaaaaa", "provisioned_product_name": "baseline"}
+P = {"job": "stackset-monitor", "provisioned_product_id": "pp-aaaaaaaaaaaaa", "provisioned_product_name": "baseline"}
 ONE, TWO, EU = "111122223333", "222233334444", "eu-west-1"
 INOPERABLE = alert("StackInstanceInoperable", **P, account=ONE, region=EU, status="INOPERABLE")
 OUTDATED = alert("StackInstanceOutdated", **P, account=TWO, region=EU, status="OUTDATED")
@@ -17,7 +17,7 @@ FAILED = alert("ProvisionedProductFailed", **P, status="TAINTED")
 DENIED = alert("StackSetMonitorAccessDenied", **P)
 ERRORS = alert("StackSetMonitorPollErrors", **P)
 STALE = alert("StackSetMonitorDataStale", **P)
-ALL_DOWN = alert("StackSetMonitorDown")
+DOWN = alert("StackSetMonitorDown", job="stackset-monitor")
 UNHEALTHY = Product(
     status={0: "TAINTED"},
     counts={0: {"CURRENT": 20, "INOPERABLE": 1, "OUTDATED": 1}},
@@ -50,14 +50,21 @@ def test_outage_does_not_fire_a_resolved_alert_again(tmp_path: Path) -> None:
     """An instance recovered a minute before the outage."""
     product = Product(instances={(ONE, EU, "INOPERABLE"): {0: 0, 59: None}})
     monitor = Monitor((product,), instance={0: "a:1", 60: None})
-    assert_firing((monitor,), {58: {INOPERABLE}, 59: set(), 61: set(), 64: set(), 70: {ALL_DOWN}}, tmp_path)
+    assert_firing((monitor,), {58: {INOPERABLE}, 59: set(), 61: set(), 64: set(), 70: {DOWN}}, tmp_path)
 
 
 def test_long_outage_fires_only_down(tmp_path: Path) -> None:
     """Only StackSetMonitorDown is added, and the other alerts continue for an hour."""
     monitor = Monitor((UNHEALTHY,), instance={0: "a:1", 60: None})
-    during = {minute: {ALL_DOWN, *FIRING} for minute in (66, 80, 100, 118)}
-    assert_firing((monitor,), {64: FIRING, **during, 121: {ALL_DOWN}, 300: {ALL_DOWN}}, tmp_path)
+    during = {minute: {DOWN, *FIRING} for minute in (66, 80, 100, 118)}
+    assert_firing((monitor,), {64: FIRING, **during, 121: {DOWN}, 300: {DOWN}}, tmp_path)
+
+
+def test_alerts_fire_again_after_an_outage_of_two_hours(tmp_path: Path) -> None:
+    """After the hour, the alerts resolve; they fire again after their `for` when the monitor is back."""
+    monitor = Monitor((UNHEALTHY,), instance={0: "a:1", 60: None, 180: "a:1"})
+    expected = {118: {DOWN, *FIRING}, 125: {DOWN}, 179: {DOWN}, 183: set(), 186: {INOPERABLE, FAILED}, 210: FIRING}
+    assert_firing((monitor,), expected, tmp_path)
 
 
 def test_stale_data_does_not_resolve_alerts_at_once(tmp_path: Path) -> None:
@@ -90,7 +97,7 @@ def test_restart_during_a_rollout_fires_no_alert(tmp_path: Path) -> None:
     for keeps_state in (True, False):
         monitor = Monitor((product,), instance={0: "a:1", 60: None, 64: "b:1", 100: None}, keeps_state=keeps_state)
         silent: dict[int, set[Alert]] = {minute: set() for minute in (59, 62, 64, 66, 95)}
-        assert_firing((monitor,), silent | {140: {ALL_DOWN}}, tmp_path)
+        assert_firing((monitor,), silent | {140: {DOWN}}, tmp_path)
 
 
 def test_restart_does_not_reset_the_for_duration(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,24 @@ class Alertmanager:
         """Return the alerts of a name."""
         with urllib.request.urlopen(f"http://{self.address}/api/v2/alerts", timeout=30) as answer:
             return [alert for alert in json.load(answer) if alert["labels"]["alertname"] == name]
+
+    def silence(self, **labels: str) -> None:
+        """Silence the alerts with these labels for an hour."""
+        now = datetime.now(UTC)
+        body = {
+            "matchers": [{"name": name, "value": value, "isRegex": False} for name, value in labels.items()],
+            "startsAt": now.isoformat(),
+            "endsAt": (now + timedelta(hours=1)).isoformat(),
+            "createdBy": "tests",
+            "comment": "a partial rollout",
+        }
+        request = urllib.request.Request(
+            f"http://{self.address}/api/v2/silences",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30):
+            pass  # anything but a 200 has raised
 
     def ready(self) -> bool:
         """Return whether it accepts alerts."""

@@ -19,6 +19,8 @@ PRODUCT = "pp-aaaaaaaaaaaaa"
 INSTANCES = [(f"{number:012}", region) for number in range(20) for region in (EU, US)]
 EVALUATION = 0.25
 """Seconds from one evaluation to the next."""
+TARGET_LABELS = {"cluster": "one", "namespace": "monitoring", "account": "999999999999", "region": "us-gov-west-1"}
+"""Labels of the target. `honor_labels` of the shipped configuration keeps account and Region of the instances."""
 CONFIGURATION = """
 poll: {{interval: 1s, timeout: 1s}}
 sources: [{{name: hub, region: eu-west-1, calls_per_second: 1000}}]
@@ -68,7 +70,12 @@ def chain(aws: Aws, tmp_path: Path) -> Iterator[Chain]:
         alertmanager(shipped_routes(notified.address), tmp_path) as manager,
         DaemonProcess(config) as monitor,
         prometheus(
-            address(monitor), tmp_path, interval=every, evaluation_interval=every, alertmanager=manager.address
+            address(monitor),
+            tmp_path,
+            interval=every,
+            evaluation_interval=every,
+            alertmanager=manager.address,
+            target_labels=TARGET_LABELS,
         ) as server,
     ):
         running = Chain(aws.stack_sets, monitor, server, manager, notified, config)

@@ -25,15 +25,18 @@ def test_alert_is_notified_once_despite_restarts(chain: Chain) -> None:
     assert alert["labels"] == {
         "alertname": "StackInstanceInoperable",
         "severity": "critical",
+        "cluster": "one",
+        "namespace": "monitoring",
+        "job": "stackset-monitor",
         "provisioned_product_id": PRODUCT,
         "provisioned_product_name": "baseline",
         "account": ACCOUNT,
         "region": EU,
         "status": "INOPERABLE",
     }
-    assert alert["annotations"]["summary"] == f"baseline is INOPERABLE in {ACCOUNT} {EU}"
-    runbooks = "https://github.com/stackset-monitor/stackset-monitor/blob/main/docs/runbooks"
-    assert alert["annotations"]["runbook_url"] == f"{runbooks}/StackInstanceInoperable.md"
+    assert alert["annotations"]["summary"] == "Stack instances of a provisioned product are INOPERABLE."
+    assert alert["annotations"]["description"].startswith(f"The stack instance in {ACCOUNT} {EU} has been INOPERABLE ")
+    assert alert["annotations"]["runbook_url"].endswith("/StackInstanceInoperable")
 
     at = address(chain.monitor)
     kill_until_down_fires(chain, chain.monitor, 1)

@@ -1,21 +1,22 @@
-"""A rollout leaves instances OUTDATED, and then the monitor is killed."""
+"""A rollout leaves instances OUTDATED, an alert is silenced, and then the monitor is killed."""
 
 import signal
 
 import pytest
 
 from tests.chain.conftest import INSTANCES, PRODUCT, Chain
-from tests.e2e.process import eventually
 
 pytestmark = [pytest.mark.needs("prometheus", "prometheus-alertmanager"), pytest.mark.timeout(120)]
 
 LEFT = INSTANCES[:10]
+LATER = INSTANCES[10]
 MANY = ("StackInstancesOutdatedMany", "firing", "/on-call")
+OUTDATED = ("StackInstanceOutdated", "firing", "/platform-team")
 DOWN = ("StackSetMonitorDown", "firing", "/on-call")
 
 
-def test_failed_rollout_is_notified_once(chain: Chain) -> None:
-    """No notification during the rollout, one for all outdated instances after it, then only StackSetMonitorDown."""
+def test_failed_rollout_is_one_notification_of_each_alert(chain: Chain) -> None:
+    """No notification during the rollout, and one of all instances after it. Silencing the share hides no instance."""
     chain.stack_sets.set_status(PRODUCT, "UNDER_CHANGE")
     for key in INSTANCES:
         chain.stack_sets.set(PRODUCT, *key, "OUTDATED")
@@ -28,21 +29,26 @@ def test_failed_rollout_is_notified_once(chain: Chain) -> None:
         chain.stack_sets.set(PRODUCT, *key, "CURRENT")
     chain.stack_sets.set_status(PRODUCT, "AVAILABLE")
     (many,) = chain.webhook.wait_for(1, "StackInstancesOutdatedMany", "firing")["alerts"]
-    assert many["annotations"]["summary"] == "25% of baseline is OUTDATED"
-    assert eventually(lambda: inhibited(chain) == {(*key, many["fingerprint"]) for key in LEFT})
+    assert many["annotations"]["description"].startswith("25% of the stack instances of baseline ")
+    notification = chain.webhook.wait_for(1, "StackInstanceOutdated", "firing")
+    assert instances(notification["alerts"]) == set(LEFT)
+    assert notification["commonAnnotations"]["summary"] == (
+        "Stack instances of a provisioned product are OUTDATED after its last rollout."
+    )
+
+    chain.alertmanager.silence(alertname="StackInstancesOutdatedMany", provisioned_product_id=PRODUCT)
+    chain.stack_sets.set(PRODUCT, *LATER, "OUTDATED")
+    notification = chain.webhook.wait_for(2, "StackInstanceOutdated", "firing")
+    assert instances(notification["alerts"]) == {*LEFT, LATER}
+    before = chain.webhook.notifications()
+    assert set(before) == {MANY, OUTDATED}
 
     chain.monitor.stop(signal.SIGKILL)
     chain.webhook.wait_for(1, "StackSetMonitorDown", "firing")
     chain.let_pass("15m")  # longer than the `for` of each alert about the monitor
-    assert chain.webhook.notifications() == [MANY, DOWN]
-    assert inhibited(chain) == {(*key, many["fingerprint"]) for key in LEFT}
+    assert chain.webhook.notifications() == [*before, DOWN]
 
 
-def inhibited(chain: Chain) -> set[tuple[str, str, str]]:
-    """Return account and Region of each inhibited StackInstanceOutdated, and the inhibiting alert."""
-    return {
-        (alert["labels"]["account"], alert["labels"]["region"], by)
-        for alert in chain.alertmanager.alerts("StackInstanceOutdated")
-        if alert["status"]["state"] == "suppressed"
-        for by in alert["status"]["inhibitedBy"]
-    }
+def instances(alerts: list[dict[str, dict[str, str]]]) -> set[tuple[str, str]]:
+    """Return account and Region of each alert."""
+    return {(one["labels"]["account"], one["labels"]["region"]) for one in alerts}

@@ -4,15 +4,18 @@ import json
 import socket
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.process import program
+
+SHIPPED = Path(__file__).parents[2] / "config" / "prometheus.yml"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Prometheus:
 
     address: str
     folder: Path
+    target_labels: Mapping[str, str] = field(default_factory=dict)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the result of an instant query; empty while Prometheus starts."""
@@ -40,7 +44,7 @@ class Prometheus:
     def scrape_instead(self, *targets: str) -> None:
         """Replace the targets (HOST:PORT). Prometheus notices it within five seconds."""
         written = self.folder / "targets.json.new"
-        written.write_text(json.dumps([{"targets": targets}]))
+        written.write_text(json.dumps([{"targets": targets, "labels": dict(self.target_labels)}]))
         written.rename(self.folder / "targets.json")
 
     def load_rules(self, rules: str) -> None:
@@ -80,30 +84,31 @@ def prometheus(
     interval: str = "200ms",
     evaluation_interval: str = "1m",
     alertmanager: str | None = None,
+    target_labels: Mapping[str, str] | None = None,
 ) -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes `target` (HOST:PORT) every `interval`, with its data in a folder.
 
-    It has no rules yet; their alerts go to `alertmanager` (HOST:PORT).
+    The scrape configuration is the shipped one with another target and interval. `target_labels` are labels of the
+    target. There are no rules yet; their alerts go to `alertmanager` (HOST:PORT).
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     alertmanagers = [{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else []
+    (scrape,) = yaml.safe_load(SHIPPED.read_text())["scrape_configs"]
+    del scrape["static_configs"]
+    scrape |= {
+        "scrape_interval": interval,
+        "scrape_timeout": interval,
+        "file_sd_configs": [{"files": ["targets.json"]}],
+    }
     configuration = {
         "global": {"evaluation_interval": evaluation_interval},
         "rule_files": ["rules*.yml"],  # a pattern, since the file comes later
         "alerting": {"alertmanagers": alertmanagers},
-        "scrape_configs": [
-            {
-                "job_name": "stackset-monitor",
-                "honor_labels": True,
-                "scrape_interval": interval,
-                "scrape_timeout": interval,
-                "file_sd_configs": [{"files": ["targets.json"]}],
-            }
-        ],
+        "scrape_configs": [scrape],
     }
     (folder / "prometheus.yml").write_text(json.dumps(configuration))  # JSON is YAML, too
-    server = Prometheus(address, folder)
+    server = Prometheus(address, folder, target_labels or {})
     server.scrape_instead(target)
     options = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={address}")
     # Targets are otherwise taken over every five seconds only, after the five that a discovery waits.

@@ -8,9 +8,10 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from monitor.model.deadline import CHECK_SECONDS, Deadline
 
@@ -18,7 +19,7 @@ T = TypeVar("T")
 
 THREAD_NAME = "aws-background"
 
-_deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+_deadline: ContextVar[Deadline] = ContextVar("deadline", default=Deadline(math.inf))  # noqa: B039 - it never changes
 
 
 @contextmanager
@@ -31,78 +32,40 @@ def deadline_scope(deadline: Deadline) -> Iterator[None]:
         _deadline.reset(token)
 
 
-def current_deadline() -> Deadline | None:
-    """Return the deadline of the innermost `deadline_scope`."""
+def current_deadline() -> Deadline:
+    """Return the deadline of the innermost `deadline_scope`; outside of any, it is infinite."""
     return _deadline.get()
 
 
-class BackgroundCall(Generic[T]):
-    """A call on a background thread. Several threads may wait for it."""
+def run_in_thread(function: Callable[[], T]) -> Future[T]:
+    """Run `function` on a new thread, under the deadline of this one."""
+    future: Future[T] = Future()
+    context = copy_context()
 
-    def __init__(self, function: Callable[[], T], on_abandoned: Callable[[], None] = lambda: None) -> None:
-        """Start `function`. `on_abandoned` runs after it if every thread that waited has given up."""
-        self._function = function
-        self._on_abandoned = on_abandoned
-        self._lock = threading.Lock()
-        self._waiting = 0
-        self._abandoned = False
-        self._done = threading.Event()
-        self._results: list[T] = []
-        self._error: BaseException | None = None
-        context = copy_context()  # the deadline of the caller holds on the new thread, too
-        threading.Thread(target=context.run, args=(self._run,), name=THREAD_NAME, daemon=True).start()
-
-    @property
-    def done(self) -> bool:
-        """Whether the function has returned or raised."""
-        return self._done.is_set()
-
-    def wait(self, deadline: Deadline, timeout: float = math.inf) -> T:
-        """Return the result of the function.
-
-        Raises:
-            BaseException: what the function raised.
-            PollFailedError, PollCancelledError: the deadline passed or was cancelled before.
-            TimeoutError: `timeout` seconds passed before.
-        """
-        give_up = time.monotonic() + timeout
-        with self._lock:
-            self._waiting += 1
+    def run() -> None:
         try:
-            while not self._done.is_set():
-                deadline.check()
-                if (left := give_up - time.monotonic()) <= 0:
-                    raise TimeoutError  # noqa: TRY301 - it gives up like the deadline
-                self._done.wait(min(CHECK_SECONDS, deadline.remaining(), left))
-        except BaseException:
-            self._give_up()
-            raise
-        with self._lock:
-            self._waiting -= 1
-        if self._error is not None:
-            raise self._error
-        return self._results[0]
+            future.set_result(context.run(function))
+        except BaseException as error:  # noqa: BLE001 - raised again by `result_of`
+            future.set_exception(error)
 
-    def _give_up(self) -> None:
-        with self._lock:
-            self._waiting -= 1
-            self._abandoned = not self._waiting
-            clean_up = self._abandoned and self._done.is_set()
-        if clean_up:
-            self._on_abandoned()
-
-    def _run(self) -> None:
-        try:
-            self._results.append(self._function())
-        except BaseException as error:  # noqa: BLE001 - raised again in `wait`
-            self._error = error
-        with self._lock:
-            self._done.set()
-            clean_up = self._abandoned and not self._waiting
-        if clean_up:
-            self._on_abandoned()
+    # Not a thread pool: its threads are joined when the process ends, and one that hangs would prevent that.
+    threading.Thread(target=run, name=THREAD_NAME, daemon=True).start()
+    return future
 
 
-def run_in_thread(function: Callable[[], T], deadline: Deadline, on_abandoned: Callable[[], None] = lambda: None) -> T:
-    """Run `function` on a background thread and return its result; see `BackgroundCall`."""
-    return BackgroundCall(function, on_abandoned).wait(deadline)
+def result_of(future: Future[T], deadline: Deadline, timeout: float = math.inf) -> T:
+    """Wait for a future and return its result.
+
+    Raises:
+        BaseException: what the function raised.
+        PollFailedError, PollCancelledError: the deadline passed or was cancelled before.
+        TimeoutError: `timeout` seconds passed before.
+    """
+    give_up = time.monotonic() + timeout
+    while not future.done():
+        deadline.check()
+        left = give_up - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        wait([future], min(CHECK_SECONDS, deadline.remaining(), left))
+    return future.result()

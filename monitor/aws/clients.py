@@ -14,7 +14,7 @@ from monitor import __version__
 from monitor.aws.credentials import CredentialCache
 from monitor.aws.http_session import CONNECT_TIMEOUT, READ_TIMEOUT
 from monitor.aws.observer import ApiObserver
-from monitor.aws.roles import AssumedRole
+from monitor.aws.roles import Role
 from monitor.aws.transport import Transport
 from monitor.config.settings import SourceSettings
 
@@ -64,17 +64,18 @@ def create_clients(settings: SourceSettings, observer: ApiObserver, transport: T
 
 def _credentials(settings: SourceSettings, observer: ApiObserver, transport: Transport) -> CredentialCache:
     """Return the credentials of the environment or the profile, or those of the role that is assumed with them."""
-    base = CredentialCache(lambda: _session(settings, transport), observer)
+    # A new session each time: it reads the environment and the files again.
+    base = CredentialCache(lambda: _session(settings, transport).get_credentials(), observer)
     if settings.role_arn is None:
         return base
-    role = AssumedRole(
+    role = Role(
         settings.role_arn,
         settings.external_id,
         settings.external_id_file,
         base,
         _session(settings, transport).create_client,
     )
-    return CredentialCache(lambda: role, observer)
+    return CredentialCache(role.assume, observer)
 
 
 def _session(settings: SourceSettings, transport: Transport) -> botocore.session.Session:

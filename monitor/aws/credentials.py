@@ -9,37 +9,31 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
-from typing import Protocol
+from typing import TypeVar
 
 from botocore.credentials import Credentials, ReadOnlyCredentials, RefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from monitor.aws.background import BackgroundCall, current_deadline, deadline_scope
+from monitor.aws.background import current_deadline, deadline_scope, result_of, run_in_thread
 from monitor.aws.errors import Fault, NoCredentialsFoundError, RoleRefusedError, fault
 from monitor.aws.observer import ApiObserver
 from monitor.aws.redaction import sentence
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 
+T = TypeVar("T")
+
 GET_CREDENTIALS = "GetCredentials"
 """The `operation` label of failures, wherever the credentials come from."""
 EARLY_SECONDS = 900.0
 """Before their end, credentials are renewed; as in botocore."""
-RETRY_SECONDS = 30.0
-"""Between two attempts while the credentials at hand are still valid."""
 FETCH_SECONDS = 60.0
-"""For one attempt."""
+"""For one attempt, and between the beginnings of two while the credentials at hand are still valid."""
 _NO_ANSWER = Fault(
     Reason.CREDENTIALS, "DeadlineExceeded", f"there was no answer within {FETCH_SECONDS:g} s", passing=False
 )
-
-
-class CredentialProvider(Protocol):
-    """A botocore session, or what stands in for one."""
-
-    def get_credentials(self) -> Credentials | None:
-        """Return credentials, None if there are none."""
 
 
 def _drop_traceback(record: logging.LogRecord) -> bool:
@@ -59,32 +53,22 @@ class CredentialCache:
 
     def __init__(
         self,
-        provider: Callable[[], CredentialProvider],
+        find: Callable[[], Credentials | None],
         observer: ApiObserver,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Find credentials with a new provider each time: a new session reads environment and files again."""
-        self._provider = provider
+        """Take a function that finds new credentials, and returns None if there are none."""
+        self._find = find
         self._observer = observer
         self._clock = clock
         self._lock = threading.Lock()
         self._found: Credentials | None = None
         self._frozen: ReadOnlyCredentials | None = None
-        self._fetch: BackgroundCall[ReadOnlyCredentials] | None = None
-        self._fetch_end = self._next_fetch = clock()
-        self._hung: list[BackgroundCall[ReadOnlyCredentials]] = []
-
-    @property
-    def held(self) -> Credentials | None:
-        """The credentials at hand, valid or not; None if none were found yet."""
-        with self._lock:
-            return self._found
-
-    def forget(self, held: Credentials | None) -> None:
-        """Find credentials again for the next request, because AWS did not accept `held`."""
-        with self._lock:
-            if self._found is held:
-                self._found = self._frozen = None
+        self._fetch: Future[ReadOnlyCredentials] = Future()
+        self._fetch.cancel()  # no attempt is running
+        self._fetch_deadline = Deadline(0.0, clock)
+        self._hung: list[Future[ReadOnlyCredentials]] = []
+        self._next_fetch = clock()
 
     def load_credentials(self) -> "CredentialCache":
         """Return the credentials of a session (interface of a provider)."""
@@ -103,48 +87,65 @@ class CredentialCache:
         """
         with self._lock:
             now = self._clock()
-            self._give_up_hung_fetch(now)
             valid = self._frozen if _valid_for(self._found, 0.0) else None
-            due = now >= self._next_fetch
-            if self._fetch is None and (
-                (due and not _valid_for(self._found, EARLY_SECONDS)) or (valid is None and not self._hung)
-            ):
-                self._fetch_end = now + FETCH_SECONDS
-                held, deadline = self._found, Deadline(FETCH_SECONDS, self._clock)
-                self._fetch = BackgroundCall(lambda: self._find(held, deadline))
-            fetch, timeout = self._fetch, self._fetch_end - now
+            can_wait = valid is not None or not self._fetch.done()
+            if not _valid_for(self._found, EARLY_SECONDS) and (now >= self._next_fetch or not can_wait):
+                self._begin_fetch(now)
+            fetch, fetch_deadline = self._fetch, self._fetch_deadline
         if valid is not None:
             return valid
-        if fetch is None:
-            raise NoCredentialsFoundError(_NO_ANSWER)
         try:
-            return fetch.wait(current_deadline() or Deadline(FETCH_SECONDS), timeout)
+            return result_of(fetch, current_deadline(), fetch_deadline.remaining())
         except TimeoutError:
             raise NoCredentialsFoundError(_NO_ANSWER) from None
 
-    def _give_up_hung_fetch(self, now: float) -> None:
-        """Allow another attempt if a `credential_process` hangs.
+    @property
+    def held(self) -> Credentials | None:
+        """The credentials at hand, valid or not; None if none were found yet."""
+        with self._lock:
+            return self._found
 
-        botocore waits for it without a timeout, and each attempt leaves a thread and a process behind. So the time
-        between two attempts doubles with the number of those.
-        """
-        self._hung = [fetch for fetch in self._hung if not fetch.done]
-        if self._fetch is not None and (self._fetch.done or now >= self._fetch_end):
-            if not self._fetch.done:
-                self._observer.failed(GET_CREDENTIALS, _NO_ANSWER.code)
-                self._hung.append(self._fetch)
-                self._next_fetch = now + RETRY_SECONDS * 2 ** len(self._hung)
-            self._fetch = None
+    def forget(self, held: Credentials | None) -> None:
+        """Find credentials again for the next request, because AWS did not accept `held`."""
+        with self._lock:
+            if self._found is held:
+                self._found = self._frozen = None
 
-    def _find(self, held: Credentials | None, deadline: Deadline) -> ReadOnlyCredentials:
-        found, frozen = None, None
+    def renew_if_rejected(self, call: Callable[[], T]) -> T:
+        """Return the result of `call`. If AWS does not accept the credentials, find them again and call once more."""
+        if (held := self.held) is not None:
+            try:
+                return call()
+            except Exception as error:
+                if fault(error).reason is not Reason.CREDENTIALS:
+                    raise
+            self.forget(held)
+        try:
+            return call()
+        except Exception as error:
+            if fault(error).reason is Reason.CREDENTIALS:
+                self.forget(self.held)  # the next poll finds them again, without a restart
+            raise
+
+    def _begin_fetch(self, now: float) -> None:
+        if not self._fetch.done():
+            # A `credential_process` that hangs: botocore waits for it without a timeout. It cannot be ended from
+            # here, so the time between two attempts doubles with the threads and processes that are left behind.
+            self._observer.failed(GET_CREDENTIALS, _NO_ANSWER.code)
+            self._hung.append(self._fetch)
+        self._hung = [fetch for fetch in self._hung if not fetch.done()]
+        self._next_fetch = now + FETCH_SECONDS * 2 ** len(self._hung)
+        held, deadline = self._found, Deadline(FETCH_SECONDS, self._clock)
+        self._fetch_deadline = deadline
+        self._fetch = run_in_thread(lambda: self._fetch_credentials(held, deadline))
+
+    def _fetch_credentials(self, held: Credentials | None, deadline: Deadline) -> ReadOnlyCredentials:
         try:
             with deadline_scope(deadline):
-                found = self._provider().get_credentials()
+                found = self._find()
                 if found is None:
                     raise NoCredentialsError  # noqa: TRY301 - handled like any other failure to find credentials
-                frozen = _freeze(found)
-                return frozen
+                frozen = found.get_frozen_credentials()
         except RoleRefusedError as error:
             self._observer.failed(GET_CREDENTIALS, error.fault.code)
             raise
@@ -154,11 +155,10 @@ class CredentialCache:
             seen = _classify(error)
             self._observer.failed(GET_CREDENTIALS, seen.code)
             raise NoCredentialsFoundError(seen) from error
-        finally:
-            with self._lock:
-                self._next_fetch = self._clock() + RETRY_SECONDS
-                if frozen is not None and self._found is held:  # it was not forgotten meanwhile
-                    self._found, self._frozen = found, frozen
+        with self._lock:
+            if self._found is held:  # it was not forgotten meanwhile
+                self._found, self._frozen = found, frozen
+        return frozen
 
 
 def _valid_for(found: Credentials | None, seconds: float) -> bool:
@@ -166,15 +166,6 @@ def _valid_for(found: Credentials | None, seconds: float) -> bool:
     if isinstance(found, RefreshableCredentials):
         return not found.refresh_needed(refresh_in=seconds)  # type: ignore[arg-type]
     return found is not None
-
-
-def _freeze(found: Credentials) -> ReadOnlyCredentials:
-    """Return credentials that were just found.
-
-    `get_frozen_credentials` would request them a second time if they end within 15 minutes.
-    """
-    frozen: ReadOnlyCredentials | None = getattr(found, "_frozen_credentials", None)
-    return frozen if frozen is not None and _valid_for(found, 0.0) else found.get_frozen_credentials()
 
 
 def _classify(error: Exception) -> Fault:

@@ -23,7 +23,7 @@ from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
-from monitor.aws.background import current_deadline, run_in_thread
+from monitor.aws.background import current_deadline, result_of, run_in_thread
 from monitor.model.deadline import CHECK_SECONDS
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 
@@ -113,10 +113,8 @@ class _DeadlineReader(io.RawIOBase):
         deadline = current_deadline()
         give_up = time.monotonic() + READ_TIMEOUT
         while True:
-            timeout = min(CHECK_SECONDS, give_up - time.monotonic())
-            if deadline is not None:
-                deadline.check()
-                timeout = min(timeout, deadline.remaining())
+            deadline.check()
+            timeout = min(CHECK_SECONDS, deadline.remaining(), give_up - time.monotonic())
             self._sock.settimeout(max(_SHORTEST_TIMEOUT, timeout))
             try:
                 return int(self._sock.recv_into(buffer))
@@ -138,12 +136,14 @@ class _DeadlineConnection:
 
     def connect(self) -> None:
         """Look up the name, connect, set up a proxy's tunnel and TLS on a background thread, until the deadline."""
-        connect, close = super().connect, super().close  # type: ignore[misc]
-        deadline = current_deadline()
-        if deadline is None:
-            connect()
-        else:
-            run_in_thread(connect, deadline, on_abandoned=close)
+        connecting = run_in_thread(super().connect)  # type: ignore[misc]
+        close = super().close  # type: ignore[misc]
+        try:
+            result_of(connecting, current_deadline())
+        except BaseException:
+            # The thread may still connect. What it opens has no other owner.
+            connecting.add_done_callback(lambda _: close())
+            raise
 
 
 class _HTTPConnection(_DeadlineConnection, AWSHTTPConnection):  # type: ignore[misc]

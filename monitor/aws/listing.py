@@ -3,7 +3,6 @@
 API: ListStackInstancesForProvisionedProduct.
 """
 
-import hashlib
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -44,31 +43,6 @@ def check_page(answer: Any, page_size: int) -> Page:
     return Page(items, next_token(answer))
 
 
-class PageTokens:
-    """The page tokens seen so far."""
-
-    def __init__(self) -> None:
-        """Begin before the first page, which needs no token."""
-        self.pages = 0
-        self._digests: set[bytes] = set()
-
-    def add(self, token: str | None) -> str | None:
-        """Count a page, and return the token of the next one.
-
-        Raises:
-            PollFailedError: the token was seen before (incomplete).
-        """
-        self.pages += 1
-        if token is None:
-            return None
-        # A token may have 2,024 characters, and an endless listing thousands of tokens.
-        digest = hashlib.blake2b(token.encode(errors="surrogatepass"), digest_size=16).digest()
-        if digest in self._digests:
-            raise incomplete("RepeatedPageToken", f"the page token of page {self.pages} is a repeated page token")
-        self._digests.add(digest)
-        return token
-
-
 class ListingBuilder:
     """Builds a listing from its pages."""
 
@@ -77,27 +51,19 @@ class ListingBuilder:
         self._statuses: dict[InstanceKey, Status] = {}
         self._anomalies: Counter[Anomaly] = Counter()
         self._unknown: set[str] = set()
-        self._tokens = PageTokens()
-
-    @property
-    def pages(self) -> int:
+        self.pages = 0
         """The number of pages so far."""
-        return self._tokens.pages
 
     @property
     def instances(self) -> int:
         """The number of stack instances so far."""
         return len(self._statuses)
 
-    def add(self, page: Page) -> str | None:
-        """Add a page; return the token of the next one, or None after the last.
-
-        Raises:
-            PollFailedError: the token was seen before (incomplete).
-        """
+    def add(self, page: Page) -> None:
+        """Add a page."""
+        self.pages += 1
         for item in page.items:
             self._add_item(item or {})
-        return self._tokens.add(page.next_token)
 
     def listing(self) -> Listing:
         """Return the listing of all pages."""

@@ -4,7 +4,9 @@ import threading
 import time
 from collections.abc import Callable
 
-MINIMUM_CALLS_PER_SECOND = 0.1
+# As botocore's adaptive mode. Every worker may hold a slot that was reserved at the lowest rate, and sixteen of them
+# are over half a minute after AWS has stopped throttling.
+MINIMUM_CALLS_PER_SECOND = 0.5
 DECREASE_FACTOR = 0.5
 DECREASE_SECONDS = 1.0
 """Throttled responses within this time of a decrease do not count: their requests were sent at the old rate."""
@@ -22,28 +24,30 @@ class RateLimiter:
     takes every other slot while a product with two pages takes those between.
     """
 
-    def __init__(self, calls_per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Allow the first call at once."""
-        self.configured = calls_per_second
+    def __init__(
+        self,
+        calls_per_second: float,
+        clock: Callable[[], float] = time.monotonic,
+        on_change: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """Allow the first call at once. `on_change` gets the first rate and each new one."""
+        self._configured = calls_per_second
         self._minimum = min(MINIMUM_CALLS_PER_SECOND, calls_per_second)
         self._clock = clock
+        self._on_change = on_change
         self._lock = threading.Lock()
         self._lowered = calls_per_second
         self._lowered_at = clock() - DECREASE_SECONDS
         self._next_slot = clock()
-
-    @property
-    def calls_per_second(self) -> float:
-        """The current rate."""
-        with self._lock:
-            return self._rate(self._clock())
+        self._reported = 0.0
+        self._update_rate(clock())
 
     def reserve(self) -> float:
         """Take the next slot; return the seconds until it."""
         with self._lock:
             now = self._clock()
             slot = max(now, self._next_slot)
-            self._next_slot = slot + 1.0 / self._rate(now)
+            self._next_slot = slot + 1.0 / self._update_rate(now)
             return slot - now
 
     def throttled(self) -> None:
@@ -52,10 +56,14 @@ class RateLimiter:
             now = self._clock()
             if now - self._lowered_at < DECREASE_SECONDS:
                 return
-            self._lowered = max(self._minimum, self._rate(now) * DECREASE_FACTOR)
+            self._lowered = max(self._minimum, self._update_rate(now) * DECREASE_FACTOR)
             self._lowered_at = now
-            self._next_slot = max(self._next_slot, now + 1.0 / self._lowered)
+            self._next_slot = max(self._next_slot, now + 1.0 / self._update_rate(now))
 
-    def _rate(self, now: float) -> float:
-        risen = self.configured * (now - self._lowered_at) / RECOVERY_SECONDS
-        return min(self.configured, self._lowered + risen)
+    def _update_rate(self, now: float) -> float:
+        risen = self._configured * (now - self._lowered_at) / RECOVERY_SECONDS
+        rate = min(self._configured, self._lowered + risen)
+        if rate != self._reported:
+            self._reported = rate
+            self._on_change(rate)
+        return rate

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from botocore.credentials import RefreshableCredentials
+from botocore.credentials import AssumeRoleCredentialFetcher, RefreshableCredentials
 
+from monitor.aws.background import current_deadline
 from monitor.aws.credentials import CredentialCache
-from monitor.aws.errors import Fault, NoCredentialsFoundError, RoleRefusedError, fault
-from monitor.model.errors import Reason
+from monitor.aws.errors import NoCredentialsFoundError, RoleRefusedError, fault
+from monitor.model.errors import PollFailedError, Reason
 
 ASSUME_ROLE = "AssumeRole"
 SESSION_NAME = "stackset-monitor"
@@ -20,10 +21,10 @@ SESSION_NAME = "stackset-monitor"
 
 
 @dataclass(frozen=True, slots=True)
-class AssumedRole:
-    """A role and the credentials that it is assumed with. A `CredentialProvider`."""
+class Role:
+    """A role and the credentials that it is assumed with."""
 
-    role_arn: str
+    arn: str
     external_id: str | None
     external_id_file: Path | None
     """Read for each AssumeRole, so that a rotated external id needs no restart."""
@@ -31,50 +32,29 @@ class AssumedRole:
     create_client: Callable[..., Any]
     """Creates a client from a service name and, as keywords, credentials (botocore: Session.create_client)."""
 
-    def get_credentials(self) -> RefreshableCredentials:
+    def assume(self) -> RefreshableCredentials:
         """Assume the role. If AWS does not accept the base credentials, find them again and try once more.
 
         Raises:
             NoCredentialsFoundError: there are no base credentials.
             RoleRefusedError: the role cannot be assumed.
         """
-        held = self.base.held
-        try:
-            return self._assume()
-        except RoleRefusedError as error:
-            if error.fault.reason is not Reason.CREDENTIALS or held is None:
-                raise
-        self.base.forget(held)
-        try:
-            return self._assume()
-        except RoleRefusedError:
-            self.base.forget(self.base.held)  # the next poll finds them again, without a restart
-            raise
+        return self.base.renew_if_rejected(self._assume)
 
     def _assume(self) -> RefreshableCredentials:
-        base = self.base.get_frozen_credentials()
-        arguments = {"RoleArn": self.role_arn, "RoleSessionName": SESSION_NAME}
-        if (external_id := self._external_id()) is not None:
-            arguments["ExternalId"] = external_id
         try:
-            client = self.create_client(
-                "sts",
-                aws_access_key_id=base.access_key,
-                aws_secret_access_key=base.secret_key,
-                aws_session_token=base.token,
-            )
-            found = client.assume_role(**arguments)["Credentials"]
-            metadata = {
-                "access_key": found["AccessKeyId"],
-                "secret_key": found["SecretAccessKey"],
-                "token": found["SessionToken"],
-                "expiry_time": found["Expiration"].isoformat(),
-            }
-        except NoCredentialsFoundError:
-            raise
+            arguments = {"RoleSessionName": SESSION_NAME}
+            if (external_id := self._external_id()) is not None:
+                arguments["ExternalId"] = external_id
+            fetch = AssumeRoleCredentialFetcher(self.create_client, self.base, self.arn, arguments).fetch_credentials
+            return RefreshableCredentials.create_from_metadata(fetch(), fetch, ASSUME_ROLE)
         except Exception as error:
-            raise self._refused(fault(error)) from error
-        return RefreshableCredentials.create_from_metadata(metadata, lambda: metadata, ASSUME_ROLE)
+            # Neither missing base credentials nor a timeout are the fault of the role.
+            if isinstance(error, NoCredentialsFoundError) or not current_deadline().remaining():
+                raise
+            seen = fault(error)
+            message = f"the role {self.arn} cannot be assumed: {seen.message}"
+            raise RoleRefusedError(replace(seen, message=message)) from error
 
     def _external_id(self) -> str | None:
         if self.external_id_file is None:
@@ -84,8 +64,4 @@ class AssumedRole:
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8 text"
             message = f"the external id file {self.external_id_file} cannot be read: {why}"
-            raise self._refused(Fault(Reason.CREDENTIALS, type(error).__name__, message, passing=False)) from error
-
-    def _refused(self, seen: Fault) -> RoleRefusedError:
-        message = f"the role {self.role_arn} cannot be assumed: {seen.message}"
-        return RoleRefusedError(replace(seen, message=message))
+            raise PollFailedError(Reason.CREDENTIALS, type(error).__name__, message) from error

@@ -1,22 +1,23 @@
 """A source of products: one AWS account and Region, and the Service Catalog operations that are called there."""
 
+import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
+from botocore import xform_name
 from botocore.exceptions import BotoCoreError
 
 from monitor.aws.caller import Caller
 from monitor.aws.clients import Clients, create_clients
 from monitor.aws.errors import fault
-from monitor.aws.listing import ListingBuilder, Page, PageTokens, check_page
+from monitor.aws.listing import ListingBuilder, check_page
 from monitor.aws.observer import ApiObserver
-from monitor.aws.products import SearchPage, check_description, check_search, matching
+from monitor.aws.products import check_description, check_search, matching
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.redaction import sentence
-from monitor.aws.responses import ANSWER, check_responses
+from monitor.aws.responses import ANSWER, check_responses, incomplete
 from monitor.aws.roles import ASSUME_ROLE
 from monitor.aws.transport import Transport
 from monitor.config.settings import SourceSettings
@@ -32,8 +33,6 @@ GET_CALLER_IDENTITY = "GetCallerIdentity"
 SEARCH_PAGE_SIZE = 100
 """The maximum of the API."""
 
-T = TypeVar("T")
-
 
 def operations(settings: SourceSettings) -> Sequence[str]:
     """Return the operations that a source calls again and again."""
@@ -43,12 +42,6 @@ def operations(settings: SourceSettings) -> Sequence[str]:
     if settings.role_arn is not None:
         called.append(ASSUME_ROLE)
     return called
-
-
-@dataclass(frozen=True, slots=True)
-class _Connection:
-    clients: Clients
-    caller: Caller
 
 
 class Source:
@@ -62,11 +55,14 @@ class Source:
         """Use up to `connections` connections; no request is sent yet."""
         self._settings = settings
         self._observer = observer
-        self._limiter = RateLimiter(settings.calls_per_second)
         self._transport = Transport(observer, connections)
-        observer.rate_limited(settings.calls_per_second, settings.calls_per_second)
+        limiter = RateLimiter(
+            settings.calls_per_second,
+            on_change=lambda rate: observer.rate_limited(rate, settings.calls_per_second),
+        )
+        self._caller = Caller(limiter, observer, self._transport.secrets.redact)
         self._lock = threading.Lock()
-        self._connection: _Connection | None = None
+        self._clients: Clients | None = None
 
     @property
     def calls_per_second(self) -> float:
@@ -82,33 +78,17 @@ class Source:
         API: ListStackInstancesForProvisionedProduct.
         """
         listing = ListingBuilder()
-        arguments = {
-            "ProvisionedProductId": product_id,
-            "PageSize": self._settings.page_size,
-            "AcceptLanguage": self._settings.accept_language,
-        }
-
-        def list_page(client: Any) -> Page:
-            page: Page = client.list_stack_instances_for_provisioned_product(**arguments)[ANSWER]
-            return page
-
-        while True:
-            token = listing.add(self._call(LIST_STACK_INSTANCES, list_page, deadline))
+        arguments = {"ProvisionedProductId": product_id, "PageSize": self._settings.page_size}
+        for page in self._pages(LIST_STACK_INSTANCES, arguments, deadline):
+            listing.add(page)
             if on_page:
                 on_page(listing.pages, listing.instances)
-            if token is None:
-                return listing.listing()
-            arguments["PageToken"] = token
+        return listing.listing()
 
     def describe(self, product_id: str, deadline: Deadline) -> ProductDetail:
         """Return the name, type and status of a provisioned product. API: DescribeProvisionedProduct."""
-        arguments = {"Id": product_id, "AcceptLanguage": self._settings.accept_language}
-
-        def describe(client: Any) -> ProductDetail:
-            detail: ProductDetail = client.describe_provisioned_product(**arguments)[ANSWER]
-            return detail
-
-        return self._call(DESCRIBE, describe, deadline)
+        detail: ProductDetail = self._call(DESCRIBE, {"Id": product_id}, deadline)
+        return detail
 
     def search(self, deadline: Deadline) -> ProductSearch:
         """Return the StackSet products of the account that match `discover`.
@@ -117,65 +97,61 @@ class Source:
         """
         if self._settings.discover is None:
             return ProductSearch(())
-        tokens = PageTokens()
         found: list[Mapping[str, Any]] = []
         invalid_items = 0
-        arguments: dict[str, Any] = {
-            "AcceptLanguage": self._settings.accept_language,
+        arguments = {
             "AccessLevelFilter": {"Key": "Account", "Value": "self"},
             "Filters": {"SearchQuery": [f"type:{STACK_SET}"]},
             "PageSize": SEARCH_PAGE_SIZE,
         }
-
-        def search_page(client: Any) -> SearchPage:
-            page: SearchPage = client.search_provisioned_products(**arguments)[ANSWER]
-            return page
-
-        while True:
-            page = self._call(SEARCH, search_page, deadline)
+        for page in self._pages(SEARCH, arguments, deadline):
             found.extend(page.items)
             invalid_items += page.invalid_items
-            token = tokens.add(page.next_token)
-            if token is None:
-                return ProductSearch(matching(found, self._settings.discover), invalid_items)
-            arguments["PageToken"] = token
+        return ProductSearch(matching(found, self._settings.discover), invalid_items)
 
     def caller_identity(self, deadline: Deadline) -> str:
         """Return the ARN of the principal that calls. API: AWS STS, GetCallerIdentity."""
-        connection = self._connect()
-        get_caller_identity = connection.clients.create_sts().get_caller_identity
-        response = self._with_credentials(
-            connection,
-            lambda: connection.caller.call(GET_CALLER_IDENTITY, get_caller_identity, deadline, limited=False),
+        clients = self._connect()
+        request = clients.create_sts().get_caller_identity
+        response = clients.credentials.renew_if_rejected(
+            lambda: self._caller.call(GET_CALLER_IDENTITY, request, deadline, attempts=clients.attempts, limited=False)
         )
         return str(response.get("Arn", ""))
 
-    def _call(self, operation: str, function: Callable[[Any], T], deadline: Deadline) -> T:
-        connection = self._connect()
-        request = partial(function, connection.clients.service_catalog)
-        return self._with_credentials(connection, lambda: connection.caller.call(operation, request, deadline))
+    def _pages(self, operation: str, arguments: Mapping[str, Any], deadline: Deadline) -> Iterator[Any]:
+        """Yield the checked pages of an operation.
 
-    def _with_credentials(self, connection: _Connection, call: Callable[[], T]) -> T:
-        """Make one call; if AWS does not accept the credentials, find them again and try once more."""
-        credentials = connection.clients.credentials
-        if (held := credentials.held) is not None:
-            try:
-                return call()
-            except PollFailedError as error:
-                if error.reason is not Reason.CREDENTIALS:
-                    raise
-                credentials.forget(held)
-        try:
-            return call()
-        except PollFailedError as error:
-            if error.reason is Reason.CREDENTIALS:
-                credentials.forget(credentials.held)  # the next poll finds them again, without a restart
-            raise
+        Raises:
+            PollFailedError: among others, a page token was seen before (incomplete).
+        """
+        seen: set[bytes] = set()
+        token = None
+        while True:
+            page = self._call(operation, arguments if token is None else {**arguments, "PageToken": token}, deadline)
+            yield page
+            token = page.next_token
+            if token is None:
+                return
+            # A token may have 2,024 characters, and an endless listing thousands of tokens.
+            digest = hashlib.blake2b(token.encode(errors="surrogatepass"), digest_size=16).digest()
+            if digest in seen:
+                raise incomplete("RepeatedPageToken", f"page {len(seen) + 1} has the page token of an earlier page")
+            seen.add(digest)
 
-    def _connect(self) -> _Connection:
+    def _call(self, operation: str, arguments: Mapping[str, Any], deadline: Deadline) -> Any:
+        """Call an operation of Service Catalog, and return what the check of its responses returned."""
+        clients = self._connect()
+        method = getattr(clients.service_catalog, xform_name(operation))
+        request = partial(method, AcceptLanguage=self._settings.accept_language, **arguments)
+        response = clients.credentials.renew_if_rejected(
+            lambda: self._caller.call(operation, request, deadline, attempts=clients.attempts)
+        )
+        return response[ANSWER]
+
+    def _connect(self) -> Clients:
         """Create the clients on first use: a missing Region or profile then fails a poll, not the daemon."""
         with self._lock:
-            if self._connection is None:
+            if self._clients is None:
                 try:
                     clients = create_clients(self._settings, self._observer, self._transport)
                 except BotoCoreError as error:
@@ -188,6 +164,5 @@ class Source:
                     SEARCH: check_search,
                 }
                 check_responses(clients.service_catalog.meta.events, checks)
-                caller = Caller(self._limiter, self._observer, clients.attempts, self._transport.secrets.redact)
-                self._connection = _Connection(clients, caller)
-            return self._connection
+                self._clients = clients
+            return self._clients

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from monitor.aws import caller
+from monitor.aws.background import THREAD_NAME
 from monitor.aws.source import Source
 from tests.conftest import Aws
 from tests.faulty_aws.exchange import Response
@@ -30,7 +31,7 @@ def descriptions() -> None:
 def nothing_left_behind() -> Iterator[None]:
     """Wait for the background threads of a test: they would use the environment of the next one."""
     yield
-    until(lambda: not any(thread.name == "call" for thread in threading.enumerate()))
+    until(lambda: not any(thread.name == THREAD_NAME for thread in threading.enumerate()))
 
 
 @pytest.fixture

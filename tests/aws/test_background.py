@@ -1,10 +1,11 @@
-"""Calls on a background thread: who gets the result, how long a thread waits, and what is cleaned up."""
+"""Calls on a background thread: which threads get the result, and how long they wait."""
 
+import math
 import threading
 
 import pytest
 
-from monitor.aws.background import BackgroundCall, current_deadline, deadline_scope, run_in_thread
+from monitor.aws.background import current_deadline, deadline_scope, result_of, run_in_thread
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollCancelledError, PollFailedError
 from tests.support import until
@@ -20,88 +21,52 @@ def test_the_result_is_for_every_thread_that_waits() -> None:
         calls.append(1)
         return "result"
 
-    call = BackgroundCall(function)
+    call = run_in_thread(function)
     results: list[str] = []
-    threads = [threading.Thread(target=lambda: results.append(call.wait(Deadline(10.0)))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: results.append(result_of(call, Deadline(10.0)))) for _ in range(4)]
     for thread in threads:
         thread.start()
     go.set()
     for thread in threads:
         thread.join(10)
     assert results == ["result"] * 4
-    assert call.wait(Deadline(10.0)) == "result"
+    assert result_of(call, Deadline(10.0)) == "result"
     assert calls == [1]
 
 
-def test_an_exception_is_raised_in_the_thread_that_waits() -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt, TimeoutError])
+def test_an_exception_is_raised_in_the_thread_that_waits(error: type[BaseException]) -> None:
     """This includes exceptions that are not an `Exception`."""
 
     def function() -> None:
-        raise KeyboardInterrupt
+        raise error("of the function")
 
-    with pytest.raises(KeyboardInterrupt):
-        run_in_thread(function, Deadline(10.0))
+    with pytest.raises(error, match="of the function"):
+        result_of(run_in_thread(function), Deadline(10.0))
 
 
 def test_a_wait_ends_with_the_deadline_a_cancel_or_its_timeout() -> None:
     """The function goes on."""
     go = threading.Event()
-    call = BackgroundCall(lambda: go.wait(10))
+    call = run_in_thread(lambda: go.wait(10))
     with pytest.raises(PollFailedError, match=r"after 0\.05 s"):
-        call.wait(Deadline(0.05))
+        result_of(call, Deadline(0.05))
     cancelled = Deadline(10.0)
     threading.Timer(0.05, cancelled.cancel).start()
     with pytest.raises(PollCancelledError):
-        call.wait(cancelled)
+        result_of(call, cancelled)
     with pytest.raises(TimeoutError):
-        call.wait(Deadline(10.0), 0.01)
-    assert not call.done
+        result_of(call, Deadline(10.0), 0.01)
+    assert not call.done()
     go.set()
-    assert call.wait(Deadline(10.0)) is True
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_an_abandoned_call_is_cleaned_up_after_it_has_ended(fails: bool) -> None:
-    """This holds whether it returns or raises."""
-    go, cleaned_up = threading.Event(), threading.Event()
-
-    def function() -> None:
-        assert go.wait(10)
-        if fails:
-            raise LookupError
-
-    deadline = Deadline(10.0)
-    deadline.cancel()
-    with pytest.raises(PollCancelledError):
-        run_in_thread(function, deadline, cleaned_up.set)
-    assert not cleaned_up.is_set()
-    go.set()
-    assert cleaned_up.wait(10)
+    assert result_of(call, Deadline(10.0)) is True
 
 
 def test_a_result_that_is_there_is_returned_after_the_deadline() -> None:
-    """There is nothing to wait for, and nothing to clean up."""
-    cleaned_up = threading.Event()
-    call = BackgroundCall(lambda: "result", cleaned_up.set)
-    until(lambda: call.done)
-    assert call.wait(Deadline(0.0)) == "result"
-    assert not cleaned_up.is_set()
-
-
-def test_a_call_that_one_of_two_threads_waits_for_is_not_abandoned() -> None:
-    """The result goes to the thread that still waits."""
-    go, cleaned_up = threading.Event(), threading.Event()
-    results: list[bool] = []
-    call = BackgroundCall(lambda: go.wait(10), cleaned_up.set)
-    patient = threading.Thread(target=lambda: results.append(call.wait(Deadline(10.0))))
-    patient.start()
-    until(lambda: call._waiting == 1)
-    with pytest.raises(PollFailedError):
-        call.wait(Deadline(0.0))
-    go.set()
-    patient.join(10)
-    assert results == [True]
-    assert not cleaned_up.is_set()
+    """There is nothing to wait for."""
+    call = run_in_thread(lambda: "result")
+    until(call.done)
+    assert result_of(call, Deadline(0.0)) == "result"
 
 
 def test_the_deadline_is_that_of_the_innermost_scope() -> None:
@@ -110,6 +75,6 @@ def test_the_deadline_is_that_of_the_innermost_scope() -> None:
     with deadline_scope(outer):
         with deadline_scope(inner):
             assert current_deadline() is inner
-            assert run_in_thread(current_deadline, Deadline(10.0)) is inner
+            assert result_of(run_in_thread(current_deadline), Deadline(10.0)) is inner
         assert current_deadline() is outer
-    assert current_deadline() is None
+    assert current_deadline().remaining() == math.inf

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from monitor.aws.background import current_deadline
-from monitor.aws.caller import FIRST_BACKOFF, LONGEST_BACKOFF, RETRY_QUOTA, UNREACHED_ATTEMPTS, Caller
+from monitor.aws.caller import FIRST_BACKOFF, LONGEST_BACKOFF, OUTAGE_ATTEMPTS, OUTAGE_FAILURES, Caller
 from monitor.aws.errors import Fault, NoCredentialsFoundError
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.model.deadline import Deadline
@@ -65,16 +65,19 @@ def observer() -> Observer:
 
 
 def caller(
-    observer: Observer, attempts: int | None = 3, limiter: RateLimiter | None = None, hide: Callable[[str], str] = str
+    observer: Observer, limiter: RateLimiter | None = None, hide: Callable[[str], str] = str, *, down: bool = False
 ) -> Caller:
-    """Return a caller; without a limiter it never waits for a slot."""
-    return Caller(limiter or RateLimiter(1e9, lambda: 0.0), observer, attempts, hide)
+    """Return a caller of a source that has answered once, unless it is down; without a limiter it waits for no slot."""
+    made = Caller(limiter or RateLimiter(1e9, lambda: 0.0), observer, hide)
+    if not down:
+        made.call(OPERATION, Aws(ANSWER), Deadline(1.0), limited=False)
+    return made
 
 
-def failure(caller: Caller, aws: Aws, deadline: Deadline | None = None) -> PollFailedError:
+def failure(caller: Caller, aws: Aws, deadline: Deadline | None = None, attempts: int | None = None) -> PollFailedError:
     """Make a call, and return how it fails."""
     with pytest.raises(PollFailedError) as caught:
-        caller.call(OPERATION, aws, deadline or Waits())
+        caller.call(OPERATION, aws, deadline or Waits(), attempts=attempts)
     return caught.value
 
 
@@ -100,7 +103,7 @@ def test_the_last_failure_of_bounded_attempts_is_raised(attempts: int, observer:
     """The cause is chained."""
     aws = Aws(*[UNREACHABLE] * (attempts - 1), THROTTLED)
     with pytest.raises(PollFailedError) as caught:
-        caller(observer, attempts).call(OPERATION, aws, Waits())
+        caller(observer).call(OPERATION, aws, Waits(), attempts=attempts)
     assert aws.calls == attempts
     assert (caught.value.reason, caught.value.error_code, caught.value.message) == (
         Reason.THROTTLED,
@@ -138,14 +141,14 @@ def test_the_bound_of_the_back_off_doubles(observer: Observer, monkeypatch: pyte
     """Each wait is random below it, so that polls do not retry at the same moment."""
     monkeypatch.setattr("random.uniform", lambda _, most: most)
     deadline = Waits()
-    failure(caller(observer, 9, RateLimiter(1e9, lambda: deadline.time)), Aws(INTERNAL_ERROR), deadline)
+    failure(caller(observer, RateLimiter(1e9, lambda: deadline.time)), Aws(INTERNAL_ERROR), deadline, attempts=9)
     assert deadline.waits == [FIRST_BACKOFF * 2**n for n in range(6)] + [LONGEST_BACKOFF] * 2
 
 
 def test_each_attempt_counts_against_the_calls_per_second(observer: Observer) -> None:
     """A retry is a request like any other."""
     deadline = Waits()
-    failure(caller(observer, 3, RateLimiter(0.1, lambda: deadline.time)), Aws(INTERNAL_ERROR), deadline)
+    failure(caller(observer, RateLimiter(0.1, lambda: deadline.time)), Aws(INTERNAL_ERROR), deadline, attempts=3)
     assert deadline.time == pytest.approx(20.0)
     assert len(observer.waits) == 2
 
@@ -154,7 +157,7 @@ def test_a_wait_for_the_rate_limit_ends_with_the_deadline(observer: Observer) ->
     """Only the seconds until the deadline are counted."""
     deadline = Waits(5.0)
     budget = RateLimiter(0.1, lambda: deadline.time)
-    calls = caller(observer, 3, budget)
+    calls = caller(observer, budget)
     calls.call(OPERATION, Aws(ANSWER), deadline)
     aws = Aws(ANSWER)
     with pytest.raises(PollFailedError, match="the poll was not complete after 5 s"):
@@ -173,41 +176,41 @@ def test_without_a_setting_a_call_is_retried_until_the_deadline(
 ) -> None:
     """The back-off bounds the requests, and the poll fails for the reason of the last failure."""
     aws, deadline = Aws(error), Waits(240.0)
-    assert failure(caller(observer, None), aws, deadline).reason is reason
+    assert failure(caller(observer), aws, deadline).reason is reason
     assert deadline.time >= 240.0 - LONGEST_BACKOFF
     assert 10 < aws.calls < 80
-    assert caller(observer, None).call(OPERATION, Aws(*[error] * 10, ANSWER), Waits(1e6)) == ANSWER
+    assert caller(observer).call(OPERATION, Aws(*[error] * 10, ANSWER), Waits(1e6)) == ANSWER
 
 
 def test_a_source_that_never_answered_is_reported_soon(observer: Observer) -> None:
     """A wrong endpoint fails after three attempts; a network that fails later is waited for."""
-    aws, calls = Aws(UNREACHABLE), caller(observer, None)
+    aws, calls = Aws(UNREACHABLE), caller(observer, down=True)
     assert failure(calls, aws).reason is Reason.CONNECTION
-    assert aws.calls == UNREACHED_ATTEMPTS
+    assert aws.calls == OUTAGE_ATTEMPTS
     assert calls.call(OPERATION, Aws(ANSWER), Waits()) == ANSWER
     assert calls.call(OPERATION, Aws(*[UNREACHABLE] * 10, ANSWER), Waits()) == ANSWER
 
 
-def test_an_outage_uses_up_the_retries_of_all_polls(observer: Observer) -> None:
-    """Then each poll makes one attempt, and each success allows one more retry."""
-    calls = caller(observer, None)
-    aws = Aws(INTERNAL_ERROR)
+def test_a_source_that_is_down_gets_few_attempts_until_it_answers(observer: Observer) -> None:
+    """It is down after a hundred failures of all its polls. A lasting failure neither counts nor ends that."""
+    calls, aws = caller(observer), Aws(INTERNAL_ERROR)
     polls = 0
-    while aws.calls < RETRY_QUOTA + polls:
+    while aws.calls < OUTAGE_FAILURES:
         polls += 1
         failure(calls, aws, Waits(240.0))
     assert polls < 20
+    failure(calls, Aws(DENIED))
     before = aws.calls
     for _ in range(100):
         failure(calls, aws, Waits(240.0))
-    assert aws.calls == before + 100
-    assert calls.call(OPERATION, Aws(ANSWER), Waits()) == ANSWER
+    assert aws.calls == before + 100 * OUTAGE_ATTEMPTS
     assert calls.call(OPERATION, Aws(INTERNAL_ERROR, ANSWER), Waits()) == ANSWER
+    assert calls.call(OPERATION, Aws(*[INTERNAL_ERROR] * 10, ANSWER), Waits()) == ANSWER
 
 
-def test_throttled_retries_are_not_limited_by_an_outage(observer: Observer) -> None:
-    """The rate limit bounds them."""
-    calls = caller(observer, None)
+def test_throttling_is_not_an_outage(observer: Observer) -> None:
+    """The rate limit bounds them, also at the start."""
+    calls = caller(observer, down=True)
     for _ in range(20):
         assert failure(calls, Aws(THROTTLED), Waits(240.0)).reason is Reason.THROTTLED
     assert calls.call(OPERATION, Aws(*[THROTTLED] * 5, ANSWER), Waits()) == ANSWER
@@ -242,22 +245,20 @@ def test_a_retry_that_the_response_forbids_before_the_deadline_is_not_waited_for
     """The poll fails at once, and says why."""
     response: Any = {"Error": {"Code": "Throttling"}, "ResponseMetadata": {"HTTPHeaders": {"retry-after": "3600"}}}
     aws, deadline = Aws(ClientError(response, OPERATION)), Waits(240.0)
-    assert failure(caller(observer, None), aws, deadline).reason is Reason.THROTTLED
+    assert failure(caller(observer), aws, deadline).reason is Reason.THROTTLED
     assert (aws.calls, deadline.time) == (1, 0.0)
 
 
 def test_throttling_lowers_the_rate_of_all_calls_until_it_has_ended(observer: Observer) -> None:
-    """The observer gets each new rate, and at last the configured one."""
-    deadline = Waits(1e6)
-    calls = caller(observer, None, RateLimiter(10.0, lambda: deadline.time))
+    """Another failure does not lower it."""
+    deadline, rates = Waits(1e6), list[float]()
+    calls = caller(observer, RateLimiter(10.0, lambda: deadline.time, rates.append))
     calls.call(OPERATION, Aws(THROTTLED, ANSWER), deadline)
-    assert observer.rates[0] == 5.0
     calls.call(OPERATION, Aws(INTERNAL_ERROR, ANSWER), deadline)
-    assert min(observer.rates) == 5.0
     deadline.time += 60.0
     calls.call(OPERATION, Aws(ANSWER), deadline)
-    assert observer.rates[-1] == 10.0
-    assert observer.rates == sorted(observer.rates)
+    assert (rates[:2], rates[-1]) == ([10.0, 5.0], 10.0)
+    assert rates[1:] == sorted(rates[1:])
 
 
 def test_a_failure_after_the_deadline_is_a_timeout(observer: Observer) -> None:
@@ -294,7 +295,7 @@ def test_a_call_is_made_under_its_deadline(observer: Observer) -> None:
     deadline = Waits()
     caller(observer).call(OPERATION, look, deadline)
     assert seen == [deadline]
-    assert current_deadline() is None
+    assert current_deadline() is not deadline
 
 
 def test_messages_are_redacted(observer: Observer) -> None:

@@ -11,7 +11,7 @@ from botocore.credentials import Credentials, DeferredRefreshableCredentials, Re
 from botocore.exceptions import ClientError, CredentialRetrievalError, EndpointConnectionError
 
 from monitor.aws.background import deadline_scope
-from monitor.aws.credentials import FETCH_SECONDS, GET_CREDENTIALS, RETRY_SECONDS, CredentialCache
+from monitor.aws.credentials import FETCH_SECONDS, GET_CREDENTIALS, CredentialCache
 from monitor.aws.errors import Fault, NoCredentialsFoundError
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
@@ -93,7 +93,7 @@ def world() -> World:
 @pytest.fixture
 def kept(world: World) -> CredentialCache:
     """Return an empty cache."""
-    return CredentialCache(world.session, world.observer, lambda: world.passed)
+    return CredentialCache(lambda: world.session().get_credentials(), world.observer, lambda: world.passed)
 
 
 def key(kept: CredentialCache, seconds: float = 10.0) -> str:
@@ -111,7 +111,7 @@ def fault(kept: CredentialCache) -> Fault:
 
 def idle(kept: CredentialCache) -> bool:
     """Return whether no attempt is running."""
-    return kept._fetch is None or kept._fetch.done
+    return kept._fetch.done()
 
 
 def test_credentials_are_found_once(kept: CredentialCache, world: World) -> None:
@@ -165,13 +165,13 @@ def test_a_failed_renewal_is_counted_and_retried_later(kept: CredentialCache, wo
         key(kept)
         until(lambda: idle(kept))
     assert world.tries == 2
-    world.passed += RETRY_SECONDS
+    world.passed += FETCH_SECONDS
     key(kept)
     until(lambda: idle(kept))
     assert world.tries == 3
     assert world.observer.errors == {(GET_CREDENTIALS, "EndpointConnectionError"): 2}
     world.failure = None
-    world.passed += RETRY_SECONDS
+    world.passed += FETCH_SECONDS
     key(kept)
     until(lambda: idle(kept))
     assert key(kept) == "key-2"
@@ -238,12 +238,10 @@ def test_an_attempt_that_hangs_is_given_up_and_made_again(kept: CredentialCache,
         key(kept, 0.01)
     for attempts in (1, 2, 3):
         assert world.tries == attempts
-        world.passed += FETCH_SECONDS
-        assert fault(kept) == NO_ANSWER
-        world.passed += RETRY_SECONDS * 2**attempts - 1
+        world.passed += FETCH_SECONDS * 2 ** (attempts - 1) - 0.01
         assert fault(kept) == NO_ANSWER
         assert world.tries == attempts
-        world.passed += 1
+        world.passed += 0.01
         with pytest.raises(PollFailedError):
             key(kept, 0.01)
         until(lambda: world.tries == attempts + 1)  # noqa: B023 - it is called in this iteration
@@ -251,7 +249,7 @@ def test_an_attempt_that_hangs_is_given_up_and_made_again(kept: CredentialCache,
     world.passed += FETCH_SECONDS
     world.silence = None
     hanging.set()
-    until(lambda: not kept._fetch or kept._fetch.done)
+    until(kept._fetch.done)
     assert key(kept).startswith("key-")
 
 
@@ -323,7 +321,7 @@ def test_credentials_without_an_expiry_are_not_renewed(world: World) -> None:
         def get_credentials(self) -> Credentials:
             return static
 
-    kept = CredentialCache(Session, world.observer, lambda: world.passed)
+    kept = CredentialCache(Session().get_credentials, world.observer, lambda: world.passed)
     assert key(kept) == "key"
     world.passed = 1000 * HOUR
     assert key(kept) == "key"
@@ -383,7 +381,7 @@ def test_the_message_says_that_no_credentials_were_found(world: World) -> None:
         def get_credentials(self) -> None:
             return None
 
-    assert fault(CredentialCache(Session, world.observer)) == Fault(
+    assert fault(CredentialCache(Session().get_credentials, world.observer)) == Fault(
         Reason.CREDENTIALS, "NoCredentialsError", "no credentials: Unable to locate credentials", passing=False
     )
 
@@ -399,7 +397,7 @@ def test_botocore_logs_no_traceback_of_a_failed_renewal(observer: Observer, capl
             return DeferredRefreshableCredentials(refresh, "assume-role")
 
     with caplog.at_level(logging.WARNING):
-        assert fault(CredentialCache(Session, observer)) == NOT_REACHED
+        assert fault(CredentialCache(Session().get_credentials, observer)) == NOT_REACHED
     assert [(record.name, record.getMessage(), record.exc_info) for record in caplog.records] == [
         ("botocore.credentials", "Refreshing temporary credentials failed during mandatory refresh period.", None)
     ]

@@ -211,7 +211,7 @@ def test_polling_continues_while_the_token_service_is_down(
     assert poll(source) == 1
     faulty.plan(Plan(faults.INTERNAL_ERROR, operation=way, times=None))
     assert [poll(source) for _ in range(3)] == [1] * 3
-    assert keys(faulty) == ["ASIA1"] * 4
+    assert len(set(keys(faulty))) == 1
 
 
 def test_polling_continues_while_the_token_service_hangs(
@@ -220,7 +220,7 @@ def test_polling_continues_while_the_token_service_hangs(
     """No poll with valid credentials waits."""
     tokens.lifetime = 300.0
     assert poll(source) == 1
-    source._connect().clients.credentials._next_fetch = time.monotonic()
+    source._connect().credentials._next_fetch = time.monotonic()
     faulty.plan(Plan(faults.SILENCE, operation=way, times=None))
     begun = time.monotonic()
     assert [poll(source) for _ in range(3)] == [1] * 3
@@ -347,7 +347,6 @@ def test_a_credential_process_that_hangs_is_started_again(
 ) -> None:
     """A poll during the outage fails with a clear message, and recovery needs no restart."""
     monkeypatch.setattr(credentials, "FETCH_SECONDS", 0.1)
-    monkeypatch.setattr(credentials, "RETRY_SECONDS", 0.1)
     answer = json.dumps({"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "secret"})
     script, pipe = tmp_path / "process", tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -6,17 +6,14 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
 
-from monitor.aws.caller import Caller
 from monitor.aws.clients import Clients
 from monitor.aws.credentials import CredentialCache
 from monitor.aws.http_session import MAXIMUM_RESPONSE_BYTES
 from monitor.aws.listing import Page
-from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.responses import ANSWER
-from monitor.aws.source import LIST_STACK_INSTANCES, Source, _Connection
+from monitor.aws.source import LIST_STACK_INSTANCES, Source
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing, Status
@@ -114,11 +111,9 @@ class FakeClient:
 
 def big_source(observer: Observer, calls_per_second: float) -> Source:
     """Return a source with one product of 100,000 instances."""
-    source = Source(source_settings(), observer, 1)
-    caller = Caller(RateLimiter(calls_per_second), observer, 1, str)
-    credentials = CredentialCache(botocore.session.get_session, observer)
-    clients = Clients(FakeClient(100_000), lambda: None, credentials, attempts=1)
-    source._connection = _Connection(clients, caller)
+    source = Source(source_settings(calls_per_second=calls_per_second), observer, 1)
+    credentials = CredentialCache(lambda: None, observer)
+    source._clients = Clients(FakeClient(100_000), lambda: None, credentials, attempts=1)
     return source
 
 

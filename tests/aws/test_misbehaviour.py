@@ -199,7 +199,7 @@ def test_a_repeated_page_token_is_a_failed_poll(fault: Fault, requests: int, sou
     assert failure(source) == (
         Reason.INCOMPLETE,
         "RepeatedPageToken",
-        f"the page token of page {requests} is a repeated page token",
+        f"page {requests} has the page token of an earlier page",
     )
     assert len(faulty.requests) == requests
 

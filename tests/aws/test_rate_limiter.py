@@ -77,37 +77,47 @@ def test_threads_share_one_rate() -> None:
 def test_throttling_halves_the_rate_and_time_restores_it() -> None:
     """The rate rises by the whole configured rate a minute, and not above it."""
     clock = Clock()
-    limiter = RateLimiter(12.0, clock)
+    rates: list[float] = []
+    limiter = RateLimiter(12.0, clock, rates.append)
     limiter.throttled()
-    assert limiter.calls_per_second == 6.0
     assert [limiter.reserve() for _ in range(2)] == pytest.approx([1 / 6, 2 / 6])
-    clock.time += RECOVERY_SECONDS / 4
-    assert limiter.calls_per_second == pytest.approx(9.0)
-    clock.time += RECOVERY_SECONDS
-    assert limiter.calls_per_second == 12.0
+    for _ in range(3):
+        clock.time += RECOVERY_SECONDS / 4
+        limiter.reserve()
+    assert rates == pytest.approx([12.0, 6.0, 9.0, 12.0])
 
 
 def test_many_throttled_calls_at_once_lower_the_rate_once() -> None:
     """They were all sent at the old rate."""
     clock = Clock()
-    limiter = RateLimiter(10.0, clock)
+    rates: list[float] = []
+    limiter = RateLimiter(10.0, clock, rates.append)
     for _ in range(16):
         limiter.throttled()
-    assert limiter.calls_per_second == 5.0
+    assert rates == [10.0, 5.0]
     clock.time += DECREASE_SECONDS
     limiter.throttled()
-    assert limiter.calls_per_second == pytest.approx((5.0 + 10.0 / RECOVERY_SECONDS) / 2)
+    assert rates[-1] == pytest.approx((5.0 + 10.0 / RECOVERY_SECONDS) / 2)
 
 
 @pytest.mark.parametrize(("configured", "minimum"), [(10.0, MINIMUM_CALLS_PER_SECOND), (0.05, 0.05)])
 def test_the_rate_has_a_minimum(configured: float, minimum: float) -> None:
     """A source that is throttled for an hour is still called, and a slow source is not called faster."""
     clock = Clock()
-    limiter = RateLimiter(configured, clock)
-    rates = []
+    rates: list[float] = []
+    limiter = RateLimiter(configured, clock, rates.append)
     for _ in range(3600):
         limiter.throttled()
-        rates.append(limiter.calls_per_second)
         clock.time += DECREASE_SECONDS
     assert min(rates) >= minimum
     assert rates[-1] <= max(configured / 30, minimum)
+
+
+def test_slots_that_were_reserved_under_throttling_pass_soon() -> None:
+    """Sixteen workers wait for one each. The calls after them are as fast as AWS allows again."""
+    clock = Clock()
+    limiter = RateLimiter(10.0, clock)
+    for _ in range(60):
+        limiter.throttled()
+        clock.time += DECREASE_SECONDS
+    assert max(limiter.reserve() for _ in range(16)) < RECOVERY_SECONDS / 2

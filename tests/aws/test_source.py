@@ -187,7 +187,7 @@ def test_no_proxy_excludes_a_host(source: Source, faulty: FaultyAws, monkeypatch
 def test_sources_share_the_api_descriptions(faulty: FaultyAws, observer: Observer) -> None:
     """Each source would take 9 MB for them."""
     descriptions = {
-        id(Source(source_settings(name), observer, 1)._connect().clients.service_catalog.meta.service_model.metadata)
+        id(Source(source_settings(name), observer, 1)._connect().service_catalog.meta.service_model.metadata)
         for name in "abc"
     }
     assert len(descriptions) == 1

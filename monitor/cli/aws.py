@@ -46,18 +46,20 @@ def open_sources(settings: Settings) -> SourcesByName:
     }
 
 
-def discover(settings: Settings, sources: SourcesByName) -> tuple[Products, Mapping[str, PollFailedError]]:
-    """Return the products that are listed, or discovered in `sources`, and the errors of searches by source."""
+def discover(
+    settings: Settings, sources: SourcesByName
+) -> tuple[Products, Mapping[str, Sequence[Product] | PollFailedError]]:
+    """Return the products that are listed, or discovered in `sources`, and the result of each search by source."""
     searched = [source.name for source in settings.sources if source.discover and source.name in sources]
     results = run_tasks(settings.poll.concurrency, [(SEARCH_SECONDS, sources[name].search) for name in searched])
-    found: dict[str, Sequence[Product]] = {}
-    failed: dict[str, PollFailedError] = {}
+    found: dict[str, Sequence[Product] | PollFailedError] = {}
     for name, result in zip(searched, results, strict=True):
         if isinstance(result, PollFailedError):
-            failed[name] = result
+            found[name] = result
         else:
             found[name] = [Product(detail.id, detail.name) for detail in result.products]
-    return list(monitored_products(settings, found, Shard()).values()), failed
+    discovered = {name: result for name, result in found.items() if not isinstance(result, PollFailedError)}
+    return list(monitored_products(settings, discovered, Shard()).values()), found
 
 
 def describe_products(
@@ -76,12 +78,12 @@ def list_products(
     settings: Settings,
     sources: SourcesByName,
     products: Products,
-    seconds: float | None = None,
+    seconds: float = 0.0,
     on_page: OnPage = lambda *_: None,
 ) -> Sequence[Listing | PollFailedError]:
     """List the stack instances of products, with a progress bar; return the results in their order.
 
-    `seconds`: the time limit of each listing; default: the product's own timeout.
+    `seconds`: what a listing may take if that is longer than the product's own timeout.
     """
     with _progress(len(products)) as (show_page, show_done):
 
@@ -92,7 +94,7 @@ def list_products(
                 on_page(product_id, pages, instances)
                 show_page(product_id, pages, instances)
 
-            return seconds or monitored.timeout, lambda deadline: source.list_stack_instances(
+            return max(seconds, monitored.timeout), lambda deadline: source.list_stack_instances(
                 product_id, deadline, count
             )
 

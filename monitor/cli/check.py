@@ -9,7 +9,7 @@ import click
 
 from monitor.cli.errors import ExitCode
 from monitor.cli.options import config_option, configuration_error, load_with_lines
-from monitor.cli.output import Output, print_error, print_rows
+from monitor.cli.output import Output, counted, print_error, print_rows
 from monitor.config.document import Document, Problem
 from monitor.config.errors import ConfigurationError
 from monitor.config.settings import Settings
@@ -46,11 +46,8 @@ def check(config: Path, aws: bool) -> ExitCode:
         raise configuration_error(error, "the web configuration") from error
     for warning in [*warnings, *_unknown_regions(settings, document)]:
         print_error(f"warning: {config}:{warning}")
-    products, sources = len(settings.products), len(settings.sources)
-    click.echo(
-        f"{config}: configuration OK ({products} {'product' if products == 1 else 'products'},"
-        f" {sources} {'source' if sources == 1 else 'sources'})"
-    )
+    products, sources = counted(len(settings.products), "product"), counted(len(settings.sources), "source")
+    click.echo(f"{config}: configuration OK ({products}, {sources})")
     return _check_aws(settings) if aws else ExitCode.OK
 
 

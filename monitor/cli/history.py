@@ -14,7 +14,7 @@ from monitor.cli.options import (
     product_option,
     select_products,
 )
-from monitor.cli.output import Output, print_error, print_rows
+from monitor.cli.output import Output, counted, print_error, print_rows
 from monitor.config.duration import parse_duration
 from monitor.events.transitions import transition_fields
 from monitor.poller.protocols import StateError
@@ -65,6 +65,4 @@ def history(config: Path, since: float, products: tuple[str, ...], accounts: tup
     except StateError as error:
         raise CommandError(str(error)) from error
     if damaged:
-        print_error(
-            f"{len(damaged)} {'transition is' if len(damaged) == 1 else 'transitions are'} damaged and left out"
-        )
+        print_error(f"left out because of damage: {counted(len(damaged), 'transition')}")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from monitor.cli.errors import CommandError, ExitCode
-from monitor.cli.output import Output
+from monitor.cli.output import Output, counted
 from monitor.config.document import Document
 from monitor.config.errors import ConfigurationError, UnreadableError
 from monitor.config.load import load_with_lines as load
@@ -69,8 +69,7 @@ def load_with_lines(config: Path) -> tuple[Settings, Document]:
 
 def configuration_error(error: ConfigurationError, what: str) -> CommandError:
     """Return the error with every problem of a file, one a line."""
-    count = len(error.problems)
-    return CommandError(f"{count} {'problem' if count == 1 else 'problems'} in {what}\n{error}", ExitCode.USAGE)
+    return CommandError(f"{counted(len(error.problems), 'problem')} in {what}\n{error}", ExitCode.USAGE)
 
 
 def unknown_products(wanted: Sequence[str], known: Iterable[Product]) -> Sequence[str]:

@@ -57,6 +57,11 @@ def print_error(sentence: str) -> None:
         click.echo(f"stackset-monitor: {sentence}", err=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 page` or `2 pages`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def print_rows(rows: Iterable[Row], columns: Sequence[str], output: Output) -> None:
     """Print rows to stdout: JSON as one array, CSV with a header line, a table with aligned columns.
 

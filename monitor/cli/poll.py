@@ -41,7 +41,8 @@ def poll(config: Path, products: tuple[str, ...], output: Output) -> ExitCode:
     """  # noqa: D301 - click's mark for lines that it must not wrap
     settings = load_configuration(config)
     sources = open_sources(settings)
-    monitored, failed_searches = discover(settings, sources)
+    monitored, found = discover(settings, sources)
+    failed_searches = {source: result for source, result in found.items() if isinstance(result, PollFailedError)}
     for source, failure in failed_searches.items():
         print_error(f"cannot discover the products of source {source}: {_reason(failure)}")
     if products:

@@ -1,16 +1,17 @@
 """The preflight of `check --aws`: everything that a poll calls is called once, before a daemon does it."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.cli.aws import ADVICE, CALL_SECONDS, Products, SourcesByName, describe_products, discover, list_products
 from monitor.cli.call_rate import CallCost, rate_problems
-from monitor.cli.output import Row
+from monitor.cli.output import Row, counted
 from monitor.cli.tasks import run_tasks
 from monitor.config.duration import format_duration
-from monitor.config.settings import MonitoredProduct, Settings, SourceSettings
+from monitor.config.settings import DiscoverSettings, MonitoredProduct, Settings, SourceSettings
 from monitor.model.errors import PollFailedError, Reason
-from monitor.model.instances import Listing
+from monitor.model.instances import Listing, Product
 from monitor.model.products import STACK_SET, ProductDetail
 
 LISTING_SECONDS = 1800.0
@@ -54,22 +55,25 @@ def preflight(settings: Settings, sources: SourcesByName) -> Report:
         else:
             identities[source.name] = identity
     sources = {name: sources[name] for name in identities}
-    monitored, failed_searches = discover(settings, sources)
+    monitored, found = discover(settings, sources)
     products = [one for one in monitored if one.source in sources]
-    details = dict(zip(_ids(products), describe_products(settings, sources, products), strict=True))
+    details = dict(
+        zip((one.product.id for one in products), describe_products(settings, sources, products), strict=True)
+    )
     costs = _list(report, settings, sources, products, details)
     for source in settings.sources:
         if source.name not in sources:
             continue
         own = [one for one in products if one.source == source.name]
-        _check_discovery(report, settings, source, own, failed_searches.get(source.name))
+        if source.discover:
+            _check_discovery(report, source, source.discover, found[source.name])
         known = [costs[one.product.id] for one in own if one.product.id in costs]
         report.problems += rate_problems(source, known)
         rate = sum(cost.calls / cost.product.interval for cost in known)
         report.sources.append(
             SourceReport(
                 f"source {source.name}: {identities[source.name]}\n"
-                f"{len(own)} {'product' if len(own) == 1 else 'products'}, {rate:.2f} of"
+                f"{counted(len(own), 'product')}, {rate:.2f} of"
                 f" {source.calls_per_second:g} calls a second",
                 [_row(one, details[one.product.id], costs.get(one.product.id), source) for one in own],
             )
@@ -97,40 +101,34 @@ def _list(
             if detail.reason in (Reason.NOT_FOUND, *_UNREACHABLE):
                 continue
         listable.append(one)
-    pages: dict[str, int] = {}
+    times: dict[str, list[float]] = {one.product.id: [] for one in listable}
 
-    def on_page(product_id: str, number: int, _: int) -> None:
-        pages[product_id] = number
+    def on_page(product_id: str, *_: int) -> None:
+        times[product_id].append(time.monotonic())
 
     costs = {}
     results = list_products(settings, sources, listable, LISTING_SECONDS, on_page)
     for one, result in zip(listable, results, strict=True):
-        seen = pages.get(one.product.id, 0)
+        pages = times[one.product.id]
         if isinstance(result, Listing):
-            costs[one.product.id] = CallCost(one, result.pages, len(result.statuses))
-        elif result.reason is Reason.TIMEOUT and seen:
-            costs[one.product.id] = CallCost(one, seen, None)
+            costs[one.product.id] = CallCost(one, result.pages, len(result.statuses), pages[-1] - pages[0])
+        elif result.reason is Reason.TIMEOUT and pages:
+            costs[one.product.id] = CallCost(one, len(pages), None, max(LISTING_SECONDS, one.timeout))
         else:
             prefix = f"product {one.product.id}: cannot list its stack instances"
             report.add(prefix, result, by_name[one.source], "ListStackInstancesForProvisionedProduct")
     return costs
 
 
-def _ids(products: Products) -> Sequence[str]:
-    return [one.product.id for one in products]
-
-
 def _check_discovery(
-    report: Report, settings: Settings, source: SourceSettings, own: Products, failure: PollFailedError | None
+    report: Report, source: SourceSettings, discover: DiscoverSettings, found: Sequence[Product] | PollFailedError
 ) -> None:
-    if source.discover is None:
-        return
     prefix = f"source {source.name}"
-    if failure is not None:
-        report.add(f"{prefix}: cannot discover its products", failure, source, "SearchProvisionedProducts")
-    elif not set(_ids(own)) - set(_ids(settings.products)):
-        criteria = [*source.discover.names, *(f"{key}={value}" for key, value in source.discover.tags.items())]
-        report.problems.append(f"{prefix}: discover finds no product of type {STACK_SET} with {', '.join(criteria)}")
+    if isinstance(found, PollFailedError):
+        report.add(f"{prefix}: cannot discover its products", found, source, "SearchProvisionedProducts")
+    elif not found:
+        criteria = ", ".join([*discover.names, *(f"{key}={value}" for key, value in discover.tags.items())])
+        report.problems.append(f"{prefix}: discover finds no product of type {STACK_SET} with {criteria}")
 
 
 def _row(

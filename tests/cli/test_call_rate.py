@@ -43,6 +43,14 @@ def test_pages_of_an_incomplete_listing_are_a_lower_bound() -> None:
     assert "its at least 18000 pages need" in problem
 
 
+def test_a_slow_listing_needs_more_time_and_not_a_higher_rate() -> None:
+    """Pages are listed one after the other: if AWS takes a second for each, a higher rate does not help."""
+    slow = CallCost(PRODUCT, 300, 6000, 300.0)
+    assert rate_problems(replace(SOURCE, calls_per_second=100.0), [slow, CallCost(PRODUCT, 1, 1, 0.2)]) == [
+        "product pp-a: the listing of 300 pages took 5m, the timeout is 4m: set interval >= 7m"
+    ]
+
+
 @BOUNDED
 @example(pages=[1, 0, 0, 1], limit=0.2, interval=10)  # 0.2 + 0.1 + 0.1 + 0.2 is more than 0.6
 @given(st.lists(st.integers(0, 20_000), min_size=1, max_size=5), st.floats(0.1, 1000), st.integers(1, 7200))

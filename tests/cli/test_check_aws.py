@@ -1,10 +1,14 @@
 """`check --aws`: the problems that AWS reports, with what to do about them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from monitor.aws.source import Source
+from monitor.cli import preflight
+from monitor.model.deadline import Deadline
+from monitor.model.instances import Listing
 from monitor.simulation.aws import stack_sets
 from monitor.simulation.stack_sets import StackSets
 from tests.cli.commands import OTHER, PRODUCT, Result, here
@@ -176,6 +180,39 @@ def test_a_discovery_that_finds_nothing(there: StackSets, tmp_path: Path, capsys
     assert found.code == 1
     assert found.out.splitlines()[-1] == (
         "source network: discover finds no product of type CFN_STACKSET with netwrok, team=network"
+    )
+
+
+def test_a_discovery_that_finds_only_known_products(
+    there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A product may be listed, too, or be found by another source before: the discovery works."""
+    sources = f"{NETWORK}\n{NETWORK.replace('name: network', 'name: again')}"
+    found = check(capsys, tmp_path, sources)
+    assert (found.code, found.out.splitlines()[-1]) == (0, "no problems found")
+    found = check(capsys, tmp_path, NETWORK, OTHER)
+    assert (found.code, found.out.splitlines()[-1]) == (0, "no problems found")
+
+
+def test_a_listing_that_is_not_complete_in_time(
+    there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a problem, even if the pages seen fit into the rate of calls."""
+
+    def never_ends(_: Source, __: str, deadline: Deadline, on_page: Callable[[int, int], None]) -> Listing:
+        on_page(1, 20)
+        deadline.wait(30)
+        raise AssertionError
+
+    monkeypatch.setattr(Source, "list_stack_instances", never_ends)
+    monkeypatch.setattr(preflight, "LISTING_SECONDS", 0.2)
+    path = tmp_path / "monitor.yaml"
+    hub = "{name: hub, region: eu-west-1, calls_per_second: 1000}"
+    path.write_text(f"poll: {{interval: 200ms}}\nsources: [{hub}]\nproducts: [{PRODUCT}]\n")
+    found = here(capsys, "check", "--aws", "--config", str(path))
+    assert (found.code, found.out.splitlines()[-1]) == (
+        1,
+        f"product {PRODUCT}: the listing of at least 1 page took 200ms, the timeout is 160ms: set interval >= 1s",
     )
 
 

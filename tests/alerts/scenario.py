@@ -83,6 +83,8 @@ class Monitor:
     reloaded: Mapping[int, int] = field(default_factory=lambda: {0: 1})
     discovery: Mapping[int, bool] = field(default_factory=dict)
     """Whether the searches of source `hub`, every 15 minutes, succeed; empty means no searches."""
+    searched: Mapping[int, bool] = field(default_factory=lambda: {0: True})
+    """Whether the configuration contains `discover`, if `discovery` is not empty."""
     discovered: Mapping[int, int] = field(default_factory=lambda: {0: 20})
     """Number of products that a search finds."""
     errors: Callable[[int], float] = lambda _: 0
@@ -200,7 +202,7 @@ def _scrape(monitor: Monitor, minute: int) -> dict[str, float]:
         "stackset_monitor_log_lines_dropped_total": monitor.lines_dropped(minute),
         "stackset_monitor_state_last_commit_timestamp_seconds": _last_commit(monitor, minute, start),
     }
-    if monitor.discovery:
+    if monitor.discovery and Timeline(monitor.searched).at(minute):
         found = [at for at in range(start + 1, minute + 1, 15) if Timeline(monitor.discovery).at(at)]
         own['servicecatalog_discovery_last_success_timestamp_seconds{source="hub"}'] = 60 * max(found, default=0)
         own['servicecatalog_discovery_interval_seconds{source="hub"}'] = 900

@@ -27,6 +27,10 @@ class Alertmanager:
         with urllib.request.urlopen(f"http://{self.address}/api/v2/alerts", timeout=30) as answer:
             return [alert for alert in json.load(answer) if alert["labels"]["alertname"] == name]
 
+    def send(self, *alerts: dict[str, str]) -> None:
+        """Send firing alerts with these labels, as Prometheus does."""
+        self._post("alerts", [{"labels": labels} for labels in alerts])
+
     def silence(self, **labels: str) -> None:
         """Silence the alerts with these labels for an hour."""
         now = datetime.now(UTC)
@@ -37,8 +41,11 @@ class Alertmanager:
             "createdBy": "tests",
             "comment": "a partial rollout",
         }
+        self._post("silences", body)
+
+    def _post(self, path: str, body: object) -> None:
         request = urllib.request.Request(
-            f"http://{self.address}/api/v2/silences",
+            f"http://{self.address}/api/v2/{path}",
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )

@@ -36,6 +36,7 @@ class EventLogger:
         if denied := poll.newly_undescribed:
             details = {"error_code": denied.error_code, "message": denied.message}
             self._log.event(LogLevel.WARNING, EventName.UNDESCRIBED, **identity, **details)
+        # What waited for a full disk is committed with a later poll, which may have found no change itself.
         changed = bool(change.transitions or (description and description.transition))
         if poll.committed and (changed or change.earlier):
             self._outbox.wake()

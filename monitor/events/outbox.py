@@ -14,7 +14,9 @@ from monitor.model.products import ProductTransition
 from monitor.poller.protocols import StateError
 
 BATCH = 500
+"""Transitions that are written at once: a crash between the lines and their mark repeats at most so many."""
 RETRY_SECONDS = 30.0
+"""After an error of the state, or while stdout is closed. A new transition does not shorten it."""
 
 AnyTransition = Transition | ProductTransition
 
@@ -80,6 +82,7 @@ class Outbox:
             # Read before publishing, so that what was committed before the stop is published.
             stopping = self._stopping.is_set()
             if not self._publish() and not stopping:
+                # A wait that a stop ends: the last attempt is made then, within the time that the stop allows.
                 self._stopping.wait(RETRY_SECONDS)
                 self._work.set()
 

@@ -30,6 +30,7 @@ class Log:
         renderer: Processor
         if log_format is LogFormat.JSON:
             shared.append(_add_message)
+            # Names in any script stay readable for people who search the log.
             renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
         else:
             renderer = structlog.dev.ConsoleRenderer(colors=False)
@@ -43,7 +44,7 @@ class Log:
             )
         )
         root = logging.getLogger()
-        root.handlers[:] = [handler]
+        root.handlers[:] = [handler]  # a handler of a library would write lines of another format
         root.setLevel(self._level)
         for name in LIBRARIES:
             logging.getLogger(name).setLevel(max(logging.WARNING, self._level))

@@ -63,6 +63,7 @@ class LineWriter:
         while True:
             text, result = self._waiting.get()
             written = self._put(text)
+            # The caller of `write_through` tries again; a line of `write` that was not written is lost.
             if result is not None:
                 result.set_result(written)
             elif not written:

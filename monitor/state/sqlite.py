@@ -125,7 +125,9 @@ class SqliteStore(StateDatabase):
         horizon = self._run(lambda connection: _prune_horizon(connection, before))
         if horizon is None:
             return 0
-        self._write(lambda connection: _delete_products(connection, lambda one: one not in monitored, horizon))
+        self._write(
+            lambda connection: _delete_products(connection, lambda product_id: product_id not in monitored, horizon)
+        )
         statement = (
             "DELETE FROM transition WHERE rowid IN"
             " (SELECT rowid FROM transition WHERE observed_at < ? AND published = 1 LIMIT ?)"

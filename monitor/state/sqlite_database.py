@@ -125,7 +125,7 @@ class StateDatabase:
             file.check_content()
         except BrokenStateError as error:
             with self._lock:
-                # Else it was closed or replaced meanwhile, and the path may point to another file.
+                # If it was closed or replaced meanwhile, the path may point to another file.
                 if not self._closed and self._file is file:
                     self._replace_broken(file, error)
         except StateError as error:

@@ -45,7 +45,7 @@ class StateFile:
                 raise
 
     def displaced(self) -> str | None:
-        """Return what happened if the path no longer points to the open file; None if all is well."""
+        """Return what happened if the path no longer points to the open file; None if it does."""
         with translated_errors(self.path):
             if not is_file(self.path, self._identity):
                 return "was deleted, moved or replaced"
@@ -92,7 +92,7 @@ class StateFile:
                 old.rename(new)
         try:
             connection, copied = self._open(), 0
-        except BaseException:  # a full disk: the next attempt shall find the broken file and copy from it
+        except BaseException:  # a full disk: the next attempt finds the broken file and copies from it
             for old, new in names:
                 with suppress(FileNotFoundError):
                     new.rename(old)

@@ -42,7 +42,7 @@ class CountingOutbox(Outbox):
         self.woken += 1
 
 
-class Office:
+class Harness:
     """An event logger with what it wrote, at every level."""
 
     def __init__(self) -> None:
@@ -56,9 +56,9 @@ class Office:
 
 
 @pytest.fixture
-def office() -> Office:
+def harness() -> Harness:
     """Return an event logger."""
-    return Office()
+    return Harness()
 
 
 def completed(*, committed: bool = True) -> CompletedPoll:
@@ -131,11 +131,11 @@ def test_the_level_follows_the_new_status(status: Status | None, level: str) -> 
     assert entry["level"] == level
 
 
-def test_a_poll_is_logged_and_its_transitions_are_published(office: Office) -> None:
+def test_a_poll_is_logged_and_its_transitions_are_published(harness: Harness) -> None:
     """The event has the counts and what was unusual about the listing."""
-    office.events.completed(completed())
-    assert office.outbox.woken == 1
-    assert office.lines.entries() == [
+    harness.events.completed(completed())
+    assert harness.outbox.woken == 1
+    assert harness.lines.entries() == [
         {
             "level": "info",
             "event": "poll.completed",
@@ -154,30 +154,30 @@ def test_a_poll_is_logged_and_its_transitions_are_published(office: Office) -> N
     ]
 
 
-def test_a_poll_without_changes_is_logged_at_debug(office: Office) -> None:
+def test_a_poll_without_changes_is_logged_at_debug(harness: Harness) -> None:
     """Thousands of unchanged products do not fill the log; an unusual listing is still visible."""
-    office.events.completed(unchanged())
-    office.events.completed(replace(unchanged(), listing=listing(STATUSES, anomalies={Anomaly.DUPLICATE: 1})))
-    assert office.levels() == [("poll.completed", "debug"), ("poll.completed", "info")]
-    assert office.outbox.woken == 0
+    harness.events.completed(unchanged())
+    harness.events.completed(replace(unchanged(), listing=listing(STATUSES, anomalies={Anomaly.DUPLICATE: 1})))
+    assert harness.levels() == [("poll.completed", "debug"), ("poll.completed", "info")]
+    assert harness.outbox.woken == 0
 
 
-def test_transitions_of_earlier_polls_are_published(office: Office) -> None:
+def test_transitions_of_earlier_polls_are_published(harness: Harness) -> None:
     """If the state could be written again, what waited is published, although this poll found no change."""
     change = replace(UNCHANGED, earlier=CHANGE.transitions)
-    office.events.completed(replace(unchanged(), change=change))
-    assert office.outbox.woken == 1
+    harness.events.completed(replace(unchanged(), change=change))
+    assert harness.outbox.woken == 1
 
 
-def test_the_first_complete_poll_after_a_failure_has_the_level_of_the_failure(office: Office) -> None:
+def test_the_first_complete_poll_after_a_failure_has_the_level_of_the_failure(harness: Harness) -> None:
     """Whoever saw the failure sees its end, once."""
     for error, newly_missing in ((DENIED, False), (GONE, True), (GONE, False)):
-        office.events.failed(failed(error, newly_missing=newly_missing))
+        harness.events.failed(failed(error, newly_missing=newly_missing))
     for _ in range(2):
-        office.events.completed(unchanged())
-    office.events.failed(failed(DENIED))
-    office.events.completed(unchanged())
-    assert office.levels() == [
+        harness.events.completed(unchanged())
+    harness.events.failed(failed(DENIED))
+    harness.events.completed(unchanged())
+    assert harness.levels() == [
         ("poll.failed", "warning"),
         ("provisioned_product.missing", "error"),
         ("poll.failed", "warning"),
@@ -189,10 +189,10 @@ def test_the_first_complete_poll_after_a_failure_has_the_level_of_the_failure(of
     ]
 
 
-def test_a_first_snapshot_is_a_baseline(office: Office) -> None:
+def test_a_first_snapshot_is_a_baseline(harness: Harness) -> None:
     """A baseline has no transitions, so it is logged at once, before the poll."""
-    office.events.completed(CompletedPoll(monitored(), baseline(STATUSES), listing(STATUSES), 1.0, committed=True))
-    first, second = office.lines.entries()
+    harness.events.completed(CompletedPoll(monitored(), baseline(STATUSES), listing(STATUSES), 1.0, committed=True))
+    first, second = harness.lines.entries()
     assert first == {
         "level": "info",
         "event": "provisioned_product.baseline",
@@ -206,17 +206,17 @@ def test_a_first_snapshot_is_a_baseline(office: Office) -> None:
     assert "anomalies" not in second
 
 
-def test_a_poll_that_was_not_committed_publishes_nothing(office: Office) -> None:
+def test_a_poll_that_was_not_committed_publishes_nothing(harness: Harness) -> None:
     """The event says that no transition was published."""
-    office.events.completed(completed(committed=False))
-    (entry,) = office.lines.entries()
-    assert (entry["event"], entry["transitions"], office.outbox.woken) == ("poll.completed", 0, 0)
+    harness.events.completed(completed(committed=False))
+    (entry,) = harness.lines.entries()
+    assert (entry["event"], entry["transitions"], harness.outbox.woken) == ("poll.completed", 0, 0)
 
 
-def test_a_failed_poll_is_one_event(office: Office) -> None:
+def test_a_failed_poll_is_one_event(harness: Harness) -> None:
     """The event has the error code and message of AWS, and the age of the snapshot that is still published."""
-    office.events.failed(failed(DENIED))
-    assert office.lines.entries() == [
+    harness.events.failed(failed(DENIED))
+    assert harness.lines.entries() == [
         {
             "level": "warning",
             "event": "poll.failed",
@@ -231,10 +231,10 @@ def test_a_failed_poll_is_one_event(office: Office) -> None:
     ]
 
 
-def test_a_missing_product_is_logged_before_its_failed_poll(office: Office) -> None:
+def test_a_missing_product_is_logged_before_its_failed_poll(harness: Harness) -> None:
     """The error is one event more, once; without a snapshot the age is null."""
-    office.events.failed(replace(failed(GONE, newly_missing=True), snapshot_age=None))
-    first, second = office.lines.entries()
+    harness.events.failed(replace(failed(GONE, newly_missing=True), snapshot_age=None))
+    first, second = harness.lines.entries()
     assert first == {
         "level": "error",
         "event": "provisioned_product.missing",
@@ -275,18 +275,18 @@ def test_a_product_that_changed_status_is_logged(status: ProductStatus, level: s
     }
 
 
-def test_a_product_that_cannot_be_described_is_logged_once(office: Office) -> None:
+def test_a_product_that_cannot_be_described_is_logged_once(harness: Harness) -> None:
     """The message of AWS names the permission that is missing."""
-    office.events.completed(replace(unchanged(), newly_undescribed=DENIED))
-    first, second = office.lines.entries()
+    harness.events.completed(replace(unchanged(), newly_undescribed=DENIED))
+    first, second = harness.lines.entries()
     assert (first["event"], first["level"], first["message"]) == (
         "provisioned_product.undescribed", "warning", "User is not authorized",
     )  # fmt: skip
     assert second["provisioned_product_status"] is None
 
 
-def test_a_transition_of_a_product_is_published_although_the_poll_failed(office: Office) -> None:
+def test_a_transition_of_a_product_is_published_although_the_poll_failed(harness: Harness) -> None:
     """If only the listing failed, the new status of the product was committed and is published."""
     description = describe(detail(), detail(ProductStatus.ERROR), BASELINE, "poll-3", LATER)
-    office.events.failed(replace(failed(DENIED), description=description, committed=True))
-    assert office.outbox.woken == 1
+    harness.events.failed(replace(failed(DENIED), description=description, committed=True))
+    assert harness.outbox.woken == 1

@@ -50,7 +50,7 @@ class FakeStore:
             self.changed.notify_all()
 
 
-class Office:
+class Harness:
     """An outbox over a fake store, with what it wrote and reported."""
 
     def __init__(self, waiting: Sequence[Transition | None] = (), level: LogLevel = LogLevel.INFO) -> None:
@@ -74,21 +74,21 @@ class Office:
 
 def test_all_batches_are_published_in_order() -> None:
     """More transitions than one batch are published completely."""
-    office = Office(transitions(2 * BATCH + 1))
-    office.outbox.start()
-    assert office.outbox.stop(WAIT)
-    assert office.published() == [str(number) for number in range(2 * BATCH + 1)]
-    assert office.store.waiting == []
+    harness = Harness(transitions(2 * BATCH + 1))
+    harness.outbox.start()
+    assert harness.outbox.stop(WAIT)
+    assert harness.published() == [str(number) for number in range(2 * BATCH + 1)]
+    assert harness.store.waiting == []
 
 
 def test_transitions_stay_unpublished_while_stdout_is_closed() -> None:
     """A transition is marked as published only after its line was written."""
-    office = Office(transitions(3))
-    office.lines.closed = True
-    office.outbox.start()
-    assert office.outbox.stop(WAIT)
-    assert [position for position, _ in office.store.waiting] == [1, 2, 3]
-    assert office.published() == []
+    harness = Harness(transitions(3))
+    harness.lines.closed = True
+    harness.outbox.start()
+    assert harness.outbox.stop(WAIT)
+    assert [position for position, _ in harness.store.waiting] == [1, 2, 3]
+    assert harness.published() == []
 
 
 @pytest.mark.parametrize(
@@ -103,55 +103,55 @@ def test_any_error_of_the_store_is_reported_and_retried(
 ) -> None:
     """After an error, expected or not, everything is published when the store works again."""
     monkeypatch.setattr("monitor.events.outbox.RETRY_SECONDS", 0.01)
-    office = Office(transitions(4))
-    office.store.error = error
-    office.outbox.start()
-    with office.store.changed:
-        assert office.store.changed.wait_for(lambda: not office.store.waiting, WAIT)
-    assert office.outbox.stop(WAIT)
-    assert office.errors == [report]
-    assert len(office.published()) == 4
+    harness = Harness(transitions(4))
+    harness.store.error = error
+    harness.outbox.start()
+    with harness.store.changed:
+        assert harness.store.changed.wait_for(lambda: not harness.store.waiting, WAIT)
+    assert harness.outbox.stop(WAIT)
+    assert harness.errors == [report]
+    assert len(harness.published()) == 4
 
 
 def test_a_transition_that_cannot_be_rendered_is_skipped_and_reported() -> None:
     """The transitions around it are published."""
-    office = Office(transitions(3))
-    office.unrenderable = "1"
-    office.outbox.start()
-    assert office.outbox.stop(WAIT)
-    assert office.published() == ["0", "2"]
-    assert office.store.waiting == []
-    assert office.errors == ["transition '1' cannot be logged: ValueError: bad value"]
+    harness = Harness(transitions(3))
+    harness.unrenderable = "1"
+    harness.outbox.start()
+    assert harness.outbox.stop(WAIT)
+    assert harness.published() == ["0", "2"]
+    assert harness.store.waiting == []
+    assert harness.errors == ["transition '1' cannot be logged: ValueError: bad value"]
 
 
 def test_transitions_below_the_level_count_as_published() -> None:
     """With log.level error, the other transitions do not stay in the outbox."""
-    office = Office(transitions(2), LogLevel.ERROR)
-    office.outbox.start()
-    assert office.outbox.stop(WAIT)
-    assert office.published() == []
-    assert office.store.waiting == []
+    harness = Harness(transitions(2), LogLevel.ERROR)
+    harness.outbox.start()
+    assert harness.outbox.stop(WAIT)
+    assert harness.published() == []
+    assert harness.store.waiting == []
 
 
 def test_a_transition_that_cannot_be_read_is_skipped_and_reported() -> None:
     """The transitions around it are published, and it does not stay in the outbox."""
-    office = Office([*transitions(2), None])
-    office.outbox.start()
-    assert office.outbox.stop(WAIT)
-    assert office.published() == ["0", "1"]
-    assert office.store.waiting == []
-    assert office.errors == ["transition 3 of the state cannot be read and is not logged"]
+    harness = Harness([*transitions(2), None])
+    harness.outbox.start()
+    assert harness.outbox.stop(WAIT)
+    assert harness.published() == ["0", "1"]
+    assert harness.store.waiting == []
+    assert harness.errors == ["transition 3 of the state cannot be read and is not logged"]
 
 
 def test_an_error_that_cannot_be_reported_does_not_end_the_outbox() -> None:
     """The transitions after it are published."""
-    office = Office([None, *transitions(1)])
-    office.errors = None  # type: ignore[assignment]
-    office.outbox.start()
-    assert office.outbox.stop(WAIT)
-    assert office.published() == ["0"]
+    harness = Harness([None, *transitions(1)])
+    harness.errors = None  # type: ignore[assignment]
+    harness.outbox.start()
+    assert harness.outbox.stop(WAIT)
+    assert harness.published() == ["0"]
 
 
 def test_an_outbox_that_was_not_started_can_be_stopped() -> None:
     """A stop during the start finds no thread to wait for."""
-    assert Office().outbox.stop(WAIT)
+    assert Harness().outbox.stop(WAIT)

@@ -7,25 +7,63 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import change, cycle, memory, poll, prometheus, rules, scrape, series, start, while_polling
+from benchmarks import (
+    change,
+    cycle,
+    idle,
+    memory,
+    prometheus,
+    rounds,
+    rules,
+    scrape,
+    series,
+    sizing,
+    slow_readers,
+    start,
+    while_polling,
+)
 from benchmarks.fleets import Fleet
 from benchmarks.report import Table, median_ratio, milliseconds, write
+from monitor.config.settings import SeriesOptions
 from monitor.model.instances import Status
 
 RUNS = 7
 """Runs of each measurement; the tables show medians."""
+IDLE_SECONDS = 30.0
+INTERVAL = 300
+"""The default of `poll.interval` in seconds."""
 MIB = 1024
 """KiB."""
 
 
 def _poll() -> Table:
     rows = []
-    for changes, case in ((False, "no changes"), (True, "1 % changes")):
-        ours, bare = poll.measure(RUNS, changes=changes)
-        ratio = median_ratio(ours, bare)
-        rows.append([case, milliseconds(ours), milliseconds(bare), f"{ratio:.2f}"])
-    columns = (f"poll of {poll.INSTANCES:,} instances", "whole poll, CPU", "bare paginator, CPU", "ratio")
+    fleet, spread = Fleet(16, 1_000), Fleet(100, 200)
+    of_idle = idle.measure(spread, IDLE_SECONDS)
+    pages_of = f"{fleet.products} products of {fleet.instances // 20} pages"
+    interval = 20
+    for case, calls, (ours, bare) in (
+        (f"{pages_of}, one at a time", 816, rounds.rounds(fleet, 1, RUNS, changes=False)),
+        (f"{pages_of}, 16 at a time", 816, rounds.rounds(fleet, 16, RUNS, changes=False)),
+        (f"{pages_of}, 16 at a time, 1 % changes", 816, rounds.rounds(fleet, 16, RUNS, changes=True)),
+        (
+            "100 products of 10 pages, every 20 s",
+            1_100,
+            rounds.schedule(spread, interval, RUNS, idle_cores=of_idle.cores),
+        ),
+    ):
+        a_call = f"{statistics.median(ours) / calls * 1e3:.2f} ms"
+        rows.append([case, milliseconds(ours), milliseconds(bare), f"{median_ratio(ours, bare):.2f}", a_call])
+    columns = ("polls of all products", "the daemon, CPU", "bare paginator, CPU", "ratio", "CPU a call to AWS")
     return Table(columns, rows)
+
+
+def _idle() -> Table:
+    rows = []
+    for products in (1, 100, 5_000):
+        found = idle.measure(Fleet(products, 20), IDLE_SECONDS)
+        rows.append([f"{products:,}", f"{found.cores:.2%}", f"{found.wake_ups:.1f}"])
+    return Table(("products", "CPU of one core", "wake-ups a second"), rows)
 
 
 def _cycle() -> Table:
@@ -50,36 +88,73 @@ def _change() -> Table:
     return Table(("changed instances", "CPU from the listing to the new response"), rows)
 
 
-def _memory() -> Table:
+def _sizing() -> Table:
     rows = []
-    base = None
-    for fleet in (Fleet(10, 1_000), Fleet(25, 4_000), Fleet(250, 4_000)):
-        found, gauges = memory.daemon_memory(fleet), memory.gauges_memory(fleet)
-        base = base or (fleet.size, found.now)
-        growth = (found.now - base[1]) * 1024 / (fleet.size - base[0]) if fleet.size > base[0] else 0
+    default = SeriesOptions().max_instance_series
+    for fleet, maximum in (
+        (Fleet(1, 10), default),
+        (Fleet(10, 100), default),
+        (Fleet(100, 100), default),
+        (Fleet(25, 4_000), default),
+        (Fleet(5_000, 20), default),
+        (Fleet(250, 4_000), default),
+        (Fleet(250, 4_000), 3_000_000),
+    ):
+        found = sizing.measure(fleet, maximum)
+        series = f"{min(3 * fleet.size, maximum):,}"
         rows.append(
             [
-                f"{fleet.size:,} in {fleet.products} products",
-                f"{found.now / MIB:.0f} MiB",
-                f"{found.peak / MIB:.0f} MiB",
-                f"{growth:.0f} B" if growth else "",
-                f"{gauges / MIB:.0f} MiB",
+                f"{fleet.size:,}",
+                f"{fleet.products:,}",
+                series,
+                f"{found.calls / INTERVAL:.2g}" if found.calls < INTERVAL else f"{found.calls / INTERVAL:.0f}",
+                f"{found.memory.now / MIB:.0f} MiB",
+                f"{found.memory.peak / MIB:.0f} MiB",
+                f"{found.state / 1e6:.1f} MB",
+                f"{found.start:.1f} s",
             ]
         )
-    columns = ("instances", "resident", "peak", "growth an instance", "gauges of prometheus_client")
+    columns = (
+        "instances",
+        "products",
+        "instance series",
+        "calls a second",
+        "resident",
+        "peak",
+        "state file",
+        "start",
+    )
     return Table(columns, rows)
 
 
+def _memory() -> Table:
+    rows = []
+    for fleet in (Fleet(10, 1_000), Fleet(25, 4_000)):
+        ours, gauges = memory.daemon_memory(fleet, polls=sizing.POLLS), memory.gauges_memory(fleet)
+        rows.append([f"{fleet.size:,}", f"{ours.now / MIB:.0f} MiB", f"{gauges / MIB:.0f} MiB"])
+    return Table(("instances", "the daemon", "a process with the status as gauges of prometheus_client"), rows)
+
+
+def _slow_readers() -> Table:
+    found = slow_readers.measure(Fleet(5, 20_000), 300)
+    row = [str(found.answered), f"{found.before / MIB:.0f} MiB", f"{found.during / MIB:.0f} MiB"]
+    columns = ("clients that do not read", "resident before", "resident", "scrape (gzip) beside them")
+    return Table(columns, [[*row, milliseconds([found.scrape])]])
+
+
 def _start() -> Table:
-    fleet = Fleet(5, 20_000)
-    with tempfile.TemporaryDirectory() as folder:
-        fleet.store(Path(folder) / "monitor.db")
-        first = [start.first_scrape(fleet, Path(folder)) for _ in range(RUNS)]
-    version = [start.version() for _ in range(RUNS)]
-    rows = [
-        ["first complete scrape, 100,000 instances", milliseconds(first)],
-        ["`stackset-monitor version`", milliseconds(version)],
-    ]
+    rows = []
+    for fleet in (Fleet(5, 20_000), Fleet(5_000, 20), Fleet(10_000, 20)):
+        with tempfile.TemporaryDirectory() as folder:
+            fleet.store(Path(folder) / "monitor.db")
+            first = [start.first_scrape(fleet, Path(folder)) for _ in range(RUNS)]
+        rows.append(
+            [
+                f"first complete scrape, {fleet.products:,} products of {fleet.instances:,} instances",
+                f"{statistics.median(first):.1f} s",
+            ]
+        )
+    rows.append(["`stackset-monitor version`", milliseconds([start.version() for _ in range(RUNS)])])
     return Table(("from exec to", "took"), rows)
 
 
@@ -121,7 +196,9 @@ def _series() -> Table:
 
 SECTIONS: Mapping[str, Callable[[], Table]] = {
     "scrape": lambda: scrape.table(RUNS),
+    "slow-readers": _slow_readers,
     "poll": _poll,
+    "idle": _idle,
     "cycle": _cycle,
     "change": _change,
     "start": _start,
@@ -130,6 +207,7 @@ SECTIONS: Mapping[str, Callable[[], Table]] = {
     "rules": _rules,
     "series": _series,
     "memory": _memory,
+    "sizing": _sizing,
 }
 
 

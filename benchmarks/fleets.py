@@ -52,13 +52,22 @@ class Fleet:
             state.commit(diff(None, listing, self.product(number), f"poll-{number}", now))
         state.close()
 
-    def configuration(self, folder: Path, *, interval: str = "1h", concurrency: int = 16, metrics: str = "{}") -> Path:
+    def configuration(
+        self,
+        folder: Path,
+        *,
+        interval: str = "1h",
+        concurrency: int = 16,
+        metrics: str = "{}",
+        log: str = "{}",
+    ) -> Path:
         """Write a configuration that monitors all products, and return its path. The state is in the same folder."""
         path = folder / "monitor.yaml"
         lines = (
             f"poll: {{interval: {interval}, concurrency: {concurrency}}}",
             "sources: [{name: default, region: eu-west-1, calls_per_second: 1000}]",
             f"metrics: {metrics}",
+            f"log: {log}",
             f"state: {{path: {folder / 'monitor.db'}}}",
             "web: {listen: '127.0.0.1:0'}",
             "products:",

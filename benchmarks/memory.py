@@ -4,15 +4,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.clients import Target, body
 from benchmarks.fleets import Fleet
 from benchmarks.servers import daemon, pages
+from benchmarks.usage import Memory, memory
+from monitor.config.settings import SeriesOptions
 
-POLLS = 4
-"""Polls of each product: a baseline, then three with changes."""
 _GAUGES = """
 import sys
 from prometheus_client import CollectorRegistry, Gauge
@@ -28,34 +27,25 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmRSS"
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Resident memory in KiB."""
+def daemon_memory(fleet: Fleet, *, polls: int, maximum: int = SeriesOptions().max_instance_series) -> Memory:
+    """Return the memory of a daemon with at most `maximum` instance series.
 
-    now: int
-    peak: int
-
-
-def memory_of(pid: int) -> Memory:
-    """Read the memory of a process from /proc."""
-    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return Memory(int(lines["VmRSS"].split()[0]), int(lines["VmHWM"].split()[0]))
-
-
-def daemon_memory(fleet: Fleet, *, polls: int = POLLS) -> Memory:
-    """Return the memory of a daemon that polled each product `polls` times while it was scraped."""
+    It has polled each product `polls` times while it was scraped.
+    """
     pages_of_all = fleet.products * -(-fleet.instances // 20)
     interval = max(5, pages_of_all // 400)  # seconds; longer than a cycle on a busy machine
     with tempfile.TemporaryDirectory() as folder, pages(instances=fleet.instances, changes=True) as url:
-        config = fleet.configuration(Path(folder), interval=f"{interval}s")
+        config = fleet.configuration(
+            Path(folder), interval=f"{interval}s", metrics=f"{{max_instance_series: {maximum}}}"
+        )
         with daemon(config, url) as process:
             target = Target(process.url.removeprefix("http://"))
             while True:
                 process.forget("stack_instance.transition", "poll.completed", "provisioned_product.baseline")
                 text = body(target, gzip=True)
-                counts = _polls(text)
+                counts = polls_of(text)
                 if len(counts) == fleet.products and min(counts) >= polls:
-                    return memory_of(process.pid)
+                    return memory(process.pid)
                 time.sleep(max(1, fleet.size / 20_000))  # parsing a large response takes seconds
 
 
@@ -65,7 +55,8 @@ def gauges_memory(fleet: Fleet) -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def _polls(packed: bytes) -> list[int]:
+def polls_of(packed: bytes) -> list[int]:
+    """Return how many polls each product had, from a scrape with gzip."""
     import gzip  # noqa: PLC0415
 
     text = gzip.decompress(packed)

@@ -11,11 +11,15 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from benchmarks.clients import Target, body, scrapes
 from benchmarks.fleets import Fleet
 from benchmarks.report import Table, median_ratio, milliseconds
+from benchmarks.serve import serve
 from benchmarks.servers import daemon, nginx
+from monitor.web.limits import Limits
 
 FLEET = Fleet(5, 20_000)
-CASES = ((True, 1, 30), (True, 8, 15), (False, 1, 7), (False, 8, 4))
+CASES = ((True, 1, 30), (True, 8, 15), (True, 32, 5), (False, 1, 7), (False, 8, 4), (False, 32, 2))
 """Whether gzip, number of clients, and scrapes of each client in one run."""
+SCRAPES_AT_ONCE = Limits().scrapes
+"""The daemon refuses further ones; for more clients, its web server is measured without that limit."""
 
 
 def table(runs: int, fleet: Fleet = FLEET) -> Table:
@@ -23,14 +27,15 @@ def table(runs: int, fleet: Fleet = FLEET) -> Table:
     rows: list[list[str]] = []
     with tempfile.TemporaryDirectory() as folder:
         fleet.store(Path(folder) / "monitor.db")
-        with daemon(fleet.configuration(Path(folder))) as process:
+        with daemon(fleet.configuration(Path(folder))) as process, serve(fleet) as (unlimited, _):
             process.wait_for_events(fleet.products, "poll.failed")
             target = Target(process.url.removeprefix("http://"))
             text, packed = body(target, gzip=False), body(target, gzip=True)
             with nginx(Path(folder) / "nginx", text, packed) as static:
                 for gzip, concurrency, each in CASES:
+                    monitor = target if concurrency <= SCRAPES_AT_ONCE else unlimited
                     ours, theirs = zip(
-                        *_paired(target, static, runs, gzip=gzip, concurrency=concurrency, each=each), strict=True
+                        *_paired(monitor, static, runs, gzip=gzip, concurrency=concurrency, each=each), strict=True
                     )
                     ratio = median_ratio(ours, theirs)
                     what = f"{'gzip' if gzip else 'text'}, {len(packed if gzip else text) / 1e6:.1f} MB"

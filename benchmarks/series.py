@@ -1,14 +1,10 @@
 """The number of series and the bytes of a scrape with different options of `metrics`."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from benchmarks.fleets import Fleet
-from monitor.config.settings import InstanceSeries, MonitoredProduct, SeriesOptions
-from monitor.metrics.cache import MetricsCache
-from monitor.model.diff import diff
-from monitor.model.instances import Listing
-from monitor.poller.protocols import StoredProduct
+from benchmarks.serve import published
+from monitor.config.settings import InstanceSeries, SeriesOptions
 
 CHOICES = {
     "the default": SeriesOptions(),
@@ -32,12 +28,7 @@ class Scrape:
 
 
 def measure(fleet: Fleet, options: SeriesOptions) -> Scrape:
-    """Return the size of a scrape, without the metrics of the monitor itself."""
-    metrics = MetricsCache(options, lambda _: b"")
-    listing, now = Listing(fleet.statuses(), 1, {}), datetime.now(UTC)
-    for product in map(fleet.product, range(fleet.products)):
-        snapshot = diff(None, listing, product, "poll", now).snapshot
-        metrics.restored(MonitoredProduct(product, "default", 300.0, 240.0), StoredProduct(snapshot, missing=False))
-    exposition = metrics.exposition(openmetrics=False)
+    """Return the size of a scrape."""
+    exposition = published(fleet, options).exposition(openmetrics=False)
     series = sum(piece.count(b"\n") - piece.count(b"# ") for piece in exposition.text())
     return Scrape(series, exposition.length, exposition.gzip_length)

@@ -5,7 +5,21 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import change, cycle, memory, poll, prometheus, report, scrape, series, start, while_polling
+from benchmarks import (
+    change,
+    cycle,
+    idle,
+    memory,
+    prometheus,
+    report,
+    rounds,
+    scrape,
+    series,
+    sizing,
+    slow_readers,
+    start,
+    while_polling,
+)
 from benchmarks.fleets import Fleet
 from benchmarks.report import Table, write
 from monitor.config.settings import InstanceSeries, SeriesOptions
@@ -22,17 +36,38 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.needs("nginx")
 def test_scrapes_compared_with_nginx() -> None:
-    """Four cases are compared with nginx, and one with prometheus_client."""
+    """Six cases are compared with nginx, and one with prometheus_client."""
     table = scrape.table(1, SMALL)
-    assert [row[1] for row in table.rows] == ["1", "8", "1", "8", "1"]
-    assert [row[3].split()[-1] for row in table.rows] == ["nginx"] * 4 + ["generate_latest"]
+    assert [row[1] for row in table.rows] == ["1", "8", "32", "1", "8", "32", "1"]
+    assert [row[3].split()[-1] for row in table.rows] == ["nginx"] * 6 + ["generate_latest"]
+
+
+def test_slow_readers() -> None:
+    """Every client is answered, and the scrape beside them ends."""
+    found = slow_readers.measure(SMALL, 20)
+    assert found.answered == 20
+    assert found.scrape > 0
+
+
+def test_an_idle_daemon() -> None:
+    """It needs a small part of a core."""
+    assert 0 < idle.measure(SMALL, 1).cores < 1
 
 
 @pytest.mark.parametrize("changes", [False, True])
-def test_polls_compared_with_a_bare_paginator(changes: bool) -> None:
-    """Both have the same number of runs."""
-    ours, bare = poll.measure(2, changes=changes, instances=200)
-    assert len(ours) == len(bare) == 2
+def test_rounds_compared_with_a_bare_paginator(changes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have the same number of rounds."""
+    monkeypatch.setattr(rounds, "IDLE_SECONDS", 0.1)
+    ours, bare = rounds.rounds(SMALL, 2, 1, changes=changes)
+    assert len(ours) == len(bare) == 1
+    assert bare[0] > 0
+
+
+def test_a_schedule_compared_with_a_bare_paginator() -> None:
+    """Both have used CPU time in each interval."""
+    ours, bare = rounds.schedule(SMALL, 5, 1, idle_cores=0.0)
+    assert ours[0] > 0
+    assert bare[0] > 0
 
 
 def test_one_change() -> None:
@@ -62,10 +97,12 @@ def test_scrapes_while_polls_run(delay: float | None) -> None:
     assert took == sorted(took)
 
 
-def test_memory_of_a_daemon_and_of_gauges() -> None:
-    """Both processes need some megabytes."""
-    found = memory.daemon_memory(SMALL, polls=1)
-    assert 10_000 < found.now <= found.peak
+def test_sizing_and_memory_of_gauges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A poll of 100 instances needs a call for the product and five for its pages; each process some megabytes."""
+    monkeypatch.setattr(sizing, "POLLS", 1)
+    found = sizing.measure(SMALL)
+    assert found.calls == 2 * 6
+    assert 10_000 < found.memory.now <= found.memory.peak
     assert memory.gauges_memory(SMALL) > 10_000
 
 

@@ -88,10 +88,18 @@ class StateDatabase:
                 self._closed = True
                 (self._file or self._connection).close()
 
-    def _write(self, operation: Callable[[sqlite3.Connection], _T]) -> _T:
+    def _write(self, operation: Callable[[sqlite3.Connection], _T], *, sync: bool = True) -> _T:
+        """Run an operation in a transaction; without `sync`, the next one with it or the system flushes it to disk."""
+
         def write(connection: sqlite3.Connection) -> _T:
-            with transaction(connection):
-                return operation(connection)
+            if not sync:
+                connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                with transaction(connection):
+                    return operation(connection)
+            finally:
+                if not sync:
+                    connection.execute("PRAGMA synchronous = FULL")
 
         with self._lock:
             self.check_file()

@@ -225,9 +225,36 @@ def test_there_is_no_history_without_a_file(tmp_path: Path) -> None:
 
 
 def test_the_file_is_durable(state: SqliteStore) -> None:
-    """Every commit is synced to a write-ahead log, so a published transition survives a power failure."""
+    """Every commit of a change is synced to a write-ahead log, so a published transition survives a power failure."""
     modes = [state._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     assert modes == ["wal", 2]
+
+
+def test_a_poll_without_changes_does_not_sync_the_disk(state: SqliteStore) -> None:
+    """Its commit writes the time of the poll only. A change, another description or the end of `missing` is synced."""
+    running = {(ONE, EU): Status.CURRENT}
+    modes: list[str] = []
+    state.commit(baseline(running), described(ProductStatus.AVAILABLE))
+    state._connection.set_trace_callback(lambda sql: modes.append(sql[-6:]) if "synchronous" in sql else None)
+    last = snapshot(running)
+
+    def poll(status: Status, product: ProductStatus = ProductStatus.AVAILABLE) -> list[str]:
+        nonlocal last
+        modes.clear()
+        at = last.observed_at + timedelta(minutes=5)
+        change = diff(last, listing({(ONE, EU): status}), BASELINE, f"poll-{at}", at)
+        state.commit(change, described(product))
+        last = change.snapshot
+        return list(modes)
+
+    without_sync = ["NORMAL", "= FULL"]
+    assert poll(Status.CURRENT) == without_sync
+    assert state.load(BASELINE.id).snapshot == last
+    assert poll(Status.OUTDATED) == []
+    assert poll(Status.OUTDATED, ProductStatus.TAINTED) == []
+    assert poll(Status.OUTDATED, ProductStatus.TAINTED) == without_sync
+    state.mark_missing(BASELINE.id)
+    assert poll(Status.OUTDATED, ProductStatus.TAINTED) == []
 
 
 def test_the_file_has_the_version_of_the_code(state: SqliteStore, path: Path) -> None:

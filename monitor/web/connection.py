@@ -156,6 +156,8 @@ class Connection(asyncio.Protocol):
         try:
             await app(scope, receive, send)
             await self._writable.wait()
+        except asyncio.CancelledError:  # the server stops, and has aborted the connection; uvicorn would log an error
+            pass
         finally:
             self._requests -= 1
             if not self._requests:

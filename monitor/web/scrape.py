@@ -1,6 +1,7 @@
 """`/metrics`: sends the exposition, which is rendered and compressed when a snapshot changes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -44,15 +45,22 @@ class ScrapeEndpoint:
     def __init__(self, metrics: MetricsSource, maximum: int) -> None:
         """Send at most `maximum` expositions at the same time; another scrape is answered with 503."""
         self._metrics = metrics
-        self._slots = asyncio.Semaphore(maximum)
+        self._maximum = maximum
+        # A client that reads slowly holds its slot for a minute: one address cannot lock the others out.
+        self._maximum_per_client = maximum - maximum // 4
+        self._active: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one scrape."""
-        if self._slots.locked():
+        client = scope["client"][0] if scope.get("client") else ""
+        if self._active.total() >= self._maximum or self._active[client] >= self._maximum_per_client:
             await PlainTextResponse(BUSY, 503, {"Retry-After": "1"})(scope, receive, send)
             return
-        async with self._slots:
+        self._active[client] += 1
+        try:
             await self._answer(scope, send)
+        finally:
+            self._active -= Counter([client])  # also forgets a client without a scrape
 
     async def _answer(self, scope: Scope, send: Send) -> None:
         headers = Headers(scope=scope)

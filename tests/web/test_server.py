@@ -13,9 +13,10 @@ import pytest
 
 from monitor.web.connection import State
 from monitor.web.limits import Limits
+from monitor.web.listen import listen
 from monitor.web.server import Server
 from monitor.web.web_config import WebConfigReloader
-from tests.web.served import FakeMetrics, eventually, lines, read_all, read_until, served
+from tests.web.served import WAIT, FakeMetrics, eventually, lines, read_all, read_until, served
 from tests.web.test_deadlines import LARGE, PATIENT, PROBE, SCRAPE, SOON
 
 LAST_PROBE = PROBE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
@@ -178,6 +179,26 @@ def test_a_stop_does_not_wait_for_clients(caplog: pytest.LogCaptureFixture) -> N
         assert warnings(caplog) == []
         with pytest.raises(ConnectionRefusedError):
             server.connect()
+
+
+def test_a_stop_during_a_request_that_does_not_end(caplog: pytest.LogCaptureFixture) -> None:
+    """A request that waits for something else than its client, as for a password check, ends without a log line."""
+    waiting = threading.Event()
+
+    async def application(*_: object) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    server = Server(application, listen("127.0.0.1:0"))
+    server.start()
+    host, _, port = server.address.rpartition(":")
+    with closing(socket.create_connection((host, int(port)), WAIT)) as client:
+        client.sendall(PROBE)
+        assert waiting.wait(WAIT)
+        server.stop(WAIT)
+        assert not server.alive()
+        assert read_all(client) == b""
+    assert warnings(caplog) == []
 
 
 def test_a_failure_is_logged_and_visible_in_alive(

@@ -11,11 +11,12 @@ from dataclasses import replace
 from monitor.web.limits import Limits
 from monitor.web.web_config import WebConfigReloader
 from tests.web.certificates import WebFolder
-from tests.web.served import TEXT, FakeMetrics, Served, read_all, served
+from tests.web.served import TEXT, FakeMetrics, Served, lines, read_all, served
 
 CLIENTS = 300
 LIMIT_SECONDS = 1.0
 SCRAPES = 5
+SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: monitor\r\n\r\n"
 
 
 @contextmanager
@@ -58,6 +59,19 @@ def test_a_scrape_beside_slow_clients() -> None:
             client.sendall(b"GET /metrics HTTP/1.1\r\nHost: monitor\r\nX: ")
         with dripping(clients[100:]):
             assert max(scrape_times(server, f"beside {CLIENTS} slow clients")) < LIMIT_SECONDS
+
+
+def test_a_scrape_beside_scrapes_that_are_not_read() -> None:
+    """Clients of one address that do not read their scrapes leave some for other addresses."""
+    metrics = FakeMetrics(lines(60_000))
+    with served(metrics=metrics, small_buffers=True) as server, ExitStack() as stack:
+        for _ in range(2 * Limits().scrapes):
+            client = stack.enter_context(
+                closing(socket.create_connection(("127.0.0.1", server.port), 20, ("127.0.0.2", 0)))
+            )
+            client.sendall(SCRAPE)
+            assert client.recv(1) == b"H"
+        scrape_times(server, "beside scrapes that are not read")
 
 
 def test_a_scrape_beside_silent_tls_peers(web: WebFolder) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 PATH = Path(__file__).parents[2] / "helm" / "dashboards" / "stackset-monitor.json"
 DASHBOARD: dict[str, Any] = json.loads(PATH.read_text())
-PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 ROWS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] == "row"]
+EVERYTHING: list[dict[str, Any]] = [*DASHBOARD["panels"], *(panel for row in ROWS for panel in row["panels"])]
+"""Rows and panels; a collapsed row contains its panels."""
+PANELS: list[dict[str, Any]] = [panel for panel in EVERYTHING if panel["type"] != "row"]
 VARIABLES: dict[str, dict[str, Any]] = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 RATE_INTERVAL, RANGE = "4s", "30s"

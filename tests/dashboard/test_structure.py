@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.dashboard.dashboard import DASHBOARD, PANELS, PATH, ROWS, SOURCE, VARIABLES
+from tests.dashboard.dashboard import DASHBOARD, EVERYTHING, PANELS, PATH, ROWS, SOURCE, VARIABLES
 
 WIDTH = 24
 every_panel = pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
@@ -27,6 +27,7 @@ def test_dashboard_is_portable() -> None:
     assert "__inputs" not in DASHBOARD
     assert (DASHBOARD["uid"], DASHBOARD["schemaVersion"]) == ("stackset-monitor", 39)
     assert next(iter(VARIABLES.values()))["type"] == "datasource"
+    assert DASHBOARD["editable"] is False
 
 
 def test_rows_in_order() -> None:
@@ -40,11 +41,28 @@ def test_rows_in_order() -> None:
     ]
 
 
+def test_only_the_row_of_the_monitor_is_collapsed() -> None:
+    """The panels about the monitor itself are loaded when their row is opened."""
+    assert [row["title"] for row in ROWS if row["collapsed"]] == ["Monitor"]
+
+
+@every_panel
+def test_outages_are_gaps(panel: dict[str, Any]) -> None:
+    """A line through an outage would show values that were not measured."""
+    if panel["type"] == "timeseries":
+        assert panel["fieldConfig"]["defaults"]["custom"]["spanNulls"] is False
+
+
+def test_share_of_current_is_not_red() -> None:
+    """A rollout makes all instances OUTDATED for a while, which is no problem."""
+    (panel,) = [panel for panel in PANELS if panel["title"] == "CURRENT"]
+    assert [step["color"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]] == ["blue", "green"]
+
+
 def test_ids_and_titles_are_unique() -> None:
     """Links refer to them."""
-    everything = DASHBOARD["panels"]
-    assert len({panel["id"] for panel in everything}) == len(everything)
-    assert len({panel["title"] for panel in everything}) == len(everything)
+    assert len({panel["id"] for panel in EVERYTHING}) == len(EVERYTHING)
+    assert len({panel["title"] for panel in EVERYTHING}) == len(EVERYTHING)
 
 
 def test_panels_do_not_overlap() -> None:
@@ -55,7 +73,7 @@ def test_panels_do_not_overlap() -> None:
         assert at["x"] + at["w"] <= WIDTH
         return {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
 
-    for one, other in combinations(DASHBOARD["panels"], 2):
+    for one, other in combinations(EVERYTHING, 2):
         assert not cells(one) & cells(other), (one["title"], other["title"])
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they stand for: the configuration and its products."""
+"""Options that several commands share, and how their values are read: the configuration and its products."""
 
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches

@@ -185,13 +185,7 @@ class _Reader:
             self.written[path] = node.value
         try:
             return self._scalars.construct_object(node)
-        except (
-            yaml.YAMLError,
-            ValueError,
-            OverflowError,
-            LookupError,
-            AttributeError,
-        ):  # of a tag that the value does not fit
+        except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError):  # the tag does not fit
             kind = node.tag.rpartition(":")[2]
             self._problem(node, path, f"{self._shown(node.value, path)} cannot be read as {kind}: put text in quotes")
             return None

@@ -6,7 +6,7 @@ from pathlib import Path
 from monitor.config.cross_checks import DEFAULT_SOURCE, cross_checks
 from monitor.config.document import Document, Problem
 from monitor.config.errors import ConfigurationError, UnreadableError
-from monitor.config.schema import DiscoverSection, MonitorFile, PollSection, ProductSection, SourceSection
+from monitor.config.schema import MonitorFile, PollSection, ProductSection, SourceSection
 from monitor.config.settings import (
     DiscoverSettings,
     MonitoredProduct,
@@ -66,8 +66,18 @@ def _settings(file: MonitorFile, folder: Path) -> Settings:
     intervals = [monitored.interval for monitored in products]
     if any(source.discover for source in sources):
         intervals.append(file.poll.interval)
+    stale_after = file.poll.stale_after
+    if "stale_after" not in file.poll.model_fields_set:
+        stale_after = max(stale_after, STALE_INTERVALS * max(intervals))
     return Settings(
-        poll=_poll(file.poll, max(intervals)),
+        poll=PollSettings(
+            concurrency=file.poll.concurrency,
+            stale_after=stale_after,
+            confirm_shrink=file.poll.confirm_shrink,
+            interval=file.poll.interval,
+            timeout=_timeout(file.poll, file.poll.interval),
+            adaptive_timeout=file.poll.timeout is None,
+        ),
         sources=sources,
         products=products,
         series=SeriesOptions(file.metrics.instance_series, file.metrics.zero_series, file.metrics.max_instance_series),
@@ -80,21 +90,8 @@ def _settings(file: MonitorFile, folder: Path) -> Settings:
     )
 
 
-def _poll(section: PollSection, longest_interval: float) -> PollSettings:
-    stale_after = section.stale_after
-    if "stale_after" not in section.model_fields_set:
-        stale_after = max(stale_after, STALE_INTERVALS * longest_interval)
-    return PollSettings(
-        section.concurrency,
-        stale_after,
-        section.confirm_shrink,
-        section.interval,
-        _timeout(section, section.interval),
-        adaptive_timeout=section.timeout is None,
-    )
-
-
 def _source(section: SourceSection, folder: Path) -> SourceSettings:
+    discover, file = section.discover, section.external_id_file
     return SourceSettings(
         name=section.name,
         region=section.region,
@@ -104,13 +101,9 @@ def _source(section: SourceSection, folder: Path) -> SourceSettings:
         profile=section.profile,
         role_arn=section.role_arn,
         external_id=section.external_id,
-        external_id_file=folder / section.external_id_file if section.external_id_file else None,
-        discover=_discover(section.discover) if section.discover else None,
+        external_id_file=folder / file if file else None,
+        discover=DiscoverSettings(tuple(discover.names), dict(discover.tags), discover.interval) if discover else None,
     )
-
-
-def _discover(section: DiscoverSection) -> DiscoverSettings:
-    return DiscoverSettings(tuple(section.names), dict(section.tags), section.interval)
 
 
 def _product(section: ProductSection, file: MonitorFile, first_source: str) -> MonitoredProduct:

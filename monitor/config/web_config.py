@@ -9,13 +9,7 @@ from typing import Any
 
 from monitor.config.document import Document, Problem
 from monitor.config.validation import validate
-from monitor.config.web_model import (
-    HEADERS,
-    ClientAuth,
-    TlsSection,
-    TlsVersion,
-    WebConfigFile,
-)
+from monitor.config.web_model import HEADERS, ClientAuth, TlsSection, TlsVersion, WebConfigFile
 
 TLS = "tls_server_config"
 

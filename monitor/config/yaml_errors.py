@@ -55,9 +55,8 @@ def _marked(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str]:
     for context, end, sentence in _BEGINNINGS:
         if error.context_mark and error.context == context and problem.startswith(end):
             return error.context_mark.line + 1, f"invalid YAML: {sentence}"
-    hidden = may_have_secret(
-        "\n".join(_BREAK.split(text)[max(0, line - 2) : line])
-    )  # a value may be on the line below its key
+    # A value may be on the line below its key.
+    hidden = may_have_secret("\n".join(_BREAK.split(text)[max(0, line - 2) : line]))
     for pattern, sentence in _HINTS:
         if found := re.fullmatch(pattern, problem) or re.fullmatch(pattern, error.context or ""):
             shown = (HIDDEN if hidden else part for part in found.groups())

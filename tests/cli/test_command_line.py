@@ -136,19 +136,19 @@ def test_wrong_usage_is_one_sentence(usage: str, capsys: pytest.CaptureFixture[s
     """The message names the help of the command; exit code 2."""
     arguments = usage.split()
     path = f"stackset-monitor {arguments[0]}" if arguments[0] in COMMANDS else "stackset-monitor"
-    said = f"stackset-monitor: {WRONG_USAGE[usage]} (see {path} --help)\n"
-    assert here(capsys, *arguments) == Result(2, "", said)
+    message = f"stackset-monitor: {WRONG_USAGE[usage]} (see {path} --help)\n"
+    assert here(capsys, *arguments) == Result(2, "", message)
 
 
 @pytest.mark.parametrize("command", ["run", "poll", "check", "history", "iam-policy"])
 def test_a_configuration_that_cannot_be_read(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A missing file and a directory give exit code 3."""
-    said = "stackset-monitor: cannot read the configuration file"
+    message = "stackset-monitor: cannot read the configuration file"
     missing = tmp_path / "monitor.yaml"
     assert here(capsys, command, "--config", str(missing)) == Result(
-        3, "", f"{said} {missing}: No such file or directory\n"
+        3, "", f"{message} {missing}: No such file or directory\n"
     )
-    assert here(capsys, command, "--config", str(tmp_path)) == Result(3, "", f"{said} {tmp_path}: Is a directory\n")
+    assert here(capsys, command, "--config", str(tmp_path)) == Result(3, "", f"{message} {tmp_path}: Is a directory\n")
 
 
 @pytest.mark.parametrize("command", ["run", "poll", "check", "history", "iam-policy"])
@@ -256,17 +256,17 @@ def test_one_problem_is_in_the_singular(tmp_path: Path, capsys: pytest.CaptureFi
     """The number of problems is in the singular."""
     path = tmp_path / "monitor.yaml"
     path.write_text("")
-    said = f"stackset-monitor: 1 problem in the configuration\n{path}:1: the file is empty: add `products`\n"
-    assert here(capsys, "check", "--config", str(path)) == Result(2, "", said)
+    message = f"stackset-monitor: 1 problem in the configuration\n{path}:1: the file is empty: add `products`\n"
+    assert here(capsys, "check", "--config", str(path)) == Result(2, "", message)
 
 
 def test_a_bug_is_one_sentence_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """An unexpected exception is reported with its place and how to see the traceback."""
     nothing: dict[str, str] = {}
     monkeypatch.setattr("monitor.cli.check.load_with_lines", lambda _: nothing["products\nof"])
-    said = here(capsys, "check", "--config", "x")
-    assert said.code == 3
-    assert said.err == (
+    message = here(capsys, "check", "--config", "x")
+    assert message.code == 3
+    assert message.err == (
         "stackset-monitor: this is a bug, please report it: KeyError in tests.cli.test_command_line, line"
         f" {test_a_bug_is_one_sentence_too.__code__.co_firstlineno + 3}: 'products\\nof'"
         " (python -X dev -m monitor shows the traceback)\n"

@@ -34,7 +34,9 @@ def role(name: str) -> str:
     return arn
 
 
-def test_without_roles_it_is_the_policy_and_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_roles_it_is_the_policy_and_there_are_no_hints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The output is one document, which `aws iam put-role-policy` accepts."""
     result = here(capsys, "iam-policy", "--config", configuration(tmp_path))
     assert printed(result)["Statement"][0]["Sid"] == "ReadStackInstances"
@@ -85,7 +87,7 @@ def test_the_only_role_needs_no_name(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--source", "hubb"], "--source: there is no source 'hubb'"),
         (TRUST, "--trust: there are several roles: choose one with --source"),
@@ -97,10 +99,10 @@ def test_the_only_role_needs_no_name(tmp_path: Path, capsys: pytest.CaptureFixtu
     ],
 )
 def test_impossible_combinations_are_wrong_usage(
-    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The message is one sentence, exit code 2, and stdout is empty."""
-    assert run(capsys, *options) == Result(2, "", f"stackset-monitor: {said}\n")
+    assert run(capsys, *options) == Result(2, "", f"stackset-monitor: {message}\n")
 
 
 def test_each_profile_is_an_identity_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,8 +93,8 @@ def test_csv_has_a_header_and_quotes(fleet: Aws, tmp_path: Path, capsys: pytest.
     ]
 
 
-def test_nothing_there_is_nothing_printed(aws: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A product without stack instances is fine."""
+def test_no_instances_give_no_rows(aws: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A product without stack instances is no problem."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     path = configuration(tmp_path, PRODUCT)
     assert poll(capsys, path, "--output", "json") == Result(0, "[]\n", "")
@@ -239,7 +239,7 @@ def test_a_bar_and_colours_are_for_terminals(fleet: Aws, tmp_path: Path) -> None
 
 def test_ctrl_c_ends_it_at_once(aws: Aws, tmp_path: Path) -> None:
     """While AWS does not answer, Ctrl-C gives exit code 130 without output."""
-    # SIGINT may be ignored by whoever runs the tests, and a process inherits that.
+    # SIGINT may be ignored by the shell that runs the tests, and a process inherits that.
     script = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
     script += "; from monitor.cli import main; main(sys.argv[1:])"
     path = configuration(tmp_path, PRODUCT, OTHER)
@@ -268,5 +268,5 @@ def read(terminal: int) -> bytes:
     """Read from a terminal; return nothing if its other end is closed."""
     try:
         return os.read(terminal, 65536)
-    except OSError:  # what Linux says of the end
+    except OSError:  # EIO: Linux reports the end like this
         return b""

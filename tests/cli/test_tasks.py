@@ -56,7 +56,7 @@ def test_outcomes_come_in_the_order_of_the_products(
     assert outcomes(answer) == [CURRENT, empty]
 
 
-def test_the_deadline_interrupts_whoever_waits(outcomes: Callable[[Answer], list[Listing | PollFailedError]]) -> None:
+def test_the_deadline_interrupts_a_wait(outcomes: Callable[[Answer], list[Listing | PollFailedError]]) -> None:
     """A timeout of one product does not affect the other."""
     late, there = outcomes(lambda product, deadline: wait_for_end(deadline) if product == PRODUCT else CURRENT)
     assert isinstance(late, PollFailedError)

@@ -113,7 +113,7 @@ def test_halves_of_characters(value: dict[str, str]) -> None:
 
 @BOUNDED
 @given(st.text(min_size=1, max_size=128))
-def test_any_name_comes_through(name: str) -> None:
+def test_any_name_is_kept(name: str) -> None:
     """A name can be any text."""
     text = json.dumps({"products": [{"id": "pp-a", "name": name}]})
     found = outcome(text.encode())

@@ -1,6 +1,6 @@
 """Configuration files that are wrong: every problem at once, each with its line, its path and a sentence.
 
-Beside each `data/bad/*.yaml` stands the whole report, as `*.txt`.
+The whole report of each `data/bad/*.yaml` is in the `*.txt` of the same name.
 """
 
 import re
@@ -82,7 +82,7 @@ def test_a_secret_in_the_place_of_a_region_is_not_shown(secret: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "1", "!hush x", "!!int hush", "{hush: 1, hush: 2}", "x\n    hush: y"])
 def test_a_secret_that_is_written_as_a_key_is_not_shown(value: str) -> None:
-    """An unknown key is named only if it is similar to one that exists; the line says where it is."""
+    """An unknown key is shown only if it is similar to a known key; the line number locates it."""
     found = report(f"sources:\n  - name: hub\n    hush: {value}\nproducts: [pp-a]\n".encode())
     assert found.startswith("monitor.yaml:3: sources[0]: ")
     assert "hush" not in found

@@ -56,7 +56,7 @@ def test_more_than_a_century_is_refused(text: str) -> None:
     ("seconds", "text"),
     [(0.0, "0s"), (0.0004, "0s"), (90.0, "1m30s"), (5400.0, "1h30m"), (7776000.0, "90d"), (1209600.0, "2w")],
 )
-def test_a_duration_is_written_as_one_would_write_it(seconds: float, text: str) -> None:
+def test_a_duration_is_written_in_the_usual_units(seconds: float, text: str) -> None:
     """Weeks and years are used only alone."""
     assert format_duration(seconds) == text
 

@@ -100,7 +100,7 @@ def test_every_key_reaches_the_settings() -> None:
     )
 
 
-def test_names_come_through_as_they_are() -> None:
+def test_names_are_kept_as_they_are() -> None:
     """Quotes, backslashes, newlines, a NUL, emoji and what looks like a template are characters like others."""
     settings = load_settings(GOOD / "names.yaml")
     assert names(settings) == [
@@ -121,7 +121,7 @@ def test_json_is_yaml() -> None:
     assert (settings.products[0].timeout, settings.listen) == (60.0, ":0")
 
 
-def test_a_file_from_windows_is_a_file() -> None:
+def test_a_file_with_windows_line_ends_is_read() -> None:
     """A byte order mark and carriage returns change nothing."""
     raw = (GOOD / "windows.yaml").read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf")
@@ -169,7 +169,7 @@ def test_a_timeout_is_compared_with_the_intervals_in_use() -> None:
     assert [monitored.timeout for monitored in settings.products] == [480.0, 48.0]
 
 
-def test_everything_may_be_found_and_nothing_listed() -> None:
+def test_discover_alone_is_sufficient() -> None:
     """With `discover`, `products` is optional; by default every product of the type matches."""
     settings = load_settings(GOOD / "discovered.yaml")
     assert settings.products == ()

@@ -124,13 +124,13 @@ def test_a_structurally_bad_file_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("name", "schema"), list(properties()), ids=[name for name, _ in properties()])
-def test_each_property_says_what_it_is_for(name: str, schema: Schema) -> None:
+def test_each_property_has_a_description(name: str, schema: Schema) -> None:
     """Each property has a description for editors, and no title."""
     assert len(schema["description"]) > 10, name
     assert "title" not in schema
 
 
-def test_each_default_is_a_value_that_one_may_write() -> None:
+def test_each_default_is_a_valid_value() -> None:
     """Each default is valid in the file; durations are written as durations."""
     defaults = {name: schema["default"] for name, schema in properties() if "default" in schema}
     for name, schema in properties():
@@ -155,11 +155,11 @@ def test_each_default_is_a_value_that_one_may_write() -> None:
     }
 
 
-def test_the_schema_says_what_it_is() -> None:
+def test_the_schema_has_a_title_and_a_version() -> None:
     """It has the dialect and a title, and is valid JSON."""
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert SCHEMA["title"] == "Configuration of stackset-monitor"
-    assert "required" not in SCHEMA  # products, or a source with discover: that is said by the program
+    assert "required" not in SCHEMA  # products, or a source with discover: the program checks it
     assert json.loads(json.dumps(SCHEMA, allow_nan=False)) == SCHEMA
 
 

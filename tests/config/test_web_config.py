@@ -102,7 +102,7 @@ def test_the_defaults_are_those_of_exporter_toolkit() -> None:
     assert (nothing.tls, dict(nothing.users), nothing.headers, nothing.rate_limit) == (None, {}, (), None)
 
 
-def test_certificates_may_stand_in_the_file() -> None:
+def test_certificates_may_be_in_the_file() -> None:
     """Certificates can be inline."""
     found = parsed("""
 tls_server_config:

@@ -190,7 +190,7 @@ NO_PRINCIPAL = "is not the ARN of an IAM role, user or account, like arn:aws:iam
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("*", NO_PRINCIPAL),
         ("777788889999", NO_PRINCIPAL),
@@ -202,8 +202,8 @@ NO_PRINCIPAL = "is not the ARN of an IAM role, user or account, like arn:aws:iam
         ),
     ],
 )
-def test_other_principals_are_refused(text: str, said: str) -> None:
+def test_other_principals_are_refused(text: str, message: str) -> None:
     """Everyone, patterns and sessions are refused; the message for a session names its role."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole sentence is compared
         checked_principal(text)
-    assert str(caught.value) == said
+    assert str(caught.value) == message

@@ -30,28 +30,6 @@ _CREDENTIALS = frozenset({
 _PASSING = frozenset({"IDPCommunicationError", "RequestTimeout", "RequestTimeoutException"})
 _CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 _CLOCK_MESSAGE = re.compile("signature (expired|not yet current)", re.IGNORECASE)
-_BELOW_AWS: tuple[tuple[tuple[type[Exception], ...], Reason, bool], ...] = (
-    # Exceptions of botocore without a response; the first match counts: their reason, and whether they may pass.
-    ((aws.ReadTimeoutError, aws.ConnectTimeoutError), Reason.TIMEOUT, True),
-    (
-        (
-            aws.NoCredentialsError,
-            aws.PartialCredentialsError,
-            aws.CredentialRetrievalError,
-            aws.ProfileNotFound,
-            aws.TokenRetrievalError,
-            aws.SSOError,
-            aws.LoginError,
-        ),
-        Reason.CREDENTIALS,
-        False,
-    ),
-    ((aws.ConnectionError, aws.HTTPClientError), Reason.CONNECTION, True),
-)
-# What botocore's parser raises for the body of an STS response that is not what the API sends.
-_PARSER_ERRORS = (
-    ResponseParserError, AttributeError, TypeError, LookupError, ValueError, ArithmeticError, RecursionError,
-)  # fmt: skip
 _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
 _RETRY_HEADERS = {"x-amz-retry-after": 0.001, "retry-after": 1.0}
@@ -97,7 +75,7 @@ class RoleRefusedError(NoCredentialsFoundError):
 
 def fault(error: Exception) -> Fault:
     """Classify an exception of a boto3 call."""
-    name = type(error).__name__
+    name, message = type(error).__name__, sentence(str(error)) or type(error).__name__
     match error:
         case NoCredentialsFoundError():
             return error.fault
@@ -105,12 +83,34 @@ def fault(error: Exception) -> Fault:
             return Fault(error.reason, error.error_code, error.message, passing=error.reason is Reason.INCOMPLETE)
         case aws.ClientError():
             return _error_response(error)
-    for kinds, reason, passing in _BELOW_AWS:
-        if isinstance(error, kinds):
-            return Fault(reason, name, sentence(str(error)), passing=passing)
-    if isinstance(error, _PARSER_ERRORS) and not isinstance(error, aws.BotoCoreError):
-        return Fault(Reason.INCOMPLETE, name, "the response of AWS could not be read", passing=True)
-    return Fault(Reason.OTHER, name, sentence(str(error)) or name, passing=False)
+        case aws.ReadTimeoutError() | aws.ConnectTimeoutError():
+            return Fault(Reason.TIMEOUT, name, message, passing=True)
+        case aws.ConnectionError() | aws.HTTPClientError():
+            return Fault(Reason.CONNECTION, name, message, passing=True)
+        case (
+            aws.NoCredentialsError()
+            | aws.PartialCredentialsError()
+            | aws.CredentialRetrievalError()
+            | aws.ProfileNotFound()
+            | aws.TokenRetrievalError()
+            | aws.SSOError()
+            | aws.LoginError()
+        ):
+            return Fault(Reason.CREDENTIALS, name, message, passing=False)
+        case aws.BotoCoreError():  # some are a ValueError, too
+            pass
+        case (
+            # What botocore's parser raises for the body of an STS response that is not what the API sends.
+            ResponseParserError()
+            | AttributeError()
+            | TypeError()
+            | LookupError()
+            | ValueError()
+            | ArithmeticError()
+            | RecursionError()
+        ):
+            return Fault(Reason.INCOMPLETE, name, "the response of AWS could not be read", passing=True)
+    return Fault(Reason.OTHER, name, message, passing=False)
 
 
 def _error_response(error: aws.ClientError) -> Fault:

@@ -14,7 +14,8 @@ from monitor.model.instances import Anomaly, InstanceKey, Listing, Status
 
 MAXIMUM_UNKNOWN_STATUSES = 10
 """How many different unknown statuses a listing names. A broken response may contain any number."""
-_MAXIMUM_STATUS_LENGTH = 64
+_MAXIMUM_LENGTH = 64
+"""Characters. An account has 12, a Region at most 20; an endless listing of long ones must not fill the memory."""
 _STATUSES: dict[str, Status] = {status.value: status for status in Status if status is not Status.UNKNOWN}
 _SEVERITY = {Status.CURRENT: 0, Status.UNKNOWN: 1, Status.OUTDATED: 2, Status.INOPERABLE: 3}
 
@@ -71,7 +72,7 @@ class ListingBuilder:
 
     def _add_item(self, item: Mapping[str, Any]) -> None:
         account, region, raw = item.get("Account"), item.get("Region"), item.get("StackInstanceStatus")
-        if not (_is_printable(account) and _is_printable(region)):
+        if not (_is_label(account) and _is_label(region)):
             self._anomalies[Anomaly.INVALID_ITEM] += 1
             return
         status = _STATUSES.get(raw) if isinstance(raw, str) else None
@@ -79,7 +80,8 @@ class ListingBuilder:
             status = Status.UNKNOWN
             self._anomalies[Anomaly.UNKNOWN_STATUS] += 1
             if len(self._unknown) < MAXIMUM_UNKNOWN_STATUSES:
-                self._unknown.add((raw if _is_printable(raw) else ascii(raw))[:_MAXIMUM_STATUS_LENGTH])
+                text = raw[:_MAXIMUM_LENGTH] if isinstance(raw, str) else None
+                self._unknown.add(text if _is_label(text) else ascii(raw)[:_MAXIMUM_LENGTH])
         # One string for each account and Region, however many instances and products have them.
         key = (sys.intern(account), sys.intern(region))
         if key in self._statuses:
@@ -89,6 +91,6 @@ class ListingBuilder:
         self._statuses[key] = status
 
 
-def _is_printable(value: Any) -> TypeGuard[str]:
+def _is_label(value: Any) -> TypeGuard[str]:
     """Return whether a value can be a label of a metric."""
-    return isinstance(value, str) and bool(value) and value.isprintable()
+    return isinstance(value, str) and 0 < len(value) <= _MAXIMUM_LENGTH and value.isprintable()

@@ -13,6 +13,8 @@ from monitor.aws.responses import incomplete, next_token
 from monitor.config.settings import DiscoverSettings
 from monitor.model.products import STACK_SET, ProductDetail, ProductStatus
 
+SEARCH_PAGE_SIZE = 100
+"""The maximum of the API."""
 _REQUIRED = ("Id", "Type", "Status")
 _ARN_PARTS = 6
 
@@ -43,11 +45,14 @@ def check_search(answer: Any) -> SearchPage:
     """Return a decoded response as a page of a search.
 
     Raises:
-        PollFailedError: it has no list of provisioned products (incomplete).
+        PollFailedError: it has no list of at most `SEARCH_PAGE_SIZE` provisioned products (incomplete).
     """
     found = answer.get("ProvisionedProducts") if isinstance(answer, Mapping) else None
     if not isinstance(found, list):
         raise incomplete("NotASearch", "the response has no list of provisioned products")
+    if len(found) > SEARCH_PAGE_SIZE:
+        message = f"the page has {len(found)} provisioned products; {SEARCH_PAGE_SIZE} were requested"
+        raise incomplete("PageTooLarge", message)
     items = [item for item in found if _is_product(item)]
     return SearchPage(items, len(found) - len(items), next_token(answer))
 
@@ -69,10 +74,9 @@ def product_detail(fields: Mapping[str, Any]) -> ProductDetail:
     )
 
 
-def matching(found: Iterable[Mapping[str, Any]], wanted: DiscoverSettings) -> tuple[ProductDetail, ...]:
-    """Return the StackSet products that match one of the names and all tags, without duplicates, sorted by id."""
-    products = {fields["Id"]: product_detail(fields) for fields in found if _matches(fields, wanted)}
-    return tuple(products[product_id] for product_id in sorted(products))
+def matching(found: Iterable[Mapping[str, Any]], wanted: DiscoverSettings) -> dict[str, ProductDetail]:
+    """Return the StackSet products that match one of the names and all tags, by id."""
+    return {fields["Id"]: product_detail(fields) for fields in found if _matches(fields, wanted)}
 
 
 def _matches(fields: Mapping[str, Any], wanted: DiscoverSettings) -> bool:

@@ -14,7 +14,7 @@ from monitor.aws.clients import Clients, create_clients
 from monitor.aws.errors import fault
 from monitor.aws.listing import ListingBuilder, check_page
 from monitor.aws.observer import ApiObserver
-from monitor.aws.products import check_description, check_search, matching
+from monitor.aws.products import SEARCH_PAGE_SIZE, check_description, check_search, matching
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.redaction import sentence
 from monitor.aws.responses import ANSWER, check_responses, incomplete
@@ -30,8 +30,6 @@ LIST_STACK_INSTANCES = "ListStackInstancesForProvisionedProduct"
 DESCRIBE = "DescribeProvisionedProduct"
 SEARCH = "SearchProvisionedProducts"
 GET_CALLER_IDENTITY = "GetCallerIdentity"
-SEARCH_PAGE_SIZE = 100
-"""The maximum of the API."""
 
 
 def operations(settings: SourceSettings) -> Sequence[str]:
@@ -97,7 +95,7 @@ class Source:
         """
         if self._settings.discover is None:
             return ProductSearch(())
-        found: list[Mapping[str, Any]] = []
+        found: dict[str, ProductDetail] = {}
         invalid_items = 0
         arguments = {
             "AccessLevelFilter": {"Key": "Account", "Value": "self"},
@@ -105,9 +103,9 @@ class Source:
             "PageSize": SEARCH_PAGE_SIZE,
         }
         for page in self._pages(SEARCH, arguments, deadline):
-            found.extend(page.items)
+            found |= matching(page.items, self._settings.discover)
             invalid_items += page.invalid_items
-        return ProductSearch(matching(found, self._settings.discover), invalid_items)
+        return ProductSearch(tuple(found[product_id] for product_id in sorted(found)), invalid_items)
 
     def caller_identity(self, deadline: Deadline) -> str:
         """Return the ARN of the principal that calls. API: AWS STS, GetCallerIdentity."""

@@ -63,7 +63,7 @@ def source(faulty: FaultyAws, observer: Observer, impatient: None) -> Source:
 
 @pytest.fixture
 def page_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
-    """Serve one page for ever. Without the simulated AWS this is ten times as fast."""
+    """Serve one page forever. Without the simulated AWS this is ten times as fast."""
     server = FaultyAws(lambda _: Response(body=PAGE))
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "simulated")

@@ -45,7 +45,7 @@ class Aws:
     """A function that returns or raises these in turn."""
 
     def __init__(self, *answers: Mapping[str, Any] | Exception) -> None:
-        """Take the answers; the last one is given for ever."""
+        """Take the answers; the last one is given forever."""
         self.answers = list(answers)
         self.calls = 0
 

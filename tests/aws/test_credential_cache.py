@@ -41,39 +41,39 @@ class World:
     passed: float = 0.0
     failure: Exception | None = None
     silence: threading.Event | None = None
-    handed_out: int = 0
+    issued: int = 0
     tries: int = 0
     sessions: int = 0
     observer: Observer = field(default_factory=Observer)
 
     def now(self) -> datetime:
-        """Tell the time."""
+        """Return the time."""
         return BEGIN + timedelta(seconds=self.passed)
 
-    def hand_out(self) -> dict[str, str]:
-        """Be what botocore refreshes credentials with."""
+    def issue(self) -> dict[str, str]:
+        """Return new credentials, as botocore expects them of a refresh."""
         self.tries += 1
         if self.silence is not None:
             assert self.silence.wait(30)
         if self.failure is not None:
             raise self.failure
-        self.handed_out += 1
+        self.issued += 1
         return {
-            "access_key": f"key-{self.handed_out}",
+            "access_key": f"key-{self.issued}",
             "secret_key": "secret",
             "token": "token",
             "expiry_time": (self.now() + timedelta(seconds=HOUR)).isoformat(),
         }
 
     def get_credentials(self) -> RefreshableCredentials:
-        """Be a session of botocore, whose credentials go by our clock."""
-        first = self.hand_out()
+        """Find credentials as a session of botocore does, by the clock of the test."""
+        first = self.issue()
         return RefreshableCredentials(
             first["access_key"],
             first["secret_key"],
             first["token"],
             self.now() + timedelta(seconds=HOUR),
-            self.hand_out,
+            self.issue,
             "assume-role",
             time_fetcher=self.now,
         )
@@ -91,61 +91,61 @@ def world() -> World:
 
 
 @pytest.fixture
-def kept(world: World) -> CredentialCache:
+def cache(world: World) -> CredentialCache:
     """Return an empty cache."""
     return CredentialCache(lambda: world.session().get_credentials(), world.observer, lambda: world.passed)
 
 
-def key(kept: CredentialCache, seconds: float = 10.0) -> str:
+def key(cache: CredentialCache, seconds: float = 10.0) -> str:
     """Return the access key that a request would be signed with."""
     with deadline_scope(Deadline(seconds)):
-        return str(kept.get_frozen_credentials().access_key)
+        return str(cache.get_frozen_credentials().access_key)
 
 
-def fault(kept: CredentialCache) -> Fault:
+def fault(cache: CredentialCache) -> Fault:
     """Return why there are no credentials."""
     with pytest.raises(NoCredentialsFoundError) as caught:
-        key(kept)
+        key(cache)
     return caught.value.fault
 
 
-def idle(kept: CredentialCache) -> bool:
+def idle(cache: CredentialCache) -> bool:
     """Return whether no attempt is running."""
-    return kept._fetch.done()
+    return cache._fetch.done()
 
 
-def test_credentials_are_found_once(kept: CredentialCache, world: World) -> None:
+def test_credentials_are_found_once(cache: CredentialCache, world: World) -> None:
     """The first request waits for them; STS is not called again for 45 minutes."""
-    assert kept.held is None
-    assert [key(kept) for _ in range(3)] == ["key-1"] * 3
+    assert cache.held is None
+    assert [key(cache) for _ in range(3)] == ["key-1"] * 3
     world.passed = 44 * MINUTE
-    assert key(kept) == "key-1"
+    assert key(cache) == "key-1"
     assert (world.sessions, world.tries) == (1, 1)
-    assert kept.held is not None
+    assert cache.held is not None
 
 
-def test_credentials_are_renewed_in_the_background(kept: CredentialCache, world: World) -> None:
+def test_credentials_are_renewed_in_the_background(cache: CredentialCache, world: World) -> None:
     """This begins 15 minutes before their end, and no request waits for it."""
-    key(kept)
+    key(cache)
     world.passed = 46 * MINUTE
     world.silence = threading.Event()
-    assert [key(kept) for _ in range(3)] == ["key-1"] * 3
+    assert [key(cache) for _ in range(3)] == ["key-1"] * 3
     until(lambda: world.tries == 2)
     world.silence.set()
-    until(lambda: idle(kept))
-    assert key(kept) == "key-2"
+    until(lambda: idle(cache))
+    assert key(cache) == "key-2"
     assert (world.sessions, world.tries) == (2, 2)
 
 
 @pytest.mark.parametrize("minutes", [46, 51, 59])
-def test_valid_credentials_are_used_while_sts_is_down(minutes: int, kept: CredentialCache, world: World) -> None:
+def test_valid_credentials_are_used_while_sts_is_down(minutes: int, cache: CredentialCache, world: World) -> None:
     """Botocore alone fails in the last ten minutes, as the second half shows."""
-    key(kept)
+    key(cache)
     world.passed = minutes * MINUTE
     world.failure = UNREACHABLE
-    assert key(kept) == "key-1"
-    until(lambda: idle(kept))
-    assert key(kept) == "key-1"
+    assert key(cache) == "key-1"
+    until(lambda: idle(cache))
+    assert key(cache) == "key-1"
     own = World(passed=0.0)
     credentials = own.get_credentials()
     own.passed, own.failure = minutes * MINUTE, UNREACHABLE
@@ -156,71 +156,71 @@ def test_valid_credentials_are_used_while_sts_is_down(minutes: int, kept: Creden
         assert credentials.get_frozen_credentials().access_key == "key-1"
 
 
-def test_a_failed_renewal_is_counted_and_retried_later(kept: CredentialCache, world: World) -> None:
+def test_a_failed_renewal_is_counted_and_retried_later(cache: CredentialCache, world: World) -> None:
     """It is not retried with each request."""
-    key(kept)
+    key(cache)
     world.passed = 55 * MINUTE
     world.failure = UNREACHABLE
     for _ in range(5):
-        key(kept)
-        until(lambda: idle(kept))
+        key(cache)
+        until(lambda: idle(cache))
     assert world.tries == 2
     world.passed += FETCH_SECONDS
-    key(kept)
-    until(lambda: idle(kept))
+    key(cache)
+    until(lambda: idle(cache))
     assert world.tries == 3
     assert world.observer.errors == {(GET_CREDENTIALS, "EndpointConnectionError"): 2}
     world.failure = None
     world.passed += FETCH_SECONDS
-    key(kept)
-    until(lambda: idle(kept))
-    assert key(kept) == "key-2"
+    key(cache)
+    until(lambda: idle(cache))
+    assert key(cache) == "key-2"
 
 
-def test_expired_credentials_are_not_used(kept: CredentialCache, world: World) -> None:
+def test_expired_credentials_are_not_used(cache: CredentialCache, world: World) -> None:
     """Each request calls STS and fails with its error until STS recovers."""
-    key(kept)
+    key(cache)
     world.passed = HOUR + 1
     world.failure = UNREACHABLE
-    assert [fault(kept) for _ in range(2)] == [NOT_REACHED] * 2
+    assert [fault(cache) for _ in range(2)] == [NOT_REACHED] * 2
     assert world.tries == 3
     world.failure = None
-    assert key(kept) == "key-2"
+    assert key(cache) == "key-2"
 
 
-def test_a_renewal_that_hangs_delays_no_request_with_valid_credentials(kept: CredentialCache, world: World) -> None:
+def test_a_renewal_that_hangs_delays_no_request_with_valid_credentials(cache: CredentialCache, world: World) -> None:
     """One thread waits for STS."""
-    key(kept)
+    key(cache)
     world.passed = 55 * MINUTE
     world.silence = threading.Event()
-    assert [key(kept) for _ in range(20)] == ["key-1"] * 20
+    assert [key(cache) for _ in range(20)] == ["key-1"] * 20
     until(lambda: world.tries == 2)
     assert [thread.name for thread in threading.enumerate()].count("aws-background") == 1
     world.silence.set()
-    until(lambda: idle(kept))
+    until(lambda: idle(cache))
 
 
 def test_a_poll_waits_for_its_first_credentials_no_longer_than_its_deadline(
-    kept: CredentialCache, world: World
+    cache: CredentialCache, world: World
 ) -> None:
     """A stop ends the wait, too, and the next poll uses the late result."""
     world.silence = threading.Event()
     with pytest.raises(PollFailedError, match=r"the poll was not complete after 0\.05 s"):
-        key(kept, 0.05)
+        key(cache, 0.05)
     deadline = Deadline(30.0)
     threading.Timer(0.05, deadline.cancel).start()
     with deadline_scope(deadline), pytest.raises(PollCancelledError):
-        kept.get_frozen_credentials()
+        cache.get_frozen_credentials()
     assert world.tries == 1
     world.silence.set()
-    assert key(kept) == "key-1"
+    assert key(cache) == "key-1"
 
 
-def test_many_polls_wait_for_the_same_credentials(kept: CredentialCache, world: World) -> None:
+def test_many_polls_wait_for_the_same_credentials(cache: CredentialCache, world: World) -> None:
     """STS is called once."""
     world.silence = threading.Event()
     keys: list[str] = []
-    threads = [threading.Thread(target=lambda: keys.append(key(kept))) for _ in range(16)]
+    threads = [threading.Thread(target=lambda: keys.append(key(cache))) for _ in range(16)]
     for thread in threads:
         thread.start()
     until(lambda: world.tries == 1)
@@ -231,85 +231,85 @@ def test_many_polls_wait_for_the_same_credentials(kept: CredentialCache, world: 
     assert world.tries == 1
 
 
-def test_an_attempt_that_hangs_is_given_up_and_made_again(kept: CredentialCache, world: World) -> None:
-    """A `credential_process` may hang for ever; the time between two attempts doubles with each that hangs."""
+def test_an_attempt_that_hangs_is_given_up_and_made_again(cache: CredentialCache, world: World) -> None:
+    """A `credential_process` may hang forever; the time between two attempts doubles with each that hangs."""
     hanging = world.silence = threading.Event()
     with pytest.raises(PollFailedError):
-        key(kept, 0.01)
+        key(cache, 0.01)
     for attempts in (1, 2, 3):
         assert world.tries == attempts
         world.passed += FETCH_SECONDS * 2 ** (attempts - 1) - 0.01
-        assert fault(kept) == NO_ANSWER
+        assert fault(cache) == NO_ANSWER
         assert world.tries == attempts
         world.passed += 0.01
         with pytest.raises(PollFailedError):
-            key(kept, 0.01)
+            key(cache, 0.01)
         until(lambda: world.tries == attempts + 1)  # noqa: B023 - it is called in this iteration
     assert world.observer.errors == {(GET_CREDENTIALS, "DeadlineExceeded"): 3}
     world.passed += FETCH_SECONDS
     world.silence = None
     hanging.set()
-    until(kept._fetch.done)
-    assert key(kept).startswith("key-")
+    until(cache._fetch.done)
+    assert key(cache).startswith("key-")
 
 
-def test_valid_credentials_are_used_while_an_attempt_hangs(kept: CredentialCache, world: World) -> None:
+def test_valid_credentials_are_used_while_an_attempt_hangs(cache: CredentialCache, world: World) -> None:
     """The next attempt may bring new ones."""
-    key(kept)
+    key(cache)
     world.passed = 46 * MINUTE
     hanging = world.silence = threading.Event()
-    assert key(kept) == "key-1"
+    assert key(cache) == "key-1"
     until(lambda: world.tries == 2)
     world.silence = None
     world.passed += FETCH_SECONDS
-    assert key(kept) == "key-1"  # the attempt is given up, and the next one begins
-    until(lambda: idle(kept))
-    assert key(kept) == "key-2"
+    assert key(cache) == "key-1"  # the attempt is given up, and the next one begins
+    until(lambda: idle(cache))
+    assert key(cache) == "key-2"
     hanging.set()
 
 
 def test_a_poll_that_waits_for_an_attempt_that_hangs_gives_up_with_it(
-    kept: CredentialCache, world: World, monkeypatch: pytest.MonkeyPatch
+    cache: CredentialCache, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It does not wait until its own deadline."""
     monkeypatch.setattr("monitor.aws.credentials.FETCH_SECONDS", 0.05)
     world.silence = threading.Event()
-    assert fault(kept) == NO_ANSWER
+    assert fault(cache) == NO_ANSWER
     world.silence.set()
 
 
-def test_forgotten_credentials_are_found_again_in_a_new_session(kept: CredentialCache, world: World) -> None:
+def test_forgotten_credentials_are_found_again_in_a_new_session(cache: CredentialCache, world: World) -> None:
     """The new session reads the environment and files again."""
-    key(kept)
-    kept.forget(kept.held)
-    assert kept.held is None
-    assert key(kept) == "key-2"
+    key(cache)
+    cache.forget(cache.held)
+    assert cache.held is None
+    assert key(cache) == "key-2"
     assert world.sessions == 2
 
 
-def test_credentials_that_are_not_held_any_more_cannot_be_forgotten(kept: CredentialCache, world: World) -> None:
+def test_credentials_that_are_not_held_any_more_cannot_be_forgotten(cache: CredentialCache, world: World) -> None:
     """If several polls fail with the same credentials, only the first one forgets them."""
-    key(kept)
-    old = kept.held
-    kept.forget(old)
-    key(kept)
-    kept.forget(old)
-    assert key(kept) == "key-2"
+    key(cache)
+    old = cache.held
+    cache.forget(old)
+    key(cache)
+    cache.forget(old)
+    assert key(cache) == "key-2"
     assert world.sessions == 2
 
 
-def test_a_running_renewal_does_not_restore_forgotten_credentials(kept: CredentialCache, world: World) -> None:
+def test_a_running_renewal_does_not_restore_forgotten_credentials(cache: CredentialCache, world: World) -> None:
     """The next request finds them again."""
-    key(kept)
+    key(cache)
     world.passed = 46 * MINUTE
     world.silence = threading.Event()
-    key(kept)
+    key(cache)
     until(lambda: world.tries == 2)
-    kept.forget(kept.held)
+    cache.forget(cache.held)
     world.silence.set()
-    until(lambda: idle(kept))
-    assert kept.held is None
-    assert key(kept) == "key-3"
+    until(lambda: idle(cache))
+    assert cache.held is None
+    assert key(cache) == "key-3"
 
 
 def test_credentials_without_an_expiry_are_not_renewed(world: World) -> None:
@@ -320,11 +320,11 @@ def test_credentials_without_an_expiry_are_not_renewed(world: World) -> None:
         def get_credentials(self) -> Credentials:
             return static
 
-    kept = CredentialCache(Session().get_credentials, world.observer, lambda: world.passed)
-    assert key(kept) == "key"
+    cache = CredentialCache(Session().get_credentials, world.observer, lambda: world.passed)
+    assert key(cache) == "key"
     world.passed = 1000 * HOUR
-    assert key(kept) == "key"
-    assert kept.held is static
+    assert key(cache) == "key"
+    assert cache.held is static
 
 
 @pytest.mark.parametrize(
@@ -365,11 +365,11 @@ def test_credentials_without_an_expiry_are_not_renewed(world: World) -> None:
     ids=["denied", "throttled", "process", "agent", "expired"],
 )
 def test_every_failure_has_the_reason_credentials(
-    failure: Exception, expected: Fault, kept: CredentialCache, world: World
+    failure: Exception, expected: Fault, cache: CredentialCache, world: World
 ) -> None:
     """It is counted, with the code and message of the failure."""
     world.failure = failure
-    assert fault(kept) == expected
+    assert fault(cache) == expected
     assert world.observer.errors == {(GET_CREDENTIALS, expected.code): 1}
 
 

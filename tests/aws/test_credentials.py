@@ -34,19 +34,19 @@ class TokenService:
     """STS and an EKS agent that return `ASIA1`, `ASIA2` and so on, valid for `lifetime` seconds."""
 
     lifetime: float = 3600.0
-    handed_out: int = 0
+    issued: int = 0
     asked: list[Request] = field(default_factory=list)
 
     def before(self, upstream: Upstream) -> Upstream:
-        """Response what is about credentials; leave the rest to the simulated AWS."""
+        """Answer requests for credentials; leave the rest to the simulated AWS."""
 
         def ask(request: Request) -> Response:
             if request.operation not in {"AssumeRole", "AssumeRoleWithWebIdentity", "GET /agent"}:
                 return upstream(request)
             self.asked.append(request)
-            self.handed_out += 1
+            self.issued += 1
             end = (datetime.now(UTC) + timedelta(seconds=self.lifetime)).strftime("%Y-%m-%dT%H:%M:%SZ")
-            members = {"AccessKeyId": f"ASIA{self.handed_out}", "SecretAccessKey": "secret", "Expiration": end}
+            members = {"AccessKeyId": f"ASIA{self.issued}", "SecretAccessKey": "secret", "Expiration": end}
             if request.operation == "GET /agent":
                 return Response(
                     body=json.dumps({**members, "Token": "token"}).encode(), content_type="application/json"

@@ -92,7 +92,7 @@ def stops_at_once(source: Source, when: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("fault", HANGING, ids=str)
 def test_the_deadline_ends_a_poll_in_mid_page(fault: Fault, source: Source, faulty: FaultyAws) -> None:
-    """The server sends nothing, or a byte now and then, which botocore alone would accept for ever."""
+    """The server sends nothing, or a byte now and then, which botocore alone would accept without end."""
     faulty.plan(Plan(fault, times=None))
     ends_with_the_deadline(source)
     assert len(faulty.requests) <= 1
@@ -162,13 +162,13 @@ def full_backlog() -> Iterator[int]:
         port = listener.getsockname()[1]
         waiting = []
         for _ in range(4):
-            line = socket.socket()
-            line.setblocking(False)  # noqa: FBT003 - the socket module's own
-            line.connect_ex(("127.0.0.1", port))
-            waiting.append(line)
+            client = socket.socket()
+            client.setblocking(False)  # noqa: FBT003 - the socket module's own
+            client.connect_ex(("127.0.0.1", port))
+            waiting.append(client)
         yield port
-        for line in waiting:
-            line.close()
+        for client in waiting:
+            client.close()
 
 
 def test_the_deadline_ends_a_poll_that_connects(aws: Aws, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ def test_a_stop_ends_a_poll_that_resolves_a_name(aws: Aws, observer: Observer, m
         stops_at_once(Source(source_settings(), observer, 1), asked.is_set)
         answered.set()
         made.append(listener.accept()[0])
-        assert made[0].recv(1) == b""  # connected at last, and closed, since nobody wants it
+        assert made[0].recv(1) == b""  # connected at last, and closed, since the poll has ended
         made[0].close()
 
 

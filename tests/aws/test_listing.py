@@ -100,11 +100,12 @@ def test_the_unknown_statuses_of_a_listing_are_bounded() -> None:
         item(account="1111\n1111"),
         item(region="\ud800"),
         item(account="\x00"),
+        item(account="1" * 65),
     ],
     ids=repr,
 )
 def test_an_invalid_item_is_left_out_and_counted(wrong: object) -> None:
-    """A label is never empty and always printable."""
+    """A label is never empty, always printable and short."""
     assert listed([item(), wrong, item(TWO)]) == Listing(
         {(ONE, EU): Status.CURRENT, (TWO, EU): Status.CURRENT}, 1, {Anomaly.INVALID_ITEM: 1}
     )

@@ -98,8 +98,8 @@ def tells_nothing(
             source.list_stack_instances(PRODUCT, deadline)
         except PollFailedError as error:
             message = str(error)
-            told = [message, error.error_code, caplog.text, *(code for _, code in observer.errors)]
-            assert [canary for canary in CANARIES if any(canary in text for text in told)] == []
+            printed = [message, error.error_code, caplog.text, *(code for _, code in observer.errors)]
+            assert [canary for canary in CANARIES if any(canary in text for text in printed)] == []
             assert len(message) <= MAXIMUM_LENGTH + 64
             assert "\n" not in message
     return message

@@ -44,7 +44,7 @@ def _head(major: int, number: int) -> bytes:
 
 
 def serve(response: Response, monkeypatch: pytest.MonkeyPatch) -> FaultyAws:
-    """Serve one response for ever."""
+    """Serve one response forever."""
     server = FaultyAws(lambda _: response)
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "simulated")

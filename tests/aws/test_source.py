@@ -58,13 +58,15 @@ def test_a_listing_is_requested_page_by_page(aws: Aws, observer: Observer, monke
 
     server = FaultyAws(watch)
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.start())
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     source = Source(SourceSettings("hub", "eu-west-1", 1e6, 2, "jp"), observer, 1)
     deadline = Deadline(30.0)
-    listing = source.list_stack_instances(PRODUCT, deadline, lambda pages, instances: told.append((pages, instances)))
+    listing = source.list_stack_instances(
+        PRODUCT, deadline, lambda pages, instances: reported.append((pages, instances))
+    )
     server.stop()
     assert listing == Listing({(account, EU): Status.CURRENT for account in (ONE, TWO, THREE)}, 2, {})
-    assert told == [(1, 2), (2, 3)]
+    assert reported == [(1, 2), (2, 3)]
     assert observer.attempts == {LIST_STACK_INSTANCES: 2}
     first, second = (json.loads(request.body) for request in asked)
     assert first == {"ProvisionedProductId": PRODUCT, "PageSize": 2, "AcceptLanguage": "jp"}

@@ -190,7 +190,7 @@ ERRORS = (
 
 SAME_TOKEN = tokens("same token", "same")
 REPEATED_TOKENS = tokens("repeated tokens", "A", "B")
-FRESH_TOKENS = Fault("fresh tokens for ever", change=_fresh_token)
+FRESH_TOKENS = Fault("fresh tokens forever", change=_fresh_token)
 WRONG_TOKENS = (SAME_TOKEN, REPEATED_TOKENS)
 """Page tokens that lead back to an earlier page."""
 

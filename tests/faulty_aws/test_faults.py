@@ -27,7 +27,7 @@ def upstream(request: Request) -> Response:
 
 
 class Client:
-    """Sends what it is told to, and returns the bytes that come back."""
+    """Sends bytes, and returns the bytes that come back."""
 
     def __init__(self, url: str) -> None:
         """Know where the server is."""
@@ -72,7 +72,7 @@ def server() -> FaultyAws:
 
 @pytest.fixture
 def client(server: FaultyAws) -> Iterator[Client]:
-    """Serve, and return somebody who asks."""
+    """Serve, and return a client."""
     yield Client(server.start())
     server.stop()
 
@@ -170,7 +170,7 @@ def test_a_dripping_answer_is_right_in_the_end(server: FaultyAws, client: Client
 
 
 def test_a_silent_connection_ends_when_the_client_hangs_up(server: FaultyAws, client: Client) -> None:
-    """The server does not keep connections that nobody waits on."""
+    """The server does not keep connections after their clients have gone."""
     server.plan(Plan(faults.SILENCE))
     line = client.connect()
     line.sendall(asked("pp-1"))

@@ -181,7 +181,6 @@ class Daemon:
             self._sources.configure(self._settings.sources)
             self._outbox.start()
             self._scheduler.start(self._runner.submit, self._runner.misfired)
-            self._product_set.start()
 
     def _supervise(self) -> None:
         """Do what is done periodically. Never waits for AWS."""

@@ -54,7 +54,14 @@ class JobRunner:
         monitored = self._product_set.products.get(product_id)
         if monitored is None:
             raise PollCancelledError
-        self._poller.poll(monitored)
+        try:
+            self._poller.poll(monitored)
+        except PollCancelledError:
+            if self._product_set.products.get(product_id) is monitored:  # the monitor stops
+                raise
+            # It left. If it returned, its first poll was due while this one was still running, and was skipped.
+            self._poll(product_id)
+            return
         if self._product_set.products.get(product_id) is not monitored and (now := self._product_set.get(product_id)):
             self._metrics.update(now)  # its settings changed, and the poll has published the old ones
 

@@ -64,7 +64,6 @@ class ProductSet:
         """The sources with `discover`, by name."""
         self._first_runs: set[Job] = set()
         """The jobs that have to end once before the daemon is ready."""
-        self._started = False
         self._ready = False
 
     @property
@@ -96,7 +95,7 @@ class ProductSet:
             self._log_product(EventName.STALE, monitored, LogLevel.WARNING, snapshot_age_seconds=round(age, 3))
 
     def restore(self, stop: threading.Event) -> None:
-        """Load every product that was monitored before from the state, and publish it."""
+        """Load every product that was monitored before from the state, publish it, and schedule it and every search."""
         with self._lock:
             try:
                 if self._shard.total > 1:
@@ -110,27 +109,15 @@ class ProductSet:
             for monitored in self._products.values():
                 if stop.is_set():
                     return
-                self._restore(monitored)
-            self._searched = searched_sources(self._settings)
-            self._first_runs.update(map(DiscoveryJob, self._searched))
-            self._update_ready()
-
-    def start(self) -> None:
-        """Schedule every product and every search."""
-        with self._lock:
-            self._started = True
-            for monitored in self._products.values():
-                self._schedule.add(PollJob(monitored.product.id), monitored.interval)
-            for name, source in self._searched.items():
-                self._schedule_search(name, source)
+                self._add(monitored)
+            self._schedule_searches()
 
     def configure(self, settings: Settings) -> ProductChanges:
         """Apply other settings. The sources must be opened with them before: a search reads from the new ones."""
         with self._lock:
             self._settings = settings
-            names = searched_sources(settings)
-            self._discovered = {source: found for source, found in self._discovered.items() if source in names}
-            self._reschedule_searches()
+            self._schedule_searches()
+            self._discovered = {name: found for name, found in self._discovered.items() if name in self._searched}
             return self._apply("it is not configured any more")
 
     def search_of(self, source: str) -> Search | None:
@@ -168,9 +155,7 @@ class ProductSet:
         for monitored in removed:
             self._remove(monitored, why_removed)
         for monitored in added:
-            self._restore(monitored)
-            if self._started:
-                self._schedule.add(PollJob(monitored.product.id), monitored.interval)
+            self._add(monitored)
             self._log_product(EventName.ADDED, monitored, source=monitored.source)
         for monitored in changed:
             if monitored.interval != before[monitored.product.id].interval:
@@ -178,16 +163,18 @@ class ProductSet:
             self._metrics.update(self._poller.named(monitored))
         return ProductChanges(len(added), len(removed), len(changed))
 
-    def _restore(self, monitored: MonitoredProduct) -> None:
+    def _add(self, monitored: MonitoredProduct) -> None:
+        job = PollJob(monitored.product.id)
         try:
             restored = self._poller.restore(monitored)
         except StateError as error:
             self._on_state_error(error)
             restored = False
         if not restored:
-            self._first_runs.add(PollJob(monitored.product.id))
+            self._first_runs.add(job)
             if (age := self._poller.snapshot_age(monitored.product.id)) is not None:
                 self.log_stale(monitored.product.id, age)
+        self._schedule.add(job, monitored.interval)
 
     def _remove(self, monitored: MonitoredProduct, why: str) -> None:
         named = self._poller.named(monitored)
@@ -199,7 +186,7 @@ class ProductSet:
         self._update_ready()
         self._log_product(EventName.REMOVED, named, message=why)
 
-    def _reschedule_searches(self) -> None:
+    def _schedule_searches(self) -> None:
         """Make the searches of new and changed sources due now, and remove those of other sources."""
         before, self._searched = self._searched, searched_sources(self._settings)
         for name in before.keys() - self._searched.keys():
@@ -208,13 +195,9 @@ class ProductSet:
         for name, source in self._searched.items():
             if name not in before:
                 self._first_runs.add(DiscoveryJob(name))
-            if source != before.get(name) and self._started:
-                self._schedule_search(name, source)
+            if source != before.get(name) and source.discover is not None:
+                self._schedule.add(DiscoveryJob(name), source.discover.interval)
         self._update_ready()
-
-    def _schedule_search(self, name: str, source: SourceSettings) -> None:
-        if source.discover is not None:
-            self._schedule.add(DiscoveryJob(name), source.discover.interval)
 
     def _update_ready(self) -> None:
         # Once ready, always ready: a pod must not leave its Service because a product was added.

@@ -5,15 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import NAMESPACE_OID, uuid5
 
-from monitor.model.instances import (
-    InstanceKey,
-    InstanceState,
-    Listing,
-    Product,
-    Snapshot,
-    Status,
-    count_statuses,
-)
+from monitor.model.instances import InstanceKey, InstanceState, Listing, Product, Snapshot, Status, count_statuses
 from monitor.model.products import ProductStatus, ProductTransition
 
 
@@ -89,8 +81,7 @@ def diff(
         for key, status in new.items()
         if (instance_state := old.get(key)) is None or instance_state.status is not status
     ]
-    if len(new) != len(old) + sum(key not in old for key in changed):
-        changed.extend(key for key in old if key not in new)
+    changed.extend(old.keys() - new.keys())
     if not changed:
         return Change(poll_id, product, previous, replace(previous, observed_at=observed_at), ())
     transitions = tuple(

@@ -48,7 +48,10 @@ class PhasedInterval(BaseTrigger):  # type: ignore[misc]
 
 
 class PollScheduler:
-    """Calls back when a job is due: at once when it is added, then at its interval. Safe to use from many threads."""
+    """Calls back when a job is due: at once when it is added, then at its interval. Safe to use from many threads.
+
+    Jobs that are added before the start are due at the start.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         """Create a scheduler that is not started. `clock` is monotonic, `wall` may jump; both in seconds."""
@@ -83,7 +86,7 @@ class PollScheduler:
             self._beat, PhasedInterval(_HEARTBEAT, HEARTBEAT_SECONDS), id=_HEARTBEAT, next_run_time=_now()
         )
         self._thread.start()
-        # APScheduler loses a job that is added while it starts.
+        # APScheduler loses a job that is added while it starts (not before).
         started.wait(START_SECONDS)
 
     def add(self, job: Job, interval: float) -> None:

@@ -42,7 +42,6 @@ class World:
             on_state_error=lambda error: self.errors.append(str(error)),
         )
         self.product_set.restore(threading.Event())
-        self.product_set.start()
         self.discovery = Discovery({"hub": self.catalog}, self.product_set, Deadlines(), self.metrics, self.log)
 
     def search(self, *results: list[str] | Exception) -> list[str]:

@@ -127,6 +127,25 @@ def test_a_cancelled_poll_is_no_first_run(world: World) -> None:
     assert world.log.take() == []
 
 
+def test_a_product_that_returns_during_its_poll_is_polled_again(world: World) -> None:
+    """Its first poll is due while the old poll is still running, which is cancelled."""
+    with_a = settings(source(), products=["pp-a"])
+    polls = []
+
+    def leave_and_return() -> None:
+        polls.append("poll")
+        if len(polls) == 1:
+            world.products.configure(settings(source()))
+            world.products.configure(settings(source(), products=["pp-a"]))
+            raise PollCancelledError
+
+    assert world.products.configure(with_a).removed == 0
+    world.poller.on_poll = leave_and_return
+    world.run(A)
+    assert len(polls) == 2
+    assert A not in world.products._first_runs
+
+
 def test_settings_that_change_during_a_poll_are_published(world: World) -> None:
     """The poll has published the old interval, so that the new one is published after it."""
     before = settings(source(), products=["pp-a"])

@@ -41,7 +41,6 @@ class World:
     def start(self) -> None:
         """Restore and start."""
         self.products.restore(threading.Event())
-        self.products.start()
         self.schedule.take_added()
 
 

@@ -118,6 +118,16 @@ def test_a_product_is_due_at_once_and_again(scheduler: PollScheduler, calls: Cal
     assert set(calls.jobs) == {ONE}
 
 
+def test_products_that_are_added_before_the_start_are_due_at_the_start(scheduler: PollScheduler, calls: Calls) -> None:
+    """One that was removed again before the start is not."""
+    scheduler.add(ONE, 3600.0)
+    scheduler.add(TWO, 3600.0)
+    scheduler.remove(TWO)
+    scheduler.start(calls.due, calls.misfired)
+    assert calls.wait_for(1)
+    assert calls.jobs == [ONE]
+
+
 def test_a_removed_product_is_due_no_more(scheduler: PollScheduler, calls: Calls) -> None:
     """After the removal nothing is called, and another product still is."""
     scheduler.start(calls.due, calls.misfired)

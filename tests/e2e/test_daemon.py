@@ -88,7 +88,7 @@ def test_paths_and_formats(fleet: Aws, config: Path) -> None:
         assert daemon.get("/readyz") == (200, b"ok\n")
         status, page = daemon.get("/")
         assert (status, b'href="/metrics"' in page) == (200, True)
-        assert daemon.get("/nothing") == (404, b"404 Not Found\n")
+        assert daemon.get("/nothing") == (404, b"Not Found")
         request = urllib.request.Request(daemon.url + "/metrics", method="POST")
         with pytest.raises(urllib.error.HTTPError, match="405"):
             urllib.request.urlopen(request, timeout=5)

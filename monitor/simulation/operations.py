@@ -46,13 +46,14 @@ def search_provisioned_products(products: StackSets, parameters: Mapping[str, An
     if parameters.get("AccessLevelFilter", {}) != {"Key": "Account", "Value": "self"}:
         return {"ProvisionedProducts": [], "TotalResultsCount": 0}
     queries: Sequence[str] = parameters.get("Filters", {}).get("SearchQuery", ())
+    wanted = [query.partition(":") for query in queries]
     size = _page_size(parameters, MAX_SEARCH_PAGE_SIZE)
     after = _token(parameters) or ""
     found = []
     for product_id in products.product_ids():
         description = products.describe(product_id)
         attributes = _attributes(products, product_id, description)
-        if all(attributes.get(key[:1].upper() + key[1:]) == value for key, _, value in _split(queries)):
+        if all(attributes.get(key[:1].upper() + key[1:]) == value for key, _, value in wanted):
             tags = [{"Key": key, "Value": value} for key, value in description.tags.items()]
             found.append(attributes | {"Tags": tags, "PhysicalId": f"arn:{product_id}"})
     page = [attributes for attributes in found if attributes["Id"] > after][:size]
@@ -103,10 +104,6 @@ def _attributes(products: StackSets, product_id: str, description: ProductDescri
 
 def _partition(region: str) -> str:
     return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
-
-
-def _split(queries: Sequence[str]) -> list[tuple[str, str, str]]:
-    return [query.partition(":") for query in queries]
 
 
 def _page_size(parameters: Mapping[str, Any], largest: int) -> int:

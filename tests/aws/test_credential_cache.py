@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, CredentialRetrievalError, EndpointC
 from monitor.aws.background import deadline_scope
 from monitor.aws.credentials import FETCH_SECONDS, GET_CREDENTIALS, CredentialCache
 from monitor.aws.errors import Fault, NoCredentialsFoundError
+from monitor.aws.roles import Role
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 from tests.support import Observer, until
@@ -276,6 +277,16 @@ def test_a_poll_that_waits_for_an_attempt_that_hangs_gives_up_with_it(
     world.silence = threading.Event()
     assert fault(cache) == NO_ANSWER
     world.silence.set()
+
+
+def test_a_role_is_not_blamed_for_base_credentials_that_hang(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message is the same as without a role."""
+    monkeypatch.setattr("monitor.aws.credentials.FETCH_SECONDS", 0.05)
+    silence = world.silence = threading.Event()
+    base = CredentialCache(world.get_credentials, world.observer)
+    role = Role("arn:aws:iam::111122223333:role/monitor", None, None, base, lambda *_, **__: None)
+    assert fault(CredentialCache(role.assume, world.observer)) == NO_ANSWER
+    silence.set()
 
 
 def test_forgotten_credentials_are_found_again_in_a_new_session(cache: CredentialCache, world: World) -> None:

@@ -97,14 +97,16 @@ class ProductSet:
     def restore(self, stop: threading.Event) -> None:
         """Load every product that was monitored before from the state, publish it, and schedule it and every search."""
         with self._lock:
-            try:
-                if self._shard.total > 1:
+            for name in searched_sources(self._settings):
+                try:
+                    self._discovered[name] = self._store.discovered_products(name)
+                except StateError as error:
+                    self._on_state_error(error)
+            if self._shard.total > 1:
+                try:
                     self._store.delete_products(lambda product_id: not self._shard.owns(product_id))
-                for source in self._settings.sources:
-                    if source.discover is not None:
-                        self._discovered[source.name] = self._store.discovered_products(source.name)
-            except StateError as error:
-                self._on_state_error(error)
+                except StateError as error:
+                    self._on_state_error(error)
             self._products = monitored_products(self._settings, self._discovered, self._shard)
             for monitored in self._products.values():
                 if stop.is_set():
@@ -151,7 +153,7 @@ class ProductSet:
         self._products = after
         added = [monitored for product_id, monitored in after.items() if product_id not in before]
         removed = [before[product_id] for product_id in before if product_id not in after]
-        changed = [after[one] for one in after if one in before and after[one] != before[one]]
+        changed = [now for product_id, now in after.items() if product_id in before and now != before[product_id]]
         for monitored in removed:
             self._remove(monitored, why_removed)
         for monitored in added:

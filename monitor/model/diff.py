@@ -52,7 +52,7 @@ class Change:
     @property
     def instance_transitions(self) -> tuple[Transition, ...]:
         """All transitions of stack instances that this change commits, oldest first."""
-        return (*(one for one in self.earlier if isinstance(one, Transition)), *self.transitions)
+        return (*(t for t in self.earlier if isinstance(t, Transition)), *self.transitions)
 
     @property
     def baseline(self) -> bool:

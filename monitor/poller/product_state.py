@@ -62,7 +62,7 @@ class ProductState:
         Its own transitions and that of `description` wait from now on, until `commit`.
         """
         if self.uncommitted and len(self.uncommitted) + len(change.transitions) > MAX_UNCOMMITTED:
-            product_transitions = tuple(one for one in self.uncommitted if isinstance(one, ProductTransition))
+            product_transitions = tuple(t for t in self.uncommitted if isinstance(t, ProductTransition))
             change = replace(net_change(self.committed_snapshot, change), earlier=product_transitions)
         else:
             change = replace(change, earlier=self.uncommitted)

@@ -143,6 +143,8 @@ class FakeStore:
 
     def delete_products(self, which: Callable[[str], bool]) -> None:
         """Have no snapshots to delete."""
+        if self.broken:
+            raise StateError("disk full")
 
 
 @dataclass

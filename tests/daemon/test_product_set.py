@@ -7,11 +7,13 @@ import pytest
 
 from monitor.config.settings import Settings
 from monitor.daemon.product_set import ProductSet
+from monitor.model.instances import Product
 from monitor.model.shard import Shard
 from monitor.schedule.workers import DiscoveryJob, PollJob
 from tests.daemon.fakes import FakeLog, FakeMetrics, FakePoller, FakeSchedule, FakeStore, settings, source
 
 A, B = PollJob("pp-a"), PollJob("pp-b")
+SEVERAL = [Product(f"pp-{number}", "name") for number in range(8)]
 
 
 @dataclass
@@ -24,13 +26,15 @@ class World:
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
     schedule: FakeSchedule = field(default_factory=FakeSchedule)
     errors: list[str] = field(default_factory=list)
+    shard: Shard = field(default_factory=Shard)
+    store: FakeStore = field(default_factory=FakeStore)
 
     def __post_init__(self) -> None:
         """Connect the fakes."""
         self.products = ProductSet(
             self.settings,
-            Shard(),
-            store=FakeStore(),
+            self.shard,
+            store=self.store,
             poller=self.poller,
             metrics=self.metrics,
             schedule=self.schedule,
@@ -138,3 +142,11 @@ def test_a_reload_adds_removes_and_changes_products() -> None:
         ("provisioned_product.removed", "pp-a"),
         ("provisioned_product.added", "pp-c"),
     ]
+
+
+def test_discovered_products_are_restored_although_the_state_cannot_be_written() -> None:
+    """The snapshots of other shards cannot be deleted then; that is reported, and the rest goes on."""
+    world = World(settings(source()), shard=Shard(0, 2), store=FakeStore({"hub": SEVERAL}, broken=True))
+    world.start()
+    assert set(world.products.products) == {product.id for product in SEVERAL if Shard(0, 2).owns(product.id)} != set()
+    assert world.errors == ["disk full"]

@@ -59,6 +59,10 @@ $(VENV)/.chart: $(INSTALLED) $(LOCKS)/chart.txt
 chart: $(VENV)/.chart ## Render, lint and validate the Helm chart, and test the queries of the dashboard
 	$(BIN)/python -m pytest tests/chart tests/dashboard
 
+.PHONY: chart-docs
+chart-docs: $(VENV)/.chart ## Update the table of values in helm/README.md, and helm/values.schema.json
+	PYTHONPATH=. $(BIN)/python .ci/chart_docs.py
+
 .PHONY: crash
 crash: $(INSTALLED) ## Kill the daemon 200 times at random moments (7 minutes)
 	STACKSET_MONITOR_KILLS=$${STACKSET_MONITOR_KILLS:-200} $(BIN)/python -m pytest -n 0 -s tests/e2e/test_crash.py

@@ -1,4 +1,4 @@
-{{/* Parts of ServiceMonitor and PodMonitor. */}}
+{{/* The endpoint of a ServiceMonitor or PodMonitor. */}}
 
 {{- define "stackset-monitor.endpoint" -}}
 {{- $monitor := .monitor -}}
@@ -6,14 +6,19 @@ port: metrics
 path: /metrics
 # Keep the labels account and region of the stack instance.
 honorLabels: true
-interval: {{ $monitor.interval }}
-scrapeTimeout: {{ $monitor.scrapeTimeout }}
+{{- with $monitor.interval }}
+interval: {{ . }}
+{{- end }}
+{{- with $monitor.scrapeTimeout }}
+scrapeTimeout: {{ . }}
+{{- end }}
 {{- if .root.Values.web.tls.secretName }}
 scheme: https
-{{- end }}
-{{- with $monitor.tlsConfig }}
 tlsConfig:
-  {{- toYaml . | nindent 2 }}
+  {{- /* Prometheus scrapes the address of the pod, which is not in a certificate. */ -}}
+  {{- $server := printf "%s.%s.svc" (include "stackset-monitor.fullname" .root) (include "stackset-monitor.namespace" .root) -}}
+  {{- $tls := default (dict) $monitor.tlsConfig -}}
+  {{- toYaml (ternary $tls (merge (dict) $tls (dict "serverName" $server)) (eq true $tls.insecureSkipVerify)) | nindent 2 }}
 {{- end }}
 {{- with $monitor.basicAuth }}
 basicAuth:
@@ -29,16 +34,16 @@ metricRelabelings:
 {{- end }}
 {{- end -}}
 
-{{- define "stackset-monitor.monitorMetadata" -}}
-name: {{ include "stackset-monitor.fullname" .root }}
-namespace: {{ default .root.Release.Namespace .values.namespace }}
-labels:
-  {{- include "stackset-monitor.labels" .root | nindent 2 }}
-  {{- with .values.labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with .values.annotations }}
-annotations:
-  {{- toYaml . | nindent 2 }}
+{{- /* What both kinds have beside their endpoints. */ -}}
+{{- define "stackset-monitor.monitorSpec" -}}
+selector:
+  matchLabels:
+    {{- include "stackset-monitor.selectorLabels" .root | nindent 4 }}
+namespaceSelector:
+  matchNames: [{{ include "stackset-monitor.namespace" .root | quote }}]
+{{- range $key := list "jobLabel" "targetLabels" "podTargetLabels" "sampleLimit" }}
+{{- with get $.monitor $key }}
+{{ $key }}: {{ toJson . }}
+{{- end }}
 {{- end }}
 {{- end -}}

@@ -9,7 +9,7 @@
 - name: STACKSET_MONITOR_SHARD
   value: $(POD_INDEX)/{{ .Values.shards }}
 {{- end }}
-{{- with .Values.env }}
+{{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
@@ -25,14 +25,27 @@ httpGet:
   port: metrics
   scheme: {{ include "stackset-monitor.scheme" .root }}
 {{- end }}
-{{ toYaml .timings }}
+{{- with .timings }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- /* What each container of the image has. */ -}}
+{{- define "stackset-monitor.imageAndLimits" -}}
+image: {{ include "stackset-monitor.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- with .Values.securityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "stackset-monitor.container" -}}
-image: {{ include "stackset-monitor.image" . }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
-securityContext:
-  {{- toYaml .Values.securityContext | nindent 2 }}
+{{ include "stackset-monitor.imageAndLimits" . }}
 {{- with include "stackset-monitor.environment" . | trim }}
 env:
   {{- . | nindent 2 }}
@@ -41,39 +54,114 @@ env:
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-resources:
-  {{- toYaml .Values.resources | nindent 2 }}
+# Relative paths of the configuration are on the volume.
+workingDir: {{ include "stackset-monitor.stateFolder" . }}
 volumeMounts:
   - name: configuration
     mountPath: /etc/stackset-monitor
     readOnly: true
   - name: state
-    mountPath: {{ dir .Values.config.state.path }}
+    mountPath: {{ include "stackset-monitor.stateFolder" . }}
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
 
-{{- define "stackset-monitor.podSpec" -}}
-{{- $fullname := include "stackset-monitor.fullname" . -}}
-serviceAccountName: {{ include "stackset-monitor.serviceAccountName" . }}
+{{- /* The init container, and the container of the Job: it prints every problem of the configuration with its line. */ -}}
+{{- define "stackset-monitor.checkContainer" -}}
+name: check
+args: [check, --config, /etc/stackset-monitor/monitor.yaml]
+{{ include "stackset-monitor.container" . }}
+{{- end -}}
+
+{{- /* One folder, so that configuration, web configuration and certificate are replaced together. */ -}}
+{{- define "stackset-monitor.configurationVolume" -}}
+{{- $values := .root.Values -}}
+{{- $sources := list -}}
+{{- if include "stackset-monitor.hasConfiguration" .root -}}
+{{- $sources = append $sources (dict (ternary "secret" "configMap" (eq $values.configKind "Secret")) (dict "name" .name)) -}}
+{{- end -}}
+{{- with $values.existingConfigMap -}}
+{{- $sources = append $sources (dict "configMap" (dict "name" .)) -}}
+{{- end -}}
+{{- with $values.existingSecret -}}
+{{- $sources = append $sources (dict "secret" (dict "name" .)) -}}
+{{- end -}}
+{{- with $values.web.existingSecret -}}
+{{- $sources = append $sources (dict "secret" (dict "name" .)) -}}
+{{- end -}}
+{{- with $values.web.tls.secretName -}}
+{{- $sources = append $sources (dict "secret" (dict "name" .)) -}}
+{{- end -}}
+name: configuration
+projected:
+  defaultMode: 0440
+  sources:
+    {{- toYaml (concat $sources (default list $values.extraConfigFiles)) | nindent 4 }}
+{{- end -}}
+
+{{- define "stackset-monitor.emptyState" -}}
+name: state
+emptyDir:
+  {{- if .Values.persistence.emptyDirSizeLimit }}
+  sizeLimit: {{ .Values.persistence.emptyDirSizeLimit | quote }}
+  {{- else }} {}
+  {{- end }}
+{{- end -}}
+
+{{- /* Where and how pods run: the pods of the monitor, of `helm test` and of the pre-upgrade check. */ -}}
+{{- define "stackset-monitor.placement" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
-terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+{{- with .Values.podSecurityContext }}
 securityContext:
-  {{- toYaml .Values.podSecurityContext | nindent 2 }}
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+{{- with include "stackset-monitor.imagePullSecrets" . }}
+{{ . }}
 {{- end }}
+{{- range $key := list "priorityClassName" "runtimeClassName" "dnsPolicy" }}
+{{- with get $.Values $key }}
+{{ $key }}: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- range $key := list "nodeSelector" "tolerations" "dnsConfig" "hostAliases" }}
+{{- with get $.Values $key }}
+{{ $key }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* Shards prefer different nodes and zones, so that the loss of one does not stop them all. */ -}}
+{{- define "stackset-monitor.spread" -}}
+{{- $selector := dict "matchLabels" (include "stackset-monitor.selectorLabels" . | fromYaml) -}}
+{{- $affinity := .Values.affinity -}}
+{{- $topology := .Values.topologySpreadConstraints -}}
+{{- if gt (int .Values.shards) 1 -}}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" $selector -}}
+{{- $affinity = default (dict "podAntiAffinity" (dict "preferredDuringSchedulingIgnoredDuringExecution" (list (dict "weight" 100 "podAffinityTerm" $term)))) $affinity -}}
+{{- $topology = default (list (dict "maxSkew" 1 "topologyKey" "topology.kubernetes.io/zone" "whenUnsatisfiable" "ScheduleAnyway" "labelSelector" $selector)) $topology -}}
+{{- end -}}
+{{- with $affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $topology }}
+topologySpreadConstraints:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "stackset-monitor.podSpec" -}}
+serviceAccountName: {{ include "stackset-monitor.serviceAccountName" . | quote }}
+{{ include "stackset-monitor.placement" . }}
+{{- with include "stackset-monitor.spread" . | trim }}
+{{ . }}
+{{- end }}
+terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
 initContainers:
-  # Prints every problem of the configuration with its line.
-  - name: check
-    args: [check, --config, /etc/stackset-monitor/monitor.yaml]
-    {{- include "stackset-monitor.container" . | nindent 4 }}
+  - {{ include "stackset-monitor.checkContainer" . | nindent 4 | trim }}
   {{- with .Values.extraInitContainers }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -83,6 +171,11 @@ containers:
       - run
       - --config
       - /etc/stackset-monitor/monitor.yaml
+      {{- if include "stackset-monitor.hasExistingConfig" . }}
+      # The file is not known here, and the probes need the port.
+      - --listen
+      - {{ include "stackset-monitor.listen" . | quote }}
+      {{- end }}
       {{- with .Values.extraArgs }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
@@ -96,39 +189,24 @@ containers:
       {{- include "stackset-monitor.probe" (dict "root" . "path" "/livez" "timings" .Values.livenessProbe) | trim | nindent 6 }}
     readinessProbe:
       {{- include "stackset-monitor.probe" (dict "root" . "path" "/readyz" "timings" .Values.readinessProbe) | trim | nindent 6 }}
+    {{- with .Values.lifecycle }}
+    lifecycle:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
     {{- include "stackset-monitor.container" . | nindent 4 }}
   {{- with .Values.extraContainers }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 volumes:
-  # One folder, so that configuration, web configuration and certificate are replaced together.
-  - name: configuration
-    projected:
-      defaultMode: 0440
-      sources:
-        - {{ ternary "secret" "configMap" (eq .Values.configKind "Secret") }}:
-            name: {{ $fullname }}
-        {{- with .Values.web.tls.secretName }}
-        - secret:
-            name: {{ . }}
-        {{- end }}
+  - {{ include "stackset-monitor.configurationVolume" (dict "root" . "name" (include "stackset-monitor.fullname" .)) | nindent 4 | trim }}
   {{- if not .Values.persistence.enabled }}
+  - {{ include "stackset-monitor.emptyState" . | nindent 4 | trim }}
+  {{- else if .Values.persistence.existingClaim }}
   - name: state
-    emptyDir:
-      sizeLimit: {{ .Values.persistence.emptyDirSizeLimit }}
+    persistentVolumeClaim:
+      claimName: {{ .Values.persistence.existingClaim | quote }}
   {{- end }}
   {{- with .Values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- range $key := list "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" }}
-{{- with index $.Values $key }}
-{{ $key }}:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end }}
-{{- end -}}
-
-{{- /* The port in config.web.listen. */ -}}
-{{- define "stackset-monitor.port" -}}
-{{- splitList ":" .Values.config.web.listen | last -}}
 {{- end -}}

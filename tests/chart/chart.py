@@ -11,6 +11,9 @@ CHART = Path(__file__).parents[2] / "helm"
 CASES = {"defaults": None, **{path.stem.removesuffix("-values"): path for path in sorted(CHART.glob("ci/*.yaml"))}}
 """Files of values that each test of the output uses, by name."""
 
+IMAGE = {"repository": "registry.example.com/stackset-monitor"}
+"""The values of `image` that each installation needs. `rendered` adds them."""
+
 Manifest = dict[str, Any]
 
 
@@ -27,7 +30,7 @@ def rendered(given: dict[str, Any]) -> dict[str, str]:
         HelmError: Helm refuses the values.
     """
     with Chart.load(CHART) as chart:
-        texts = chart.render(given, name="demo", namespace="aws")
+        texts = chart.render({"image": IMAGE, **given}, name="demo", namespace="aws")
     return {name.partition("/templates/")[2]: text for name, text in sorted(texts.items()) if text.strip()}
 
 
@@ -55,7 +58,7 @@ def pods(objects: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
     for one in objects:
         if one["kind"] == "Pod":
             yield one["metadata"]["name"], one["spec"]
-        elif one["kind"] == "StatefulSet":
+        elif one["kind"] in {"StatefulSet", "Job"}:
             yield one["metadata"]["name"], one["spec"]["template"]["spec"]
 
 

@@ -79,6 +79,9 @@ ENDPOINT = strict(
 SELECTION = {
     "selector": strict((), matchLabels=TEXTS),
     "namespaceSelector": strict((), any={"type": "boolean"}, matchNames=listing(TEXT)),
+    "jobLabel": TEXT,
+    "podTargetLabels": listing(TEXT),
+    "sampleLimit": {"type": "integer"},
 }
 RULE = strict(
     ("expr",),
@@ -90,7 +93,9 @@ RULE = strict(
     **{"for": DURATION, "keep_firing_for": DURATION},
 )
 SPECIFICATIONS = {
-    "ServiceMonitor": strict(("selector", "endpoints"), endpoints=listing(ENDPOINT), **SELECTION),
+    "ServiceMonitor": strict(
+        ("selector", "endpoints"), endpoints=listing(ENDPOINT), targetLabels=listing(TEXT), **SELECTION
+    ),
     "PodMonitor": strict(("selector", "podMetricsEndpoints"), podMetricsEndpoints=listing(ENDPOINT), **SELECTION),
     "PrometheusRule": strict((), groups=listing(strict(("name",), name=TEXT, interval=DURATION, rules=listing(RULE)))),
 }

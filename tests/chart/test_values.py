@@ -5,22 +5,21 @@ import json
 import re
 import subprocess
 import sys
-import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import trustme
 import yaml
 from helm_python.errors import HelmError
 
-from monitor.config.json_schema import json_schema
 from tests.chart.chart import CASES, CHART, container, manifest, manifests, rendered, values
 
 ALERTS = yaml.safe_load((CHART / "alerts.yaml").read_text())["groups"]
 NAMES = [rule["alert"] for group in ALERTS for rule in group["rules"] if "alert" in rule]
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+NUMBERS = {"number", "integer"}
 
 
 def files(given: dict[str, Any]) -> dict[str, str]:
@@ -32,13 +31,13 @@ def files(given: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def rules(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def rules(alerts: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the alerts of the PrometheusRule, by name."""
-    groups = manifest({"alerts": {"enabled": True, **given}}, "PrometheusRule")["spec"]["groups"]
+    groups = manifest({"prometheusRule": {"enabled": True}, "alerts": alerts}, "PrometheusRule")["spec"]["groups"]
     return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case != "defaults"])
+@pytest.mark.parametrize("case", [case for case in CASES if case not in {"defaults", "existing"}])
 def test_check_accepts_the_mounted_configuration(case: str, tmp_path: Path) -> None:
     """`check` accepts the files that the pod mounts."""
     ca = trustme.CA()
@@ -112,13 +111,94 @@ def test_each_shard_gets_its_ordinal() -> None:
 
 
 def test_state_is_on_a_volume_or_an_empty_dir() -> None:
-    """The volume is mounted at the folder of config.state.path."""
+    """The state is on a volume, on an emptyDir or on a claim of the user."""
     kept, gone = manifest({}, "StatefulSet")["spec"], manifest(values("shards"), "StatefulSet")["spec"]
     assert [claim["metadata"]["name"] for claim in kept["volumeClaimTemplates"]] == ["state"]
     assert "volumeClaimTemplates" not in gone
     assert {"name": "state", "emptyDir": {"sizeLimit": "1Gi"}} in gone["template"]["spec"]["volumes"]
-    moved = container({"config": {"state": {"path": "/data/here/monitor.db"}}})["volumeMounts"]
-    assert {"name": "state", "mountPath": "/data/here"} in moved
+    own = manifest(values("existing"), "StatefulSet")["spec"]
+    assert "volumeClaimTemplates" not in own
+    claim = {"name": "state", "persistentVolumeClaim": {"claimName": "stackset-monitor"}}
+    assert claim in own["template"]["spec"]["volumes"]
+
+
+@pytest.mark.parametrize("state", [None, {}, {"path": "state/monitor.db"}, {"history": "7d"}, {"path": "./a/../b.db"}])
+def test_state_is_always_on_the_volume(state: dict[str, Any] | None) -> None:
+    """The volume has one fixed folder, and relative paths are below it."""
+    one = container({"config": {"state": state}})
+    assert {"name": "state", "mountPath": "/var/lib/stackset-monitor"} in one["volumeMounts"]
+    assert one["workingDir"] == "/var/lib/stackset-monitor"
+    path = yaml.safe_load(files({"config": {"state": state}})["monitor.yaml"])["state"]["path"]
+    assert path == (state or {}).get("path", "/var/lib/stackset-monitor/monitor.db")
+
+
+def test_example_configuration_renders() -> None:
+    """config/monitor.yaml can be used as `config` unchanged."""
+    config = yaml.safe_load((CHART.parent / "config" / "monitor.yaml").read_text())
+    assert yaml.safe_load(files({"config": config})["monitor.yaml"]) == config
+
+
+def test_strings_survive_rendering() -> None:
+    """Text that looks like another type of YAML, for any version of YAML, stays text."""
+    texts = [
+        *(
+            "0123",
+            "1:20",
+            "190:20:30.15",
+            "yes",
+            "NO",
+            "on",
+            "y",
+            "~",
+            "null",
+            "2027-01-31",
+            "1_000",
+            "0x1F",
+            "0b1",
+            "0o7",
+        ),
+        *(
+            "1e3",
+            ".5",
+            "+1",
+            ".inf",
+            "-.INF",
+            ".nan",
+            "=",
+            "<<",
+            "!",
+            "&a",
+            "*a",
+            "# a",
+            "a: b",
+            "- a",
+            "{{ a }}",
+            "%a",
+        ),
+        *("a #b", " a", "a ", "a\nb", "a\tb", '"', "'", "\u00e9", "\u2028", "123456789012", "1.0", ""),
+    ]
+    tags = {f"key{number}": text for number, text in enumerate(texts)}
+    config = {"sources": [{"name": "0123", "discover": {"tags": tags}}]}
+    (source,) = yaml.safe_load(files({"config": config})["monitor.yaml"])["sources"]
+    assert source == config["sources"][0]
+
+
+def test_names_that_look_like_numbers_stay_text() -> None:
+    """Each scalar of the output that comes from a value is quoted."""
+    given = {
+        "fullnameOverride": "123",
+        "namespaceOverride": "456",
+        "priorityClassName": "1e3",
+        "persistence": {"storageClassName": "0123", "existingClaim": ""},
+        "serviceAccount": {"name": "true"},
+        "commonLabels": {"team": "007"},
+        "serviceMonitor": {"enabled": True, "jobLabel": "1"},
+        "imagePullSecrets": ["99"],
+    }
+    for one in manifests(given):
+        if one["kind"] != "ServiceMonitor":
+            kubernetes_validate.validate(one, "1.37", strict=True)
+        assert (one["metadata"]["namespace"], one["metadata"]["labels"]["team"]) == ("456", "007")
 
 
 def test_probes_and_scrapes_use_tls() -> None:
@@ -140,6 +220,7 @@ def test_probes_and_scrapes_use_tls() -> None:
     assert [*volume["projected"]["sources"]] == [
         {"secret": {"name": "fleet-watch"}},
         {"secret": {"name": "stackset-monitor-tls"}},
+        *given["extraConfigFiles"],
     ]
 
 
@@ -149,7 +230,7 @@ def test_probes_with_client_certificates_use_tcp() -> None:
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert container(given)[probe]["tcpSocket"] == {"port": "metrics"}
         assert "httpGet" not in container(given)[probe]
-    assert "tests/ready.yaml" not in rendered(given)
+    assert "tests/products.yaml" not in rendered(given)
 
 
 def test_network_policy_rules() -> None:
@@ -169,17 +250,71 @@ def test_network_policy_rules() -> None:
 
 
 def test_rules_equal_alerts_yaml() -> None:
-    """The PrometheusRule contains the groups of alerts.yaml; only the addresses of the runbooks differ."""
-    groups = manifest({"alerts": {"enabled": True}}, "PrometheusRule")["spec"]["groups"]
+    """With the default values, the PrometheusRule has the groups of alerts.yaml, without `runbook_url` and marks."""
+    spec = manifest({"prometheusRule": {"enabled": True}}, "PrometheusRule")["spec"]
     expected = copy.deepcopy(ALERTS)
-    for rule in (rule for group in (*groups, *expected) for rule in group["rules"] if "alert" in rule):
-        assert rule["annotations"].pop("runbook_url").removesuffix(".md").endswith(f"/{rule['alert']}")
-    assert groups == expected
+    for group in expected:
+        for rule in group["rules"]:
+            rule["expr"] = re.sub(r" +# alerts\.\w+", "", rule["expr"])
+            rule.get("annotations", {}).pop("runbook_url", None)
+    assert spec["groups"] == expected
+
+
+def test_hold_changes_all_recording_rules() -> None:
+    """alerts.hold is the range of all recording rules, and of no alert."""
+    groups = manifest({"prometheusRule": {"enabled": True}, "alerts": {"hold": "90m"}}, "PrometheusRule")["spec"][
+        "groups"
+    ]
+    before = [rule for group in ALERTS for rule in group["rules"]]
+    after = [rule for group in groups for rule in group["rules"]]
+    changed = 0
+    for old, new in zip(before, after, strict=True):
+        expression = re.sub(r" +# alerts\.\w+", "", old["expr"])
+        assert new["expr"] == (expression.replace("[1h]", "[90m]") if "record" in old else expression)
+        changed += new["expr"] != expression
+    assert changed
+
+
+THRESHOLDS = [key for key, part in SCHEMA["properties"]["alerts"]["properties"].items() if part.get("type") in NUMBERS]
+
+
+@pytest.mark.parametrize("name", THRESHOLDS)
+def test_each_threshold_is_a_value(name: str) -> None:
+    """Each threshold is marked in alerts.yaml with its default, and its value replaces it."""
+    default = yaml.safe_load((CHART / "values.yaml").read_text())["alerts"][name]
+    expressions = [rule["expr"] for group in ALERTS for rule in group["rules"]]
+    marked = [one for one in expressions if f"# alerts.{name}" in one]
+    assert marked
+    for one in marked:
+        assert re.findall(rf"([0-9.]+),? +# alerts\.{name}\b", one) == [str(default)] * one.count(f"# alerts.{name}")
+    value = 0.25 if name.endswith("Share") else 7
+    spec = manifest({"prometheusRule": {"enabled": True}, "alerts": {name: value}}, "PrometheusRule")["spec"]
+    after = [rule["expr"] for group in spec["groups"] for rule in group["rules"]]
+    for old, new in zip(expressions, after, strict=True):
+        replaced = re.sub(rf"[0-9.]+(,?) +# alerts\.{name}\b", rf"{value}\1", old)
+        assert new == re.sub(r" +# alerts\.\w+", "", replaced)
+
+
+@pytest.mark.parametrize("monitor", ["serviceMonitor", "podMonitor"])
+def test_the_alert_without_monitors_has_a_namespace(monitor: str) -> None:
+    """Namespaced routes also match the form of StackSetMonitorDown without a monitor."""
+    given = {"prometheusRule": {"enabled": True}, monitor: {"enabled": True}}
+    groups = manifest(given, "PrometheusRule")["spec"]["groups"]
+    (down,) = (rule for group in groups for rule in group["rules"] if rule.get("alert") == "StackSetMonitorDown")
+    assert 'absent(stackset_monitor_build_info{namespace="aws"})' in down["expr"]
+    assert "absent(stackset_monitor_build_info)" in rules({})["StackSetMonitorDown"]["expr"]
+
+
+def test_targets_of_a_renamed_release_are_found() -> None:
+    """The alert on targets that never were up also covers a Service whose name is a value."""
+    groups = manifest(values("everything"), "PrometheusRule")["spec"]["groups"]
+    expressions = [rule["expr"] for group in groups for rule in group["rules"]]
+    assert len([one for one in expressions if 'job=~".*stackset-monitor.*|.*fleet-watch.*"' in one]) == 1
 
 
 def test_alert_overrides_change_only_their_alert() -> None:
     """alerts.rules changes, disables and annotates single alerts."""
-    before, after = rules({}), rules(values("everything")["alerts"])
+    before, after = rules({}), rules({**values("everything")["alerts"], "hold": "1h"})
     assert set(before) - set(after) == {"StackInstancesDisappeared"}
     outdated = after["StackInstanceOutdated"]
     assert (outdated["for"], outdated["labels"]) == ("2h", {"severity": "info", "team": "platform"})
@@ -229,8 +364,77 @@ def test_extra_manifests_are_templates() -> None:
         ({"config": {"sources": [{"name": "hub", "external_id": "hidden"}]}}, "hub has an external_id"),
         (
             {"config": {"web": {"config_file": "mine.yml"}}, "web": {"tls": {"secretName": "tls"}}},
-            "config.web.config_file cannot be used with web.tls or web.basicAuthUsers",
+            "config.web.config_file cannot be used with web.tls, web.basicAuthUsers or web.existingSecret",
         ),
+        ({"image": {"repository": ""}}, "image.repository is required"),
+        ({"config": {"state": {"path": "/monitor.db"}}}, '"/monitor.db" is not on the volume'),
+        (
+            {"config": {"state": {"path": "/var/lib/stackset-monitor/../x.db"}}},
+            "use /var/lib/stackset-monitor/monitor.db",
+        ),
+        ({"config": {"state": {"path": "../x.db"}}}, '"../x.db" is not on the volume'),
+        ({"config": {"web": {"listen": "127.0.0.1:9935"}}}, 'cannot reach "127.0.0.1:9935"; use :9935'),
+        ({"config": {"web": {"listen": "[::1]:9935"}}}, 'cannot reach "[::1]:9935"'),
+        ({"config": {"web": {"listen": ":0"}}}, '":0" has no usable port'),
+        ({"config": {"web": {"listen": ":70000"}}}, '":70000" has no usable port'),
+        ({"existingSecret": "a", "existingConfigMap": "b"}, "existingConfigMap and existingSecret are both set"),
+        ({"existingSecret": "a", "config": {"products": ["pp-a"]}}, 'monitor.yaml comes from "a"'),
+        (
+            {"configKind": "Secret", "web": {"existingSecret": "a", "basicAuthUsers": {"me": "$2y$12$x"}}},
+            "move the users to the web.yml",
+        ),
+        ({"commonLabels": {"app.kubernetes.io/name": "x"}}, "commonLabels: app.kubernetes.io/name selects the pods"),
+        ({"podLabels": {"app.kubernetes.io/instance": "x"}}, "podLabels: app.kubernetes.io/instance selects the pods"),
+        (
+            {"serviceMonitor": {"enabled": True, "interval": "15s", "scrapeTimeout": "20s"}},
+            "serviceMonitor.scrapeTimeout: 20s is longer than the interval 15s",
+        ),
+        (
+            {"podMonitor": {"enabled": True}, "web": {"tls": {"secretName": "a", "clientAuth": True}}},
+            "podMonitor.tlsConfig: web.tls.clientAuth requires a client certificate",
+        ),
+        (
+            {
+                "serviceMonitor": {"enabled": True},
+                "configKind": "Secret",
+                "web": {"basicAuthUsers": {"me": "$2y$12$x"}},
+            },
+            "serviceMonitor.basicAuth: web.basicAuthUsers requires a password",
+        ),
+        ({"serviceMonitor": {"enabled": True, "tlsConfig": {"serverName": "a"}}}, "set web.tls.secretName"),
+        ({"prometheusRule": {"interval": "5m"}}, "prometheusRule.interval: 5m is longer than 4m"),
+        ({"prometheusRule": {"interval": "3m61s"}}, "3m61s is longer than 4m"),
+        ({"alerts": {"interval": "5m"}}, "alerts.interval was renamed: use prometheusRule.interval"),
+        ({"alerts": {"enabled": True}}, "alerts.enabled was renamed: use prometheusRule.enabled"),
+        ({"env": []}, "env was renamed: use extraEnv"),
+        ({"replicaCount": 2}, "use shards"),
+        ({"persistence": {"existingClaim": "a"}, "shards": 2}, "one volume cannot hold the state of 2 shards"),
+        ({"extraArgs": ["--listen=:1"]}, "extraArgs: the chart sets --listen"),
+        ({"alerts": {"outdatedShare": 10}}, "exclusiveMaximum: got 10, want 1"),
+        ({"alerts": {"hold": "an hour"}}, "does not match pattern"),
+        ({"extraEnv": [{"nme": "A", "value": "b"}]}, "'nme' not allowed"),
+        ({"envFrom": [{"secretReff": {"name": "a"}}]}, "'secretReff' not allowed"),
+        ({"tolerations": [{"kei": "a"}]}, "'kei' not allowed"),
+        ({"affinity": {"nodeAfinity": {}}}, "'nodeAfinity' not allowed"),
+        ({"topologySpreadConstraints": [{"maxSkw": 1}]}, "'maxSkw' not allowed"),
+        ({"extraVolumes": [{"name": "a", "configmap": {"name": "a"}}]}, "'configmap' not allowed"),
+        ({"extraVolumeMounts": [{"name": "a", "mountpath": "/a"}]}, "'mountpath' not allowed"),
+        ({"extraContainers": [{"name": "a", "imag": "a"}]}, "'imag' not allowed"),
+        ({"extraInitContainers": [{"name": "a", "imag": "a"}]}, "'imag' not allowed"),
+        ({"extraConfigFiles": [{"secrets": {"name": "a"}}]}, "'secrets' not allowed"),
+        ({"networkPolicy": {"ingressFrom": [{"namespaceSelecter": {}}]}}, "'namespaceSelecter' not allowed"),
+        ({"networkPolicy": {"extraEgress": [{"port": []}]}}, "'port' not allowed"),
+        ({"podSecurityContext": {"runAsUsr": 1}}, "'runAsUsr' not allowed"),
+        ({"securityContext": {"readOnlyRootFileSystem": True}}, "'readOnlyRootFileSystem' not allowed"),
+        ({"resources": {"limit": {}}}, "'limit' not allowed"),
+        ({"lifecycle": {"prestop": {}}}, "'prestop' not allowed"),
+        ({"dnsConfig": {"nameserver": []}}, "'nameserver' not allowed"),
+        ({"hostAliases": [{"ip": "10.0.0.1", "hostname": []}]}, "'hostname' not allowed"),
+        ({"updateStrategy": {"typ": "OnDelete"}}, "'typ' not allowed"),
+        ({"serviceMonitor": {"relabelings": [{"sourceLabel": []}]}}, "'sourceLabel' not allowed"),
+        ({"serviceMonitor": {"tlsConfig": {"servername": "a"}}}, "'servername' not allowed"),
+        ({"podMonitor": {"basicAuth": {"user": {}}}}, "'user' not allowed"),
+        ({"imagePullSecrets": [{"nam": "a"}]}, "'nam' not allowed"),
     ],
 )
 def test_invalid_values_are_refused(given: dict[str, Any], said: str) -> None:
@@ -242,57 +446,28 @@ def test_invalid_values_are_refused(given: dict[str, Any], said: str) -> None:
 
 
 def test_notes_list_the_next_steps() -> None:
-    """The notes have three commands, and warnings if nothing is monitored or scraped."""
+    """The notes have three commands, and a warning if nothing is scraped."""
     notes = rendered({})["NOTES.txt"]
     assert re.findall(r"^\d\. ", notes, re.MULTILINE) == ["1. ", "2. ", "3. "]
-    assert "monitors NO PRODUCTS YET" in notes
     assert "Prometheus does not scrape it yet" in notes
-    assert "monitors 2 provisioned products." in rendered(values("everything"))["NOTES.txt"]
-    assert "monitors the products that its sources discover." in rendered(values("discover"))["NOTES.txt"]
 
 
-def test_schema_contains_the_configuration_schema() -> None:
-    """values.schema.json contains the output of `stackset-monitor schema` in $defs."""
-    own = json_schema()
-    own.pop("$schema")
-    parts = own.pop("$defs")
-    assert SCHEMA["$defs"]["Configuration"] == own
-    assert {name: part for name, part in SCHEMA["$defs"].items() if name not in {"AlertRule", "Configuration"}} == parts
-
-
-def test_schema_lists_every_alert() -> None:
-    """alerts.rules accepts exactly the names of alerts.yaml."""
-    assert list(SCHEMA["properties"]["alerts"]["properties"]["rules"]["properties"]) == NAMES
-
-
-OPAQUE = {"config", "resources", "podSecurityContext", "securityContext", "dashboard.labels"}
-"""Values that README.md documents without their fields."""
-
-
-def leaves(part: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Return the path and default of each value."""
-    for name, value in part.items():
-        here = f"{path}.{name}".removeprefix(".")
-        if isinstance(value, dict) and value and here not in OPAQUE:
-            yield from leaves(value, here)
-        else:
-            yield here, value
-
-
-def test_readme_lists_every_value() -> None:
-    """README.md has each value with its default, in the order of values.yaml."""
-    rows = re.findall(r"^\| `([\w.]+)` \| (.*?) \| .+ \|$", (CHART / "README.md").read_text(), re.MULTILINE)
-    defaults = yaml.safe_load((CHART / "values.yaml").read_text())
-    assert rows == [
-        (path, "see values.yaml" if path in OPAQUE else f"`{json.dumps(value)}`") for path, value in leaves(defaults)
-    ]
-
-
-def test_first_values_of_the_readme_render() -> None:
-    """The first example renders, with the service account that docs/iam.md names."""
-    (text,) = re.findall(r"```yaml\n(.*?)```", (CHART / "README.md").read_text(), re.DOTALL)
-    objects = manifests(yaml.safe_load(textwrap.dedent(text)))
-    kinds = {one["kind"] for one in objects}
-    assert {"StatefulSet", "ServiceMonitor", "PrometheusRule", "NetworkPolicy", "ServiceAccount"} <= kinds
-    (account,) = (one for one in objects if one["kind"] == "ServiceAccount")
-    assert account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"].startswith("arn:aws:iam::")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "NO PRODUCTS YET"),
+        ({"config": {"products": ["pp-aaaaaaaaaaaaa"]}}, "1 provisioned product."),
+        (values("everything"), "2 provisioned products."),
+        (values("discover"), "the products that its sources discover."),
+        ({"config": {"sources": [{"name": "hub", "discover": {}}]}}, "the products that its sources discover."),
+        ({"config": {"sources": [{"name": "hub"}]}}, "NO PRODUCTS YET"),
+        (
+            {"config": {"products": ["pp-aaaaaaaaaaaaa"], "sources": [{"name": "hub", "discover": {}}]}},
+            "1 listed provisioned products and those that its sources discover.",
+        ),
+        ({"existingConfigMap": "mine"}, "the products in monitor.yaml of ConfigMap mine."),
+    ],
+)
+def test_notes_tell_what_is_monitored(given: dict[str, Any], said: str) -> None:
+    """The first line of the notes is right for lists, discovery (also of everything) and existing configurations."""
+    assert rendered(given)["NOTES.txt"].startswith(f"stackset-monitor 0.1.0 monitors {said}")

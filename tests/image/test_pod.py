@@ -20,7 +20,6 @@ VALUES: dict[str, Any] = {
         "poll": {"interval": "1s", "timeout": "1s"},
         "sources": [{"name": "hub", "region": "eu-west-1", "calls_per_second": 1000}],
         "products": [PRODUCT],
-        "web": {"listen": "127.0.0.1:0"},  # the network is this machine's, and its ports may be taken
     }
 }
 
@@ -45,7 +44,9 @@ def test_pod_runs_with_the_image(built: Built, aws: Aws, configuration: Path) ->
 
     printed = built.podman.run_to_end(user, *mounts(configuration), built.name, *check["args"])
     assert printed[0] == 0, printed
-    with DaemonContainer(built, configuration, *monitor["args"], options=(user,)) as daemon:
+    # The network is this machine's, and its ports may be taken.
+    arguments = (*monitor["args"], "--listen", "127.0.0.1:0")
+    with DaemonContainer(built, configuration, *arguments, options=(user,)) as daemon:
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             path = monitor[probe]["httpGet"]["path"]
             assert eventually(lambda path=path: daemon.get(path)[0] == 200)  # type: ignore[misc]
@@ -54,10 +55,8 @@ def test_pod_runs_with_the_image(built: Built, aws: Aws, configuration: Path) ->
         program, flag = test["command"]
         script, url = test["args"]
         assert url.startswith("http://demo-stackset-monitor-0.demo-stackset-monitor.aws.svc:")
-        asked = built.podman.run_to_end(
-            user, f"--entrypoint={program}", built.name, flag, script, f"{daemon.url}/readyz"
-        )
-        assert asked == (0, f"{daemon.url}/readyz 200\n", "")
+        asked = built.podman.run_to_end(user, f"--entrypoint={program}", built.name, flag, script, daemon.url)
+        assert asked == (0, f"{daemon.url} is ready\n{PRODUCT} 'baseline': 1 CURRENT\n", "")
         assert daemon.stop_as_docker_does() == 0
 
 

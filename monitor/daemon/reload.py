@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monitor.config.errors import ConfigurationError, UnreadableError
 from monitor.config.settings import Settings
+from monitor.config.validation import read_file
 
 CHECK_SECONDS = 5.0
 """Between two checks of the file. A changed ConfigMap takes a minute to reach a pod anyway."""
@@ -71,8 +72,8 @@ class Reloader:
             return None
 
     def _digest_file(self) -> bytes | None:
-        """Return a digest of the file; None if there is none, for good or while it is being replaced."""
+        """Return a digest of the file; None if it cannot be read, for good or while it is being replaced."""
         try:
-            return hashlib.sha256(self._options.path.read_bytes()).digest()
+            return hashlib.sha256(read_file(self._options.path)).digest()
         except OSError:
             return None

@@ -8,6 +8,7 @@ import pytest
 
 from monitor.config.load import load_settings
 from monitor.config.settings import Settings
+from monitor.config.validation import MAX_BYTES
 from monitor.daemon.reload import CHECK_SECONDS, Reloader, ReloadOptions
 
 GOOD, OTHER, WRONG = "products: [pp-a]\n", "products: [pp-a, pp-b]\n", "products: [pp a]\n"
@@ -88,6 +89,17 @@ def test_a_missing_file_is_waited_for(world: World) -> None:
     world.path.write_text(OTHER)
     world.later()
     assert world.applied == [["pp-a", "pp-b"]]
+
+
+def test_a_file_that_grows_without_end_is_not_read(world: World) -> None:
+    """The size limit of the configuration holds for the check as well: the file counts as missing."""
+    world.path.write_bytes(b"#" * (MAX_BYTES + 1))
+    world.later()
+    assert (world.applied, world.refused) == ([], [])
+    world.path.unlink()
+    world.path.symlink_to("/dev/zero")
+    world.later()
+    assert (world.applied, world.refused) == ([], [])
 
 
 def test_a_requested_reload_is_immediate(world: World) -> None:

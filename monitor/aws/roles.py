@@ -13,6 +13,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, RefreshableCredent
 from monitor.aws.background import current_deadline
 from monitor.aws.credentials import CredentialCache
 from monitor.aws.errors import NoCredentialsFoundError, RoleRefusedError, fault
+from monitor.config.validation import read_file
 from monitor.model.errors import PollFailedError, Reason
 
 ASSUME_ROLE = "AssumeRole"
@@ -60,7 +61,7 @@ class Role:
         if self.external_id_file is None:
             return self.external_id
         try:
-            return self.external_id_file.read_text().strip()
+            return read_file(self.external_id_file).decode().strip()
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8 text"
             message = f"the external id file {self.external_id_file} cannot be read: {why}"

@@ -72,8 +72,10 @@ class Reloader:
             return None
 
     def _digest_file(self) -> bytes | None:
-        """Return a digest of the file; None if it cannot be read, for good or while it is being replaced."""
+        """Return a digest of the file, or what is wrong with it; None if there is none, maybe while it is replaced."""
         try:
             return hashlib.sha256(read_file(self._options.path)).digest()
-        except OSError:
+        except FileNotFoundError:
             return None
+        except OSError as error:  # so that a reload refuses it, once
+            return str(error).encode()

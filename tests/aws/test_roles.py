@@ -162,6 +162,7 @@ def test_the_file_of_the_external_id_is_read_for_each_assume_role(
     file.unlink()
     file.symlink_to("/dev/zero")
     assert failure(source)[2].endswith("cannot be read: larger than 4 MiB")
+    file.unlink()
     file.write_text("another-canary-id\n")
     assert failure(source)[0] is Reason.ACCESS_DENIED
     file.write_text(f"{EXTERNAL_ID}\n")

@@ -98,7 +98,7 @@ def _sizing() -> Table:
         (Fleet(25, 4_000), default),
         (Fleet(5_000, 20), default),
         (Fleet(250, 4_000), default),
-        (Fleet(250, 4_000), 3_000_000),
+        (Fleet(250, 4_000), 4_000_000),
     ):
         found = sizing.measure(fleet, maximum)
         series = f"{min(3 * fleet.size, maximum):,}"

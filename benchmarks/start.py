@@ -13,7 +13,6 @@ from benchmarks.fleets import Fleet
 from benchmarks.servers import environment
 from monitor.config.settings import SeriesOptions
 
-SERIES_OF_AN_INSTANCE = 3
 COMMAND = [sys.executable, "-m", "monitor"]
 
 
@@ -42,8 +41,8 @@ def first_scrape(fleet: Fleet, folder: Path, maximum: int = SeriesOptions().max_
     finally:
         process.kill()
         process.wait()
-    missing = min(3 * fleet.size, maximum) - gzip.decompress(packed).count(b"\nservicecatalog_stack_instance_status{")
-    if missing >= SERIES_OF_AN_INSTANCE:  # whole instances only
+    found = gzip.decompress(packed).count(b"\nservicecatalog_stack_instance_status{")
+    if not found or (found != 3 * fleet.size and 4 * fleet.size <= maximum):
         raise RuntimeError("the first scrape was not complete")
     return took
 

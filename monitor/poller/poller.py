@@ -103,6 +103,9 @@ class Poller:
 
         Does nothing while the result of a poll is being published: that is a newer snapshot, or the next call sees it.
         """
+        age = self.snapshot_age(product_id)
+        if age is None or age <= self.stale_after:  # nearly always, so this comes before the lock
+            return None
         state = self._state(product_id)
         if state is None or not state.lock.acquire(blocking=False):
             return None

@@ -78,7 +78,7 @@ def main(pods: list[str]) -> None:
         wait_until_ready(pod)
     failed = sum(show_products(pod) for pod in pods)
     if failed:
-        sys.exit(f"{failed} products cannot be read; the log of the pod tells why")
+        sys.exit(f"products that cannot be read: {failed}; the log of the pod tells why")
 
 
 if __name__ == "__main__":

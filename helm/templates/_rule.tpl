@@ -5,7 +5,7 @@
 {{- $expression := .rule.expr -}}
 {{- /* alerts.yaml marks each threshold: `> 0.1 # alerts.outdatedShare`. */ -}}
 {{- range $name, $value := pick $alerts "maxInstanceAlerts" "outdatedShare" "outdatedCount" "outdatedDays" "disappearedShare" "discoveryDropShare" "throttledShare" "overrunShare" -}}
-{{- $expression = regexReplaceAll (printf "[0-9.]+(,?) +# alerts\\.%s\\b" $name) $expression (printf "%v${1}" $value) -}}
+{{- $expression = regexReplaceAll (printf "[0-9.]+(,?) +# alerts\\.%s\\b" $name) $expression (printf "%s${1}" (toJson $value)) -}}
 {{- end -}}
 {{- $change := dict -}}
 {{- $rule := deepCopy .rule -}}

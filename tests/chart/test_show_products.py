@@ -65,7 +65,7 @@ def test_a_failing_product_fails_the_test() -> None:
     failing = f'servicecatalog_poll_failing{{{PRODUCT},reason="access_denied"}} 1\n'
     with serving((200, INSTANCES + failing)) as pod:
         code, out, err = shown(pod)
-    assert (code, err) == (1, "1 products cannot be read; the log of the pod tells why\n")
+    assert (code, err) == (1, "products that cannot be read: 1; the log of the pod tells why\n")
     assert out.endswith("12 CURRENT, 1 OUTDATED; the last poll failed: access_denied\n")
 
 

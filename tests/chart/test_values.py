@@ -295,6 +295,18 @@ def test_each_threshold_is_a_value(name: str) -> None:
         assert new == re.sub(r" +# alerts\.\w+", "", replaced)
 
 
+@pytest.mark.needs("promtool")
+def test_rules_with_other_thresholds_are_valid(tmp_path: Path) -> None:
+    """The rules are valid for promtool with thresholds of any size."""
+    alerts = {"hold": "90m", "maxInstanceAlerts": 1000000, "outdatedShare": 0.00001, "outdatedDays": 0.5}
+    given = {**values("everything"), "alerts": alerts}
+    path = tmp_path / "rules.yaml"
+    path.write_text(yaml.safe_dump({"groups": manifest(given, "PrometheusRule")["spec"]["groups"]}))
+    done = subprocess.run(["promtool", "check", "rules", path], capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1000000," in path.read_text()
+
+
 @pytest.mark.parametrize("monitor", ["serviceMonitor", "podMonitor"])
 def test_the_alert_without_monitors_has_a_namespace(monitor: str) -> None:
     """Namespaced routes also match the form of StackSetMonitorDown without a monitor."""
@@ -463,7 +475,7 @@ def test_notes_list_the_next_steps() -> None:
         ({"config": {"sources": [{"name": "hub"}]}}, "NO PRODUCTS YET"),
         (
             {"config": {"products": ["pp-aaaaaaaaaaaaa"], "sources": [{"name": "hub", "discover": {}}]}},
-            "1 listed provisioned products and those that its sources discover.",
+            "1 listed provisioned product and those that its sources discover.",
         ),
         ({"existingConfigMap": "mine"}, "the products in monitor.yaml of ConfigMap mine."),
     ],

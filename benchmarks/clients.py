@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 RECEIVE_BYTES = 1 << 18
@@ -81,15 +82,16 @@ def scrapes(target: Target, *, gzip: bool, concurrency: int, each: int) -> list[
     seconds: list[float] = []
 
     def work(client: Client) -> None:
-        client.scrape()
-        barrier.wait()
+        try:
+            client.scrape()
+            barrier.wait()
+        except Exception:
+            barrier.abort()  # otherwise the other clients wait for ever
+            raise
         seconds.extend([client.scrape() for _ in range(each)])
 
-    threads = [threading.Thread(target=work, args=(client,)) for client in clients]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(concurrency) as pool:
+        list(pool.map(work, clients))
     for client in clients:
         client.close()
     return seconds

@@ -63,6 +63,24 @@ chart: $(VENV)/.chart ## Render, lint and validate the Helm chart, and test the 
 chart-docs: $(VENV)/.chart ## Update the table of values in helm/README.md, and helm/values.schema.json
 	PYTHONPATH=. $(BIN)/python .ci/chart_docs.py
 
+# The dependencies that only the tests in a browser and of the API need.
+$(VENV)/.browser: $(INSTALLED) $(LOCKS)/browser.txt
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --require-hashes -r $(LOCKS)/browser.txt
+	@touch $@
+
+.PHONY: browser
+browser: $(VENV)/.browser ## Test the pages in Chromium and the API against its OpenAPI document
+	$(BIN)/python -m pytest tests/browser
+
+# The dependencies that only the test of the CloudFormation template needs.
+$(VENV)/.template: $(INSTALLED) $(LOCKS)/template.txt
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --require-hashes -r $(LOCKS)/template.txt
+	@touch $@
+
+.PHONY: template
+template: $(VENV)/.template ## Check the CloudFormation template with cfn-lint
+	$(BIN)/python -m pytest tests/template
+
 .PHONY: crash
 crash: $(INSTALLED) ## Kill the daemon 200 times at random moments (7 minutes)
 	STACKSET_MONITOR_KILLS=$${STACKSET_MONITOR_KILLS:-200} $(BIN)/python -m pytest -n 0 -s tests/e2e/test_crash.py
@@ -116,6 +134,10 @@ lock: ## Update the lock files, with hashes
 		pyproject.toml --output-file $(LOCKS)/dev.txt
 	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--constraint $(LOCKS)/dev.txt --group chart --output-file $(LOCKS)/chart.txt
+	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--constraint $(LOCKS)/dev.txt --group browser --output-file $(LOCKS)/browser.txt
+	$(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--constraint $(LOCKS)/dev.txt --group template --output-file $(LOCKS)/template.txt
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--constraint $(LOCKS)/dev.txt --extra demo --group build pyproject.toml --output-file $(LOCKS)/demo.txt
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -77,7 +77,8 @@ def audit(locks: Path, project: Mapping[str, Any], advisories: Path | None) -> I
             continue
         for entry in entries:
             version, first = versions.setdefault(entry.name, (entry.version, path.name))
-            if version != entry.version:
+            # One lock may have a version for each range of Python versions, told apart by their markers.
+            if version != entry.version and not (entry.marker and first == path.name):
                 yield f"{path.name}: {entry.name} is {entry.version}, but {version} in {first}"
     for requirement in map(Requirement, project["dependencies"]):
         name = canonicalize_name(requirement.name)

@@ -74,13 +74,24 @@ class Description:
 
     detail: ProductDetail
     transition: ProductTransition | None
+    status_since: datetime
+    """When the status was first seen."""
 
 
 def describe(
-    previous: ProductDetail | None, now: ProductDetail, product: Product, poll_id: str, observed_at: datetime
+    previous: ProductDetail | None,
+    since: datetime | None,
+    now: ProductDetail,
+    product: Product,
+    poll_id: str,
+    observed_at: datetime,
 ) -> Description:
-    """Compare the details of a product with the last ones. The first time there is no transition."""
+    """Compare the details of a product with the last ones, which have their status `since` then.
+
+    The first time there is no transition.
+    """
     if previous is None or previous.status is now.status:
-        return Description(now, None)
+        return Description(now, None, since or observed_at)
     event_id = str(uuid5(NAMESPACE_OID, f"{poll_id}/{product.id}"))
-    return Description(now, ProductTransition(event_id, poll_id, product, previous.status, now.status, observed_at))
+    transition = ProductTransition(event_id, poll_id, product, previous.status, now.status, observed_at)
+    return Description(now, transition, observed_at)

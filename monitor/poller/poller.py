@@ -164,7 +164,9 @@ class Poller:
             return
         poll.responded(self._clock())
         poll.monitored = with_aws_name(poll.monitored, detail)
-        poll.description = describe(poll.state.detail, detail, poll.monitored.product, poll.poll_id, self._now())
+        poll.description = describe(
+            poll.state.detail, poll.state.status_since, detail, poll.monitored.product, poll.poll_id, self._now()
+        )
         if detail.type != STACK_SET:
             message = f"{detail.id} is of type {detail.type}, and only those of type {STACK_SET} have stack instances"
             raise PollFailedError(Reason.OTHER, "NotAStackSet", message)

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from monitor.config.settings import MonitoredProduct
 from monitor.model.diff import Change, Transition, net_change
@@ -34,6 +35,8 @@ class ProductState:
     uncommitted: tuple[Transition | ProductTransition, ...] = ()
     """Transitions that no commit has stored yet, oldest first."""
     detail: ProductDetail | None = None
+    status_since: datetime | None = None
+    """When the status of `detail` was first seen."""
     missing: bool = False
     """AWS does not know the product, and that was logged."""
     undescribed: bool = False
@@ -48,11 +51,11 @@ class ProductState:
         self.loaded = True
         self.snapshot = self.committed_snapshot = stored.snapshot
         self.uncommitted = ()
-        self.detail, self.missing = stored.detail, stored.missing
+        self.detail, self.status_since, self.missing = stored.detail, stored.status_since, stored.missing
 
     def described(self, description: Description, *, committed: bool) -> None:
         """Take over a description; if it is not committed, its transition waits for the next commit."""
-        self.detail = description.detail
+        self.detail, self.status_since = description.detail, description.status_since
         if description.transition and not committed:
             self.uncommitted += (description.transition,)
 

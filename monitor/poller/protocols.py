@@ -22,6 +22,8 @@ class StoredProduct:
     """AWS does not know the product, and that was logged."""
     detail: ProductDetail | None = None
     """The last description of the product by AWS; None before the first."""
+    status_since: datetime | None = None
+    """When the status of `detail` was first seen."""
 
 
 @dataclass(frozen=True, slots=True)

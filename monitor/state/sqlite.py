@@ -152,14 +152,15 @@ class SqliteStore(StateDatabase):
 def _load(connection: sqlite3.Connection, product_id: str) -> tuple[StoredProduct, list[rows.Row]]:
     """Return what is stored of a product, and the rows of its instances that cannot be read."""
     row = connection.execute(
-        f"SELECT observed_at, missing, {rows.DETAIL_COLUMNS} FROM product WHERE id = ?",  # noqa: S608 - constants
+        f"SELECT observed_at, missing, {rows.DESCRIPTION_COLUMNS} FROM product WHERE id = ?",  # noqa: S608 - constants
         (product_id,),
     ).fetchone()
     if row is None:
         return StoredProduct(None, missing=False), []
-    observed_at, missing, detail = row[0], bool(row[1]), rows.detail(product_id, row[2:])
+    observed_at, missing = row[0], bool(row[1])
+    detail, status_since = rows.description(product_id, row[2:])
     if observed_at is None:
-        return StoredProduct(None, missing=missing, detail=detail), []
+        return StoredProduct(None, missing, detail, status_since), []
     states, unreadable = rows.instance_states(
         connection.execute("SELECT account, region, status, since FROM instance WHERE product_id = ?", (product_id,))
     )
@@ -169,7 +170,7 @@ def _load(connection: sqlite3.Connection, product_id: str) -> tuple[StoredProduc
         # The snapshot is still right to compare with; it is at least as new as its newest instance.
         moment = max((state.since for state in states.values()), default=rows.from_milliseconds(0))
     snapshot = Snapshot(product_id, moment, states, count_statuses(states.values()))
-    return StoredProduct(snapshot, missing=missing, detail=detail), unreadable
+    return StoredProduct(snapshot, missing, detail, status_since), unreadable
 
 
 def _set_aside(connection: sqlite3.Connection, product_id: str, instances: Iterable[rows.Row]) -> None:
@@ -220,19 +221,19 @@ def _is_stored(
     if snapshot is None:
         return False
     row = connection.execute(
-        f"SELECT observed_at, missing, {rows.DETAIL_COLUMNS} FROM product WHERE id = ?",  # noqa: S608 - constants
+        f"SELECT observed_at, missing, {rows.DESCRIPTION_COLUMNS} FROM product WHERE id = ?",  # noqa: S608 - constants
         (snapshot.product_id,),
     ).fetchone()
     if row is None or row[0] != rows.to_milliseconds(snapshot.observed_at):
         return False
-    return description is None or row[1:] == (0, *rows.detail_row(description.detail))
+    return description is None or row[1:] == (0, *rows.description_row(description))
 
 
 def _update_description(connection: sqlite3.Connection, product_id: str, description: Description) -> None:
-    columns = " = ?, ".join(rows.DETAIL_COLUMNS.split(", "))
+    columns = " = ?, ".join(rows.DESCRIPTION_COLUMNS.split(", "))
     connection.execute(
         f"UPDATE product SET {columns} = ? WHERE id = ?",  # noqa: S608 - constants
-        (*rows.detail_row(description.detail), product_id),
+        (*rows.description_row(description), product_id),
     )
     if description.transition is not None:
         _insert_transitions(connection, [description.transition])

@@ -1,4 +1,4 @@
-"""Copy the state between two SQLite connections, of which the source may have an earlier version of the tables."""
+"""Copy the state between two SQLite connections."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -49,16 +49,10 @@ def salvage_transitions(source: sqlite3.Connection, target: sqlite3.Connection) 
 def read_table(
     source: sqlite3.Connection, table: str, condition: str = "", arguments: tuple[object, ...] = ()
 ) -> Iterator[tuple[object, ...]]:
-    """Yield the columns of COLUMNS of the rows of a table; NULL for those that an earlier version does not have."""
-    existing = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
-    if not existing:
-        return
-    former = {"published": "told"}
-    columns = ", ".join(
-        name if name in existing else f"{former[name] if former.get(name) in existing else 'NULL'} AS {name}"
-        for name in COLUMNS[table]
-    )
-    yield from source.execute(f"SELECT {columns} FROM {table} {condition}", arguments)  # noqa: S608 - constants
+    """Yield the rows of a table, with the columns of COLUMNS; none of a file that is still empty."""
+    if source.execute(f"PRAGMA table_info({table})").fetchone():
+        query = f"SELECT {', '.join(COLUMNS[table])} FROM {table} {condition}"  # noqa: S608 - constants
+        yield from source.execute(query, arguments)
 
 
 def _transitions(source: sqlite3.Connection, *, published: bool) -> Iterator[tuple[object, ...]]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from monitor.model.diff import Transition
 from monitor.model.instances import InstanceKey, InstanceState, Product, Status
-from monitor.model.products import ProductDetail, ProductStatus, ProductTransition
+from monitor.model.products import Description, ProductDetail, ProductStatus, ProductTransition
 from monitor.state.sqlite_schema import COLUMNS
 
 Row = tuple[Any, ...]
@@ -22,7 +22,7 @@ Row = tuple[Any, ...]
 UNREADABLE = (TypeError, ValueError, OverflowError)
 """What a conversion raises for a row that cannot be read."""
 
-DETAIL_COLUMNS = ", ".join(COLUMNS["product"][3:])
+DESCRIPTION_COLUMNS = ", ".join(COLUMNS["product"][3:])
 TRANSITION_COLUMNS = ", ".join(COLUMNS["transition"][:-1])
 _WHOLE_PRODUCT = ""
 """Stands for the account and the Region in a transition of a provisioned product."""
@@ -67,17 +67,25 @@ def instance_row(product_id: str, key: InstanceKey, state: InstanceState) -> tup
     return (product_id, *key, state.status, to_milliseconds(state.since))
 
 
-detail_row = attrgetter("name", "type", "status", "product_id", "provisioning_artifact_id", "account", "region")
-"""Return the columns of DETAIL_COLUMNS of a `ProductDetail`."""
+_detail_row = attrgetter("name", "type", "status", "product_id", "provisioning_artifact_id", "account", "region")
 
 
-def detail(product_id: str, row: Row) -> ProductDetail | None:
-    """Convert the columns of DETAIL_COLUMNS; None if the product was never described, or they cannot be read."""
+def description_row(description: Description) -> tuple[object, ...]:
+    """Return the columns of DESCRIPTION_COLUMNS."""
+    return (*_detail_row(description.detail), to_milliseconds(description.status_since))
+
+
+def description(product_id: str, row: Row) -> tuple[ProductDetail, datetime] | tuple[None, None]:
+    """Convert the columns of DESCRIPTION_COLUMNS to the details of a product, and since when it has its status.
+
+    None if the product was never described, or the columns cannot be read: the next poll describes it again.
+    """
     try:
-        name, kind, status, *others = (_text(column or "") for column in row)
-        return ProductDetail(product_id, name, kind, _member(ProductStatus, status), *others) if status else None
+        name, kind, status, *others = (_text(column or "") for column in row[:-1])
+        detail = ProductDetail(product_id, name, kind, _member(ProductStatus, status), *others)
+        return detail, from_milliseconds(row[-1])
     except UNREADABLE:
-        return None  # the next poll describes the product again
+        return None, None
 
 
 def transition_row(transition: Transition | ProductTransition) -> tuple[object, ...]:

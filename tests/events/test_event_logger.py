@@ -259,7 +259,7 @@ def test_a_missing_product_is_logged_before_its_failed_poll(harness: Harness) ->
 def test_a_product_that_changed_status_is_logged(status: ProductStatus, level: str) -> None:
     """The level is a warning if the rollout failed."""
     before = detail(ProductStatus.ERROR if status is not ProductStatus.ERROR else ProductStatus.AVAILABLE)
-    transition = describe(before, detail(status), BASELINE, "poll-2", LATER).transition
+    transition = describe(before, None, detail(status), BASELINE, "poll-2", LATER).transition
     assert transition
     (entry,) = published(transition)
     assert entry == {
@@ -287,6 +287,6 @@ def test_a_product_that_cannot_be_described_is_logged_once(harness: Harness) -> 
 
 def test_a_transition_of_a_product_is_published_although_the_poll_failed(harness: Harness) -> None:
     """If only the listing failed, the new status of the product was committed and is published."""
-    description = describe(detail(), detail(ProductStatus.ERROR), BASELINE, "poll-3", LATER)
+    description = describe(detail(), None, detail(ProductStatus.ERROR), BASELINE, "poll-3", LATER)
     harness.events.failed(replace(failed(DENIED), description=description, committed=True))
     assert harness.outbox.woken == 1

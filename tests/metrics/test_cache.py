@@ -76,7 +76,7 @@ def filled(own: MonitorMetrics) -> MetricsCache:
     shown.completed(completed(first))
     now = {(ONE, EU): Status.INOPERABLE, (ONE, US): Status.UNKNOWN, (THREE, EU): Status.CURRENT}
     change = diff(first.snapshot, listing(now), BASELINE, "poll-2", LATER)
-    described = Description(detail(ProductStatus.UNDER_CHANGE), None)
+    described = Description(detail(ProductStatus.UNDER_CHANGE), None, EPOCH)
     shown.completed(replace(completed(change, duplicate=2, shrink=1), description=described))
     shown.failed(failed(ODD, Reason.ACCESS_DENIED))
     shown.skipped(monitored(ODD), SkipReason.OVERRUN)
@@ -396,7 +396,7 @@ def test_other_options_apply_at_once() -> None:
 def test_a_product_status_of_the_future_has_a_series_while_it_holds() -> None:
     """UNKNOWN is 1 beside the documented statuses, which are 0."""
     shown = metrics()
-    described = Description(detail(ProductStatus.UNKNOWN), None)
+    described = Description(detail(ProductStatus.UNKNOWN), None, EPOCH)
     shown.completed(replace(completed(baseline(FLEET)), description=described))
     assert samples(shown, "servicecatalog_provisioned_product_status") == {
         "AVAILABLE": 0, "UNDER_CHANGE": 0, "TAINTED": 0, "ERROR": 0, "PLAN_IN_PROGRESS": 0, "UNKNOWN": 1,

@@ -1,13 +1,14 @@
 """What a poll finds out about the product itself: its status, type and name."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Product
 from monitor.model.products import ProductStatus
 from monitor.poller.poller import Poller
 from monitor.poller.protocols import FailedPoll, StoredProduct
-from tests.making import BASELINE, detail, listing, monitored
+from tests.making import BASELINE, EPOCH, detail, listing, monitored
 from tests.poller.harness import NOT_FOUND, STATUSES, THROTTLED, Harness, completed
 
 
@@ -29,6 +30,18 @@ def test_status_change_of_a_product_is_committed_with_its_poll(poller: Poller, h
     assert statuses(harness) == [("AVAILABLE", "UNDER_CHANGE")]
     shown = [poll.description.detail.status for poll in completed(harness) if poll.description]
     assert shown == ["AVAILABLE", "UNDER_CHANGE", "UNDER_CHANGE"]
+
+
+def test_time_since_when_a_status_holds(poller: Poller, harness: Harness) -> None:
+    """It is the time of the first poll with that status, also across a restart."""
+    times = [EPOCH + timedelta(minutes=number) for number in range(4)]
+    harness.stored = StoredProduct(None, missing=False, detail=detail(), status_since=times[0])
+    poller.restore(monitored())
+    for harness.wall, status in zip(times[1:], ("AVAILABLE", "TAINTED", "TAINTED"), strict=True):
+        harness.answers.append(listing(STATUSES))
+        harness.description = detail(ProductStatus(status))
+        poller.poll(monitored())
+    assert [found.status_since for found in harness.described if found] == [times[0], times[2], times[2]]
 
 
 def test_status_is_stored_although_the_listing_fails(poller: Poller, harness: Harness) -> None:

@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> Path:
     """Write a state file with one product and three unpublished transitions."""
     path = tmp_path / "monitor.db"
     with closing(SqliteStore(path)) as store:
-        store.commit(FIRST, Description(detail(ProductStatus.AVAILABLE), None))
+        store.commit(FIRST, Description(detail(ProductStatus.AVAILABLE), None, EPOCH))
         store.commit(SECOND)
     return path
 

@@ -267,18 +267,20 @@ def test_the_file_has_the_version_of_the_code(state: SqliteStore, path: Path) ->
 
 def described(status: ProductStatus, before: ProductStatus | None = None, poll: str = "poll-2") -> Description:
     """Return the description of a product that a poll made."""
-    return describe(detail(before) if before else None, detail(status), BASELINE, poll, LATER)
+    return describe(detail(before) if before else None, EPOCH, detail(status), BASELINE, poll, LATER)
 
 
 def test_the_description_of_a_product_is_stored(path: Path) -> None:
     """A description is stored with the snapshot of its poll, or alone if the listing failed."""
     with closing(SqliteStore(path)) as state:
         state.save_description(BASELINE.id, described(ProductStatus.TAINTED))
-        assert state.load(BASELINE.id) == StoredProduct(None, missing=False, detail=detail(ProductStatus.TAINTED))
-        state.commit(baseline({(ONE, EU): Status.CURRENT}), described(ProductStatus.AVAILABLE))
+        assert state.load(BASELINE.id) == StoredProduct(
+            None, missing=False, detail=detail(ProductStatus.TAINTED), status_since=EPOCH
+        )
+        state.commit(baseline({(ONE, EU): Status.CURRENT}), described(ProductStatus.AVAILABLE, ProductStatus.TAINTED))
     with closing(SqliteStore(path)) as state:
         stored = state.load(BASELINE.id)
-        assert stored.detail == detail(ProductStatus.AVAILABLE)
+        assert (stored.detail, stored.status_since) == (detail(ProductStatus.AVAILABLE), LATER)
         assert stored.snapshot == snapshot({(ONE, EU): Status.CURRENT})
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import click
 
+from monitor.events.console import printable
+
 Row = Mapping[str, str | int | None]
 
 HEADINGS = {"provisioned_product_id": "PRODUCT", "provisioned_product_name": "NAME"}
@@ -102,7 +104,7 @@ def _print_table(rows: Iterable[Row], columns: Sequence[str]) -> None:
     heading = [HEADINGS.get(column, column.replace("_", " ").upper()) for column in columns]
     cells = chain(
         [heading],
-        (["" if row[column] is None else _printable(str(row[column])) for column in columns] for row in rows),
+        (["" if row[column] is None else printable(str(row[column])) for column in columns] for row in rows),
     )
     widths = [0] * len(columns)
     console = Console(soft_wrap=True, highlight=False)
@@ -141,8 +143,3 @@ class _CsvLines:
 def _without_formula(value: str | int | None) -> str | int | None:
     """Put a quote before a text that a spreadsheet would run as a formula: names come from AWS."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
-
-
-def _printable(text: str) -> str:
-    """Return text with control characters escaped, so that a name from AWS cannot control the terminal."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

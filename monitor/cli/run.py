@@ -1,5 +1,6 @@
 """`stackset-monitor run`."""
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -71,7 +72,8 @@ def run_daemon(
         return
     try:
         bound = listen(settings.listen)
-        log = Log(LineWriter(sys.stdout.fileno()), settings.log_level, settings.log_format)
+        colors = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        log = Log(LineWriter(sys.stdout.fileno()), settings.log_level, settings.log_format, colors=colors)
         daemon = Daemon(settings, log, bound, shard=shard, reload=reload)
     except (ListenError, StateError) as error:
         raise CommandError(str(error)) from error

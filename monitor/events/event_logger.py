@@ -1,14 +1,20 @@
 """Log the outcome of polls."""
 
+import heapq
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitor.config.settings import LogLevel, MonitoredProduct
 from monitor.events.names import EventName
 from monitor.events.outbox import Outbox
 from monitor.events.setup import Log
+from monitor.model.instances import Snapshot, Status
+from monitor.model.views import WORST_FIRST
 from monitor.poller.protocols import CompletedPoll, FailedPoll
+
+NAMED_INSTANCES = 10
+"""How many instances that are not CURRENT a baseline names."""
 
 
 class EventLogger:
@@ -32,7 +38,14 @@ class EventLogger:
         identity = {"poll_id": change.poll_id, **_product(poll.monitored)}
         counts = {str(status): count for status, count in change.snapshot.counts.items()}
         if change.baseline:
-            self._log.event(LogLevel.INFO, EventName.BASELINE, **identity, counts=counts)
+            first = _first_non_current(change.snapshot)
+            self._log.event(
+                LogLevel.WARNING if first else LogLevel.INFO,
+                EventName.BASELINE,
+                **identity,
+                counts=counts,
+                **({"non_current": first} if first else {}),
+            )
         if denied := poll.newly_undescribed:
             details = {"error_code": denied.error_code, "message": denied.message}
             self._log.event(LogLevel.WARNING, EventName.UNDESCRIBED, **identity, **details)
@@ -85,6 +98,13 @@ class EventLogger:
             snapshot_age_seconds=None if age is None else round(age, 3),
             duration_seconds=round(poll.seconds, 3),
         )
+
+
+def _first_non_current(snapshot: Snapshot) -> Sequence[Mapping[str, str]]:
+    """Return the first instances that are not CURRENT, the worst statuses before the others."""
+    found = ((key, state.status) for key, state in snapshot.states.items() if state.status is not Status.CURRENT)
+    first = heapq.nsmallest(NAMED_INSTANCES, found, key=lambda item: (WORST_FIRST.index(item[1]), item[0]))
+    return [{"account": account, "region": region, "status": str(status)} for (account, region), status in first]
 
 
 def _product(monitored: MonitoredProduct) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """The events: their names, and the `message` of each."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -83,9 +83,22 @@ def message(event: str, fields: Mapping[str, Any]) -> str:
         template = f"{_INSTANCE} appeared with status {{status}}."
     elif event == EventName.TRANSITION and values["status"] is None:
         template = f"{_INSTANCE} disappeared; its last status was {{previous_status}}."
+    elif event == EventName.BASELINE and fields.get("non_current"):
+        template = (
+            "Of the {instances} stack instances in the first snapshot of {product}, {number} are not CURRENT: {which}."
+        )
+        values |= _non_current(fields["counts"], fields["non_current"])
     elif event == EventName.CONFIG_RELOADED and fields.get("restart_required"):
         values["keys"] = ", ".join(values["restart_required"])
         template += " Restart the monitor to apply {keys}."
     elif event == EventName.STOPPED and values["polls_ended"] is False:
         template = "The monitor stopped; polls were still running."
     return template.format_map(values)
+
+
+def _non_current(counts: Mapping[str, int], first: Sequence[Mapping[str, str]]) -> dict[str, object]:
+    """Return what the message of a baseline says about the instances that are not CURRENT."""
+    number = sum(count for status, count in counts.items() if status != "CURRENT")
+    named = [f"{instance['account']}/{instance['region']} {instance['status']}" for instance in first]
+    rest = [f"and {number - len(first)} more"] if number > len(first) else []
+    return {"instances": sum(counts.values()), "number": number, "which": ", ".join(named + rest)}

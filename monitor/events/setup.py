@@ -9,6 +9,7 @@ import structlog
 from structlog.typing import Processor
 
 from monitor.config.settings import LogFormat, LogLevel
+from monitor.events.console import ConsoleRenderer
 from monitor.events.names import message
 from monitor.events.writer import LineWriter
 
@@ -21,8 +22,11 @@ LIBRARIES = ("boto3", "botocore", "urllib3", "s3transfer", "apscheduler", "uvico
 class Log:
     """Log events. `event` and `crash` write a line; `render` returns one for a caller that writes it."""
 
-    def __init__(self, writer: LineWriter, level: LogLevel, log_format: LogFormat) -> None:
-        """Configure the standard library's logging of this process, so that libraries write in the same format."""
+    def __init__(self, writer: LineWriter, level: LogLevel, log_format: LogFormat, *, colors: bool = False) -> None:
+        """Configure the standard library's logging of this process, so that libraries write in the same format.
+
+        `colors`: color the levels of the console format, for a terminal.
+        """
         self.writer = writer
         self._level = level.number
         # A traceback as text has no values of local variables: those may be credentials.
@@ -33,7 +37,7 @@ class Log:
             # Names in any script stay readable for people who search the log.
             renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
         else:
-            renderer = structlog.dev.ConsoleRenderer(colors=False)
+            renderer = ConsoleRenderer(colors=colors)
         self._processors: list[Processor] = [*shared, _order, renderer]
         handler = logging.StreamHandler(writer)
         handler.terminator = ""  # the writer ends lines

@@ -1,6 +1,6 @@
 """The events of polls and transitions, as whole log entries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -189,10 +189,15 @@ def test_the_first_complete_poll_after_a_failure_has_the_level_of_the_failure(ha
     ]
 
 
+def baseline_events(harness: Harness, statuses: Mapping[InstanceKey, Status]) -> Sequence[dict[str, object]]:
+    """Return the log entries of a first poll."""
+    harness.events.completed(CompletedPoll(monitored(), baseline(statuses), listing(statuses), 1.0, committed=True))
+    return harness.lines.entries()
+
+
 def test_a_first_snapshot_is_a_baseline(harness: Harness) -> None:
     """A baseline has no transitions, so it is logged at once, before the poll."""
-    harness.events.completed(CompletedPoll(monitored(), baseline(STATUSES), listing(STATUSES), 1.0, committed=True))
-    first, second = harness.lines.entries()
+    first, second = baseline_events(harness, {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT})
     assert first == {
         "level": "info",
         "event": "provisioned_product.baseline",
@@ -200,10 +205,39 @@ def test_a_first_snapshot_is_a_baseline(harness: Harness) -> None:
         " later changes are logged as transitions.",
         "poll_id": "poll-0",
         **PRODUCT,
-        "counts": {"CURRENT": 2, "OUTDATED": 1, "INOPERABLE": 0},
+        "counts": {"CURRENT": 2, "OUTDATED": 0, "INOPERABLE": 0},
     }
     assert (second["event"], second["level"], second["transitions"]) == ("poll.completed", "info", 0)
     assert "anomalies" not in second
+
+
+def test_a_baseline_warns_about_instances_that_are_not_current(harness: Harness) -> None:
+    """What was broken before the first start has no transition, so this event names it, the worst first."""
+    statuses = STATUSES | {(THREE, US): Status.INOPERABLE}
+    warning = baseline_events(harness, statuses)[0]
+    assert warning == {
+        "level": "warning",
+        "event": "provisioned_product.baseline",
+        "message": f"Of the 4 stack instances in the first snapshot of {BASELINE.name} ({BASELINE.id}), 2 are not"
+        f" CURRENT: {THREE}/{US} INOPERABLE, {TWO}/{EU} OUTDATED.",
+        "poll_id": "poll-0",
+        **PRODUCT,
+        "counts": {"CURRENT": 2, "OUTDATED": 1, "INOPERABLE": 1},
+        "non_current": [
+            {"account": THREE, "region": US, "status": "INOPERABLE"},
+            {"account": TWO, "region": EU, "status": "OUTDATED"},
+        ],
+    }
+
+
+def test_a_baseline_names_ten_instances(harness: Harness) -> None:
+    """The others are counted: a first start during a rollout may find thousands."""
+    statuses: dict[InstanceKey, Status] = {(f"{number:012d}", EU): Status.OUTDATED for number in range(4000)}
+    warning = baseline_events(harness, statuses)[0]
+    assert warning["non_current"] == [
+        {"account": f"{number:012d}", "region": EU, "status": "OUTDATED"} for number in range(10)
+    ]
+    assert str(warning["message"]).endswith(f" 000000000009/{EU} OUTDATED, and 3990 more.")
 
 
 def test_a_poll_that_was_not_committed_publishes_nothing(harness: Harness) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from monitor.config.settings import LogFormat, LogLevel
+from monitor.config.settings import LogLevel
 from monitor.events.setup import LIBRARIES, timestamp
 from tests.events.capture import captured
 
@@ -54,14 +54,6 @@ def test_a_rendered_line_is_the_line_of_an_event() -> None:
     assert rendered is not None
     written, other = (json.loads(line) for line in (lines.lines[0], rendered))
     assert {**written, "timestamp": ""} == {**other, "timestamp": ""}
-
-
-def test_the_console_format_is_for_people() -> None:
-    """An event is one line with the same fields, not JSON."""
-    log, lines = captured(log_format=LogFormat.CONSOLE)
-    log.event(LogLevel.INFO, "monitor.started", listen="127.0.0.1:9935")
-    (line,) = lines.lines
-    assert re.fullmatch(r"\S+Z \[info +\] monitor\.started +listen=127\.0\.0\.1:9935", line)
 
 
 @pytest.mark.parametrize("name", ["apscheduler.scheduler", "uvicorn.error", "botocore.credentials"])

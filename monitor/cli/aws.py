@@ -17,11 +17,12 @@ from monitor.model.instances import Listing, Product
 from monitor.model.products import ProductDetail
 from monitor.model.shard import Shard
 
+# Time limit of a single call, with its retries. Without a network, `check --aws` ends after it.
 CALL_SECONDS = 15.0
-"""Time limit of a single call, with its retries. Without a network, `check --aws` ends after it."""
+# Time limit of the search for the products of a source.
 SEARCH_SECONDS = 60.0
-"""Time limit of the search for the products of a source."""
 
+# What to set, by the error of botocore.
 ADVICE = {
     "NoRegionError": "set `region` in the source, or AWS_DEFAULT_REGION",
     "NoCredentialsError": "set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `profile` in the source, or"
@@ -29,12 +30,11 @@ ADVICE = {
     "ProfileNotFound": "correct `profile` in the source or AWS_PROFILE, or add the profile to AWS_CONFIG_FILE",
     "PartialCredentialsError": "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
 }
-"""What to set, by the error of botocore."""
 
 SourcesByName = Mapping[str, Source]
 Products = Sequence[MonitoredProduct]
+# Takes a product ID, and the pages and instances listed so far. Called by the thread that lists the product.
 OnPage = Callable[[str, int, int], None]
-"""Takes a product ID, and the pages and instances listed so far. Called by the thread that lists the product."""
 
 
 def open_sources(settings: Settings) -> SourcesByName:

@@ -11,8 +11,8 @@ from monitor.config.schema import MAX_CALLS_PER_SECOND
 from monitor.config.settings import MonitoredProduct, SourceSettings
 
 _MINUTE = 60.0
+# Tolerance of the comparisons: six times 0.1 calls a second are more than 0.6 as floating-point numbers.
 _ROUNDING = 1 + 1e-9
-"""Tolerance of the comparisons: six times 0.1 calls a second are more than 0.6 as floating-point numbers."""
 
 
 @dataclass(frozen=True, slots=True)

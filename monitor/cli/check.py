@@ -69,7 +69,7 @@ def _file_problems(settings: Settings, document: Document) -> tuple[list[Problem
         _try_to_write(settings.state_path)
     except OSError as error:
         message = f'cannot write "{settings.state_path}": {error.strerror or error}'
-        # The daemon may run as another user, so a missing permission need not be one for the daemon.
+        # A warning only: the daemon may run as another user, who may write there.
         found = warnings if isinstance(error, PermissionError) else problems
         found.append(document.problem(message, "state", "path"))
     return problems, warnings
@@ -82,7 +82,8 @@ def _try_to_write(path: Path) -> None:
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    # Permissions alone do not reveal a read-only file system, or a folder like /proc.
+    # Only creating a file shows that it is possible: a read-only file system and /proc refuse it to every user,
+    # whatever the permissions of the folder are.
     with tempfile.TemporaryFile(dir=folder):
         pass
 

@@ -14,8 +14,8 @@ from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing, Product
 from monitor.model.products import STACK_SET, ProductDetail
 
+# Time limit of one listing. At the default of 10 calls a second it allows 18,000 pages, 360,000 instances.
 LISTING_SECONDS = 1800.0
-"""Time limit of one listing. At the default of 10 calls a second it allows 18,000 pages, 360,000 instances."""
 _UNREACHABLE = (Reason.CONNECTION, Reason.TIMEOUT)
 
 

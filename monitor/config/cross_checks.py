@@ -13,11 +13,11 @@ from monitor.config.duration import format_duration, parse_duration
 from monitor.config.region import partition_of
 from monitor.config.schema import PollSection
 
+# The name of the only source of a file without `sources`.
 DEFAULT_SOURCE = "default"
-"""The name of the only source of a file without `sources`."""
 _DEFAULTS = PollSection()
+# Names that a message lists.
 _MAX_NAMES = 8
-"""Names that a message lists."""
 
 
 def cross_checks(document: Document) -> Iterator[Problem]:

@@ -11,21 +11,21 @@ import yaml
 from monitor.config.secret import HIDDEN, is_secret, looks_like_a_credential
 from monitor.config.yaml_errors import syntax_problem
 
+# Keys and list positions from the top of a file to a value: `("products", 2, "id")`.
 Path = tuple[str | int, ...]
-"""Keys and list positions from the top of a file to a value: `("products", 2, "id")`."""
+# Returns whether the last key of a path may be shown. A key that the schema does not have may be a secret.
 KeyFilter = Callable[[Path], bool]
-"""Returns whether the last key of a path may be shown. A key that the schema does not have may be a secret."""
 
+# More than any real file has. Aliases of aliases reach it from a few lines.
 MAX_VALUES = 200_000
-"""More than any real file has. Aliases of aliases reach it from a few lines."""
+# Levels of nesting. Parsing and validating are recursive, and must not reach the interpreter's own limit.
 MAX_DEPTH = 32
-"""Levels of nesting. Parsing and validating are recursive, and must not reach the interpreter's own limit."""
+# The tags that YAML resolves by itself. Others are written out (`!!set`, `!secret`) and are refused.
 TAGS = frozenset(
     f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")
 )
-"""The tags that YAML resolves by itself. Others are written out (`!!set`, `!secret`) and are refused."""
+# Characters of a key or a value in a message.
 MAX_SHOWN = 64
-"""Characters of a key or a value in a message."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -2,8 +2,8 @@
 
 import re
 
+# Milliseconds of each unit, in the order in which they are written.
 _UNITS = {"y": 365 * 86400_000, "w": 7 * 86400_000, "d": 86400_000, "h": 3600_000, "m": 60_000, "s": 1000, "ms": 1}
-"""Milliseconds of each unit, in the order in which they are written."""
 _ONLY_ALONE = ("y", "w")
 PATTERN = "^" + "".join(f"([0-9]+{unit})?" for unit in _UNITS) + "$"
 _DURATION = re.compile("".join(f"(?:([0-9]+){unit})?" for unit in _UNITS))

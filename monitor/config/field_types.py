@@ -63,8 +63,8 @@ def _given(value: object) -> object:
     return value
 
 
+# For a key that may be absent but not empty: `basic_auth_users:` without users would allow everyone.
 Given = BeforeValidator(_given)
-"""For a key that may be absent but not empty: `basic_auth_users:` without users would allow everyone."""
 Duration = Annotated[
     float,
     BeforeValidator(_duration),

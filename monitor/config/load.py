@@ -18,10 +18,10 @@ from monitor.config.settings import (
 from monitor.config.validation import read_file, validate
 from monitor.model.instances import Product
 
+# Default timeout as a share of the interval: the rest is the gap before the next poll.
 TIMEOUT_SHARE = 0.8
-"""Default timeout as a share of the interval: the rest is the gap before the next poll."""
+# Minimum default of poll.stale_after in intervals: the series of a product survive one failed poll.
 STALE_INTERVALS = 2
-"""Minimum default of poll.stale_after in intervals: the series of a product survive one failed poll."""
 
 
 def load_settings(path: Path) -> Settings:

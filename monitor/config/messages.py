@@ -12,9 +12,10 @@ from monitor.config.document import Document, KeyFilter, Path, Problem, dotted, 
 from monitor.config.schema import MonitorFile, ProductSection
 from monitor.config.secret import HIDDEN, is_secret, looks_like_a_credential
 
+# The mappings of a file by their place: "" for the file itself, `poll`, `products[]`.
 Sections = Mapping[str, type[BaseModel]]
-"""The mappings of a file by their place: "" for the file itself, `poll`, `products[]`."""
 
+# The message for each type of error that pydantic can find with our schemas.
 SENTENCES = {
     "missing": "is required",
     "sentence": "{msg}",
@@ -35,7 +36,6 @@ SENTENCES = {
     "literal_error": "must be {expected}, not {shown}",
     "enum": "must be {expected}, not {shown}",
 }
-"""The message for each type of error that pydantic can find with our schemas."""
 _EMPTY_KEY = "is empty: write a value or remove the key"
 _EMPTY_ITEM = "is empty: write an item or remove the `-`"
 

@@ -13,20 +13,20 @@ from pydantic_core import PydanticCustomError
 
 _DIRECTIONS = ("north", "south", "east", "west", "central", "northeast", "northwest", "southeast", "southwest")
 _GEOGRAPHIES = ("af", "ap", "ca", "cn", "eu", "eusc-de", "il", "me", "mx", "sa", "us", "us-gov")
+# What a misspelled name is compared with. Not all of them exist.
 _EXAMPLES = tuple(
     f"{place}-{direction}-{n}" for place in _GEOGRAPHIES for direction in _DIRECTIONS for n in range(1, 9)
 )
-"""What a misspelled name is compared with. Not all of them exist."""
 PATTERN = rf"^[a-z]{{2,4}}(-[a-z]{{2,4}})?-({'|'.join(_DIRECTIONS)})-[0-9]{{1,2}}$"
+# The form of the Regions of each partition. The isolated partitions (aws-iso...) are not checked.
 PARTITIONS = {
     "aws": "(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]+",
     "aws-cn": "cn-.*",
     "aws-eusc": "eusc-.*",
     "aws-us-gov": "us-gov-.*",
 }
-"""The form of the Regions of each partition. The isolated partitions (aws-iso...) are not checked."""
+# What is compared: also `EU_WEST_1`, `euwest1`, and `eu-west-1a`, which is an Availability Zone.
 _SIMILAR = r"[A-Za-z_-]{4,28}[0-9][a-z]?"
-"""What is compared: also `EU_WEST_1`, `euwest1`, and `eu-west-1a`, which is an Availability Zone."""
 
 
 def checked_region(name: str) -> str:

@@ -7,14 +7,14 @@ line puts it under another key, or makes a key of it.
 import re
 from collections.abc import Iterable
 
+# Is shown instead of a secret.
 HIDDEN = "<redacted>"
-"""Is shown instead of a secret."""
+# Keys whose refused values are not shown. A Region is shown if it is a misspelled one (`region.py`).
 _SECRET_KEY = re.compile("external[^a-z]*id|region", re.IGNORECASE)
-"""Keys whose refused values are not shown. A Region is shown if it is a misspelled one (`region.py`)."""
+# An access key ID, the bcrypt hash of a password, a JSON Web Token, a private key in PEM format.
 _CREDENTIAL = re.compile(r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}\b|\$2[a-z]?\$|\beyJ[\w-]{8,}|PRIVATE KEY--")
-"""An access key ID, the bcrypt hash of a password, a JSON Web Token, a private key in PEM format."""
+# A secret access key has 40 characters, a session token hundreds.
 _RANDOM = re.compile(r"[A-Za-z0-9+/=]{40,}")
-"""A secret access key has 40 characters, a session token hundreds."""
 
 
 def is_secret(path: Iterable[str | int]) -> bool:

@@ -14,10 +14,10 @@ from monitor.config.document import Document, Problem, read_document
 from monitor.config.errors import ConfigurationError
 from monitor.config.messages import key_filter, schema_problems
 
+# Size limit of a configuration file. Without one, /dev/zero is read for ever and 50 MB of YAML take 26 s.
 MAX_BYTES = 4 * 1024 * 1024
-"""Size limit of a configuration file. Without one, /dev/zero is read for ever and 50 MB of YAML take 26 s."""
+# How long a pipe may take to deliver the file, as in `--config <(helm template ...)`.
 READ_SECONDS = 5.0
-"""How long a pipe may take to deliver the file, as in `--config <(helm template ...)`."""
 _CHUNK_BYTES = 1024 * 1024
 
 Schema = TypeVar("Schema", bound=BaseModel)

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from monitor.config.field_types import Duration, FilePath, Given
 from monitor.config.schema import Section
 
+# Names in Go, which exporter-toolkit uses, and names in OpenSSL.
 CIPHER_SUITES = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
     "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -27,9 +28,9 @@ CIPHER_SUITES = {
     "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
 }
-"""Names in Go, which exporter-toolkit uses, and names in OpenSSL."""
 _TLS13_SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
+# The headers that exporter-toolkit allows, and the values that it allows; none: any value.
 HEADERS: Mapping[str, tuple[str, ...]] = {
     "Strict-Transport-Security": (),
     "X-Content-Type-Options": ("nosniff",),
@@ -37,9 +38,8 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "X-XSS-Protection": (),
     "Content-Security-Policy": (),
 }
-"""The headers that exporter-toolkit allows, and the values that it allows; none: any value."""
+# Costs of a bcrypt hash. 4 is the lowest one; a check takes two seconds at 15, and twice as long at each more.
 COST_MIN, COST_MAX = 4, 15
-"""Costs of a bcrypt hash. 4 is the lowest one; a check takes two seconds at 15, and twice as long at each more."""
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 
 

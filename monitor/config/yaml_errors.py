@@ -6,6 +6,7 @@ import yaml
 
 from monitor.config.secret import HIDDEN, may_have_secret
 
+# PyYAML's messages for common mistakes, as regular expressions, and ours.
 _HINTS = (
     (r"found character '\\t' that cannot start any token", "a tab cannot start a value: indent with spaces"),
     (r"found character '(.+)' that cannot start any token", "text that starts with {} needs quotes"),
@@ -20,7 +21,7 @@ _HINTS = (
     (r"found undefined alias '(.+)'", "there is no anchor &{} above"),
     (r"found duplicate anchor '(.+)'; first occurrence", "the anchor &{} is defined twice"),
 )
-"""PyYAML's messages for common mistakes, as regular expressions, and ours."""
+# The same for mistakes whose line is that of the start of the value: context, start of the message, ours.
 _BEGINNINGS = (
     ("while parsing a flow sequence", "expected ',' or ']'", "this [ is not closed, or a comma is missing after it"),
     ("while parsing a flow mapping", "expected ',' or '}'", "this { is not closed, or a comma is missing after it"),
@@ -28,9 +29,8 @@ _BEGINNINGS = (
     ("while scanning a quoted scalar", "found unexpected end of stream", "the quote that starts here is not closed"),
     ("while scanning a simple key", "could not find expected ':'", "this is neither `key: value` nor `- item`"),
 )
-"""The same for mistakes whose line is that of the start of the value: context, start of the message, ours."""
+# The line breaks that PyYAML counts.
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-"""The line breaks that PyYAML counts."""
 _SECOND_DOCUMENT = "but found another document"
 
 

@@ -10,8 +10,8 @@ from monitor.model.deadline import Deadlines
 from monitor.model.errors import PollFailedError
 from monitor.model.instances import Product
 
+# The deadline of one search. A page of it has 100 products.
 SEARCH_SECONDS = 60.0
-"""The deadline of one search. A page of it has 100 products."""
 NOTHING_FOUND = "the search found no product: check discover.names, discover.tags and the permissions of the source"
 
 

@@ -11,8 +11,8 @@ from monitor.config.errors import ConfigurationError, UnreadableError
 from monitor.config.settings import Settings
 from monitor.config.validation import read_file
 
+# Between two checks of the file. A changed ConfigMap takes a minute to reach a pod anyway.
 CHECK_SECONDS = 5.0
-"""Between two checks of the file. A changed ConfigMap takes a minute to reach a pod anyway."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 
+# The longest wait, in seconds, on something that `cancel` cannot interrupt: a socket, another thread.
 CHECK_SECONDS = 0.5
-"""The longest wait, in seconds, on something that `cancel` cannot interrupt: a socket, another thread."""
 
 
 class Deadline:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+# Account and Region. A plain tuple of strings, because there may be a million of them: the garbage collector untracks
+# such tuples, but never instances of a class.
 InstanceKey = tuple[str, str]
-"""Account and Region. A plain tuple of strings, because there may be a million of them: the garbage collector
-untracks such tuples, but never instances of a class."""
 
 
 class Status(StrEnum):
@@ -23,8 +23,8 @@ class Status(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+# The statuses that the API documents: each always has a series, 0 if no instance has it.
 KNOWN_STATUSES = (Status.CURRENT, Status.OUTDATED, Status.INOPERABLE)
-"""The statuses that the API documents: each always has a series, 0 if no instance has it."""
 
 
 class Anomaly(StrEnum):

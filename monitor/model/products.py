@@ -7,8 +7,8 @@ from uuid import NAMESPACE_OID, uuid5
 
 from monitor.model.instances import Product
 
+# The type of a provisioned product that is a StackSet (API: `ProvisionedProductDetail.Type`).
 STACK_SET = "CFN_STACKSET"
-"""The type of a provisioned product that is a StackSet (API: `ProvisionedProductDetail.Type`)."""
 
 
 class ProductStatus(StrEnum):
@@ -25,8 +25,8 @@ class ProductStatus(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+# The statuses that the API documents: each always has a series, 0 if it does not hold.
 KNOWN_PRODUCT_STATUSES = tuple(status for status in ProductStatus if status is not ProductStatus.UNKNOWN)
-"""The statuses that the API documents: each always has a series, 0 if it does not hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,17 @@ from typing import Any
 
 from monitor.config.settings import SourceSettings
 
+# A policy document in the form of IAM, for `json.dumps`.
 Policy = dict[str, Any]
-"""A policy document in the form of IAM, for `json.dumps`."""
 
+# The actions of a poll.
 READ = ("servicecatalog:DescribeProvisionedProduct", "servicecatalog:ListStackInstancesForProvisionedProduct")
-"""The actions of a poll."""
+# The action of `discover`.
 FIND = ("servicecatalog:SearchProvisionedProducts",)
-"""The action of `discover`."""
 ASSUME_ROLE = "sts:AssumeRole"
 TAG_SESSION = "sts:TagSession"
+# Placeholder of the external ID in a trust policy; `envsubst` replaces it.
 EXTERNAL_ID = "${EXTERNAL_ID}"
-"""Placeholder of the external ID in a trust policy; `envsubst` replaces it."""
 
 _PRINCIPAL = r"arn:aws(-[a-z]+)*:iam::[0-9]{12}:(root|(role|user)/([!-#%-)+->@-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64})"
 _SESSION = r"arn:(aws[a-z-]*):sts::([0-9]{12}):assumed-role/([A-Za-z0-9_+=,.@-]{1,64})/.*"

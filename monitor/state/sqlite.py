@@ -14,11 +14,11 @@ from monitor.state import sqlite_rows as rows
 from monitor.state.errors import BrokenStateError
 from monitor.state.sqlite_database import StateDatabase
 
+# Transitions that one transaction deletes, and transactions of one call: a batch holds the lock for some 20 ms.
 PRUNE_ROWS, PRUNE_BATCHES = 5000, 20
-"""Transitions that one transaction deletes, and transactions of one call: a batch holds the lock for some 20 ms."""
 _DAY = 24 * 3600 * 1000
+# Later than every time. Damaged times that are text or blobs are larger than every number for SQLite.
 _NEVER = rows.to_milliseconds(datetime.max.replace(tzinfo=UTC))
-"""Later than every time. Damaged times that are text or blobs are larger than every number for SQLite."""
 
 _INSERT_INSTANCE = "INSERT OR REPLACE INTO instance (product_id, account, region, status, since) VALUES (?, ?, ?, ?, ?)"
 # A commit that reported an error may have been written: its transitions come again under the same event ids.

@@ -13,8 +13,8 @@ from monitor.state.errors import BrokenStateError, RefusedStateError, translated
 from monitor.state.sqlite_copy import copy_state, transaction
 from monitor.state.sqlite_file import StateFile, connect_memory, connect_read_only
 
+# Between two attempts to use a file again that could not be opened or written.
 RETRY_SECONDS = 60.0
-"""Between two attempts to use a file again that could not be opened or written."""
 
 _T = TypeVar("_T")
 

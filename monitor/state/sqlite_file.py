@@ -13,9 +13,9 @@ from monitor.state.sqlite_rows import text_or_bytes
 from monitor.state.sqlite_schema import VERSION, check_columns, migrate
 
 BUSY_MILLISECONDS = 5000
+# Bytes. quick_check reads the whole file, which took 33 to 81 s for 2.4 GB on a cold disk; a larger file is checked
+# beside its use.
 CHECKED_AT_START = 64 * 1024 * 1024
-"""Bytes. quick_check reads the whole file, which took 33 to 81 s for 2.4 GB on a cold disk; a larger file is checked
-beside its use."""
 
 
 class StateFile:

@@ -19,13 +19,13 @@ from monitor.state.sqlite_schema import COLUMNS
 
 Row = tuple[Any, ...]
 
+# What a conversion raises for a row that cannot be read.
 UNREADABLE = (TypeError, ValueError, OverflowError)
-"""What a conversion raises for a row that cannot be read."""
 
 DESCRIPTION_COLUMNS = ", ".join(COLUMNS["product"][3:])
 TRANSITION_COLUMNS = ", ".join(COLUMNS["transition"][:-1])
+# Stands for the account and the Region in a transition of a provisioned product.
 _WHOLE_PRODUCT = ""
-"""Stands for the account and the Region in a transition of a provisioned product."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _S = TypeVar("_S", bound=StrEnum)

@@ -59,9 +59,10 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 
+# What `PRAGMA user_version` of a file must be: each step of MIGRATIONS raises it by one.
 VERSION = len(MIGRATIONS)
-"""What `PRAGMA user_version` of a file must be: each step of MIGRATIONS raises it by one."""
 
+# The columns of each table, without the key `transition.sequence`, which each file numbers itself.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "product": (
         "id", "observed_at", "missing",
@@ -74,7 +75,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "previous_status", "status", "previous_since", "observed_at", "published",
     ),
 }  # fmt: skip
-"""The columns of each table, without the key `transition.sequence`, which each file numbers itself."""
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:

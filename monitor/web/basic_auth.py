@@ -15,15 +15,15 @@ from collections.abc import Mapping
 
 import bcrypt
 
+# Results kept of each kind, so that wrong passwords cannot displace right ones.
 REMEMBERED = 256
-"""Results kept of each kind, so that wrong passwords cannot displace right ones."""
+# Passwords that were never right and are being checked or wait; another one is answered with 503.
 QUEUED = 32
-"""Passwords that were never right and are being checked or wait; another one is answered with 503."""
+# The same of one client address.
 QUEUED_PER_CLIENT = 8
-"""The same of one client address."""
 HEADER_BYTES = 1024
+# bcrypt ignores the rest of a password; its Python library refuses what htpasswd and Go cut off.
 BCRYPT_BYTES = 72
-"""bcrypt ignores the rest of a password; its Python library refuses what htpasswd and Go cut off."""
 
 
 class TooManyChecksError(Exception):

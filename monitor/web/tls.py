@@ -17,8 +17,8 @@ from monitor.config.errors import ConfigurationError
 from monitor.config.web_config import TLS, TlsSettings, WebConfig
 from monitor.config.web_model import ClientAuth, TlsVersion
 
+# A verified client certificate, as `ssl.SSLSocket.getpeercert` returns it.
 Certificate = Mapping[str, Any]
-"""A verified client certificate, as `ssl.SSLSocket.getpeercert` returns it."""
 
 _VERIFY = {
     ClientAuth.NONE: ssl.CERT_NONE,

@@ -17,8 +17,8 @@ from monitor.config.validation import read_file
 from monitor.config.web_config import TLS, TlsSettings, WebConfig, parse_web_config
 from monitor.web.tls import Certificate, alternative_names, normal_name, server_context
 
+# The content of each file, or why it cannot be read.
 Contents = Mapping[Path, bytes | str]
-"""The content of each file, or why it cannot be read."""
 
 
 class TokenBucket:

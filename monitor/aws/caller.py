@@ -10,25 +10,23 @@ import tenacity
 
 from monitor.aws.background import deadline_scope
 from monitor.aws.errors import Fault, NoCredentialsFoundError, fault
-from monitor.aws.observer import ApiObserver
 from monitor.aws.rate_limiter import RateLimiter
+from monitor.aws.transport import ApiObserver
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollCancelledError, Reason
 
 T = TypeVar("T")
 
+# Seconds. Each wait is random, below a bound that doubles from the first to the longest (full jitter).
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 20.0
-"""Seconds. Each wait is random, below a bound that doubles from the first to the longest (full jitter)."""
+# Failures in a row after which a source counts as down, until it answers again.
 OUTAGE_FAILURES = 100
-"""Failures in a row after which a source counts as down, until it answers again."""
+# Attempts a call while the source is down, so that its polls do not occupy the workers until their deadlines.
 OUTAGE_ATTEMPTS = 3
-"""Attempts a call while the source is down, so that its polls do not occupy the workers until their deadlines."""
 
 
 class _AttemptFailedError(Exception):
-    """One attempt failed; the cause is chained."""
-
     def __init__(self, seen: Fault) -> None:
         super().__init__(seen.message)
         self.fault = seen
@@ -53,12 +51,10 @@ class Caller:
         deadline: Deadline,
         *,
         attempts: int | None = None,
-        limited: bool = True,
     ) -> T:
         """Return the result of `function`, and retry failures that may pass until the deadline.
 
         `attempts`: at most so many (None: `OUTAGE_ATTEMPTS` while the source is down, else no limit).
-        `limited`: each attempt counts against the calls per second of the source.
 
         Raises:
             PollFailedError: the last failure, or a timeout if the deadline passes within an attempt.
@@ -79,7 +75,7 @@ class Caller:
             reraise=True,
         )
         try:
-            result: T = retrying(self._attempt, operation, function, deadline, limited=limited)
+            result: T = retrying(self._attempt, operation, function, deadline)
         except _AttemptFailedError as error:
             raise error.fault.error() from error.__cause__
         return result
@@ -87,8 +83,8 @@ class Caller:
     def _attempts(self) -> float:
         return OUTAGE_ATTEMPTS if self._failures >= OUTAGE_FAILURES else math.inf
 
-    def _attempt(self, operation: str, function: Callable[[], T], deadline: Deadline, *, limited: bool) -> T:
-        if limited and (pause := self._limiter.reserve()) > 0:
+    def _attempt(self, operation: str, function: Callable[[], T], deadline: Deadline) -> T:
+        if (pause := self._limiter.reserve()) > 0:
             self._observer.waited(min(pause, deadline.remaining()))
             deadline.wait(pause)
         deadline.check()

@@ -13,9 +13,8 @@ from botocore.loaders import Loader, create_loader
 from monitor import __version__
 from monitor.aws.credentials import CredentialCache
 from monitor.aws.http_session import CONNECT_TIMEOUT, READ_TIMEOUT
-from monitor.aws.observer import ApiObserver
 from monitor.aws.roles import Role
-from monitor.aws.transport import Transport
+from monitor.aws.transport import ApiObserver, Transport
 from monitor.config.settings import SourceSettings
 
 _CONFIG = Config(
@@ -63,7 +62,6 @@ def create_clients(settings: SourceSettings, observer: ApiObserver, transport: T
 
 
 def _credentials(settings: SourceSettings, observer: ApiObserver, transport: Transport) -> CredentialCache:
-    """Return the credentials of the environment or the profile, or those of the role that is assumed with them."""
     # A new session each time: it reads the environment and the files again.
     base = CredentialCache(lambda: _session(settings, transport).get_credentials(), observer)
     if settings.role_arn is None:
@@ -79,7 +77,6 @@ def _credentials(settings: SourceSettings, observer: ApiObserver, transport: Tra
 
 
 def _session(settings: SourceSettings, transport: Transport) -> botocore.session.Session:
-    """Return a new session. Its clients use `transport`, including those that get credentials."""
     session = botocore.session.get_session()
     if settings.profile is not None:
         session.set_config_variable("profile", settings.profile)
@@ -89,11 +86,12 @@ def _session(settings: SourceSettings, transport: Transport) -> botocore.session
     session.set_config_variable("sts_regional_endpoints", "regional")
     session.set_default_client_config(_CONFIG)
     session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    # Also the clients that get credentials: a role must be assumed under the same deadline and redaction.
     transport.install(session)
     return session
 
 
 @functools.cache
 def _loader(data_path: str | None) -> Loader:
-    """Read the API descriptions once for all sources; each source would take 9 MB and 0.1 s for them."""
+    # One loader for all sources, since each one reads the API descriptions again, which takes 9 MB and 0.1 s.
     return create_loader(data_path)

@@ -18,26 +18,26 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from monitor.aws.background import current_deadline, deadline_scope, result_of, run_in_thread
 from monitor.aws.errors import Fault, NoCredentialsFoundError, RoleRefusedError, fault
-from monitor.aws.observer import ApiObserver
 from monitor.aws.redaction import sentence
+from monitor.aws.transport import ApiObserver
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 
 T = TypeVar("T")
 
+# The `operation` label of failures, wherever the credentials come from.
 GET_CREDENTIALS = "GetCredentials"
-"""The `operation` label of failures, wherever the credentials come from."""
+# Before their end, credentials are renewed; as in botocore.
 EARLY_SECONDS = 900.0
-"""Before their end, credentials are renewed; as in botocore."""
+# For one attempt, and between the beginnings of two while the credentials at hand are still valid.
 FETCH_SECONDS = 60.0
-"""For one attempt, and between the beginnings of two while the credentials at hand are still valid."""
 _NO_ANSWER = Fault(
     Reason.CREDENTIALS, "DeadlineExceeded", f"there was no answer within {FETCH_SECONDS:g} s", passing=False
 )
 
 
 def _drop_traceback(record: logging.LogRecord) -> bool:
-    """Remove the exception of a failed renewal from botocore's log: STS may repeat the secrets that it received."""
+    # botocore logs a failed renewal with its exception, and STS may repeat the secrets that it received in it.
     record.exc_info = None
     return True
 
@@ -162,14 +162,13 @@ class CredentialCache:
 
 
 def _valid_for(found: Credentials | None, seconds: float) -> bool:
-    """Return whether credentials are valid for so many seconds more."""
     if isinstance(found, RefreshableCredentials):
         return not found.refresh_needed(refresh_in=seconds)  # type: ignore[arg-type]
     return found is not None
 
 
 def _classify(error: Exception) -> Fault:
-    """Classify a failure to get credentials, which has more kinds of exceptions than a call."""
+    # A `credential_process` or a plugin raises more kinds of exceptions than a call.
     seen = fault(error)
     match error:
         case PollFailedError(reason=Reason.TIMEOUT):

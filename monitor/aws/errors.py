@@ -11,13 +11,13 @@ from monitor.aws.redaction import sentence
 from monitor.aws.responses import ERROR_CODE
 from monitor.model.errors import PollFailedError, Reason
 
+# Error codes that mean throttling, as in botocore's retry modes. helm/alerts.yaml has the same list.
 THROTTLING_CODES = frozenset({
     "BandwidthLimitExceeded", "EC2ThrottledException", "LimitExceededException", "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException",
     "SlowDown", "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException",
     "TransactionInProgressException",
 })  # fmt: skip
-"""Error codes that mean throttling, as in botocore's retry modes. helm/alerts.yaml has the same list."""
 _ACCESS_DENIED = frozenset({
     "AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired", "UnauthorizedOperation",
 })  # fmt: skip
@@ -32,8 +32,8 @@ _CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 _CLOCK_MESSAGE = re.compile("signature (expired|not yet current)", re.IGNORECASE)
 _SERVER_ERROR = 500
 _TOO_MANY_REQUESTS = 429
+# Headers that say when to retry, and their unit in seconds.
 _RETRY_HEADERS = {"x-amz-retry-after": 0.001, "retry-after": 1.0}
-"""Headers that say when to retry, and their unit in seconds."""
 _MAXIMUM_DIGITS = 9
 
 

@@ -28,12 +28,12 @@ from monitor.model.deadline import CHECK_SECONDS
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 
 CONNECT_TIMEOUT = 5.0
+# Seconds to wait for the next byte. The API answers in well below one.
 READ_TIMEOUT = 20.0
-"""Seconds to wait for the next byte. The API answers in well below one."""
+# Headers included. A page of 20 stack instances has about 3 KiB.
 MAXIMUM_RESPONSE_BYTES = 1 << 20
-"""Headers included. A page of 20 stack instances has about 3 KiB."""
+# Seconds. A socket timeout of 0 would mean a non-blocking socket.
 _SHORTEST_TIMEOUT = 0.001
-"""Seconds. A socket timeout of 0 would mean a non-blocking socket."""
 _OK = 200
 
 
@@ -80,14 +80,12 @@ class HttpSession(URLLib3Session):  # type: ignore[misc]
 
 
 def _is_truncated(response: AWSResponse) -> bool:
-    """Compare the size of the body with Content-Length. botocore switches urllib3's own check off."""
+    # botocore switches urllib3's own check off (enforce_content_length=False).
     announced = response.headers.get("Content-Length", "")
     return response.status_code == _OK and announced.isdecimal() and int(announced) != len(response.content)
 
 
 class _DeadlineReader(io.RawIOBase):
-    """What a connection receives for one response."""
-
     def __init__(self, sock: Any, file: io.RawIOBase) -> None:
         """Read from `sock`. `file` keeps it open: urllib3 closes the socket before it reads the last response."""
         self._sock = sock

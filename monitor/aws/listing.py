@@ -12,10 +12,10 @@ from typing import Any, TypeGuard
 from monitor.aws.responses import incomplete, next_token
 from monitor.model.instances import Anomaly, InstanceKey, Listing, Status
 
+# How many different unknown statuses a listing names. A broken response may contain any number.
 MAXIMUM_UNKNOWN_STATUSES = 10
-"""How many different unknown statuses a listing names. A broken response may contain any number."""
+# Characters. An account has 12, a Region at most 20; an endless listing of long ones must not fill the memory.
 _MAXIMUM_LENGTH = 64
-"""Characters. An account has 12, a Region at most 20; an endless listing of long ones must not fill the memory."""
 _STATUSES: dict[str, Status] = {status.value: status for status in Status if status is not Status.UNKNOWN}
 _SEVERITY = {Status.CURRENT: 0, Status.UNKNOWN: 1, Status.OUTDATED: 2, Status.INOPERABLE: 3}
 
@@ -92,5 +92,4 @@ class ListingBuilder:
 
 
 def _is_label(value: Any) -> TypeGuard[str]:
-    """Return whether a value can be a label of a metric."""
     return isinstance(value, str) and 0 < len(value) <= _MAXIMUM_LENGTH and value.isprintable()

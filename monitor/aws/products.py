@@ -13,8 +13,8 @@ from monitor.aws.responses import incomplete, next_token
 from monitor.config.settings import DiscoverSettings
 from monitor.model.products import STACK_SET, ProductDetail, ProductStatus
 
+# The maximum of the API.
 SEARCH_PAGE_SIZE = 100
-"""The maximum of the API."""
 _REQUIRED = ("Id", "Type", "Status")
 _ARN_PARTS = 6
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 # are over half a minute after AWS has stopped throttling.
 MINIMUM_CALLS_PER_SECOND = 0.5
 DECREASE_FACTOR = 0.5
+# Throttled responses within this time of a decrease do not count: their requests were sent at the old rate.
 DECREASE_SECONDS = 1.0
-"""Throttled responses within this time of a decrease do not count: their requests were sent at the old rate."""
+# The time in which the rate rises from zero to the configured one.
 RECOVERY_SECONDS = 60.0
-"""The time in which the rate rises from zero to the configured one."""
 
 
 class RateLimiter:

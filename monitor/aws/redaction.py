@@ -4,18 +4,19 @@ AWS repeats what it received: the message of a signature that does not match con
 """
 
 import re
+from collections import deque
 from collections.abc import Callable
 from urllib.parse import parse_qs, quote_plus
 
 from botocore.awsrequest import AWSPreparedRequest
 
+# Characters of a message. An AccessDenied message with two ARNs has about 400; a proxy may send a whole HTML page.
 MAXIMUM_LENGTH = 600
-"""Characters of a message. An AccessDenied message with two ARNs has about 400; a proxy may send a whole HTML page."""
 REDACTED = "[hidden]"
 
 _REMEMBERED_SECRETS = 32
+# Characters. Hiding a shorter secret everywhere would hide parts of most words.
 _SHORTEST_SECRET = 4
-"""Characters. Hiding a shorter secret everywhere would hide parts of most words."""
 _ARN = re.compile(r"\barn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:\d*:[\w+=,.@:/*-]+")
 _URL_CREDENTIALS = re.compile(r"(?<=://)[^\s\"'<>]*@")
 _HTTP_CREDENTIALS = re.compile(r"\b(Basic|Bearer)\s+\S+", re.IGNORECASE)
@@ -35,17 +36,15 @@ def sentence(text: str) -> str:
 
 
 def _redact_random(found: re.Match[str]) -> str:
-    """Redact secret keys and session tokens, but not hexadecimal digests and words."""
+    # Secret keys and session tokens have all three kinds; hexadecimal digests and words do not.
     text = found[0]
     random = any(map(str.isupper, text)) and any(map(str.islower, text)) and any(map(str.isdigit, text))
     return REDACTED if random else text
 
 
 def _outside_arns(text: str, redact: Callable[[str], str]) -> str:
-    """Leave ARNs as they are: without the principal and the resource, an AccessDenied message is useless.
-
-    A path of a role may look like a random string, and an external id may be an account id.
-    """
+    # Without the principal and the resource, an AccessDenied message is useless. A path of a role
+    # may look like a random string, and an external id may be an account id.
     parts, end = [], 0
     for arn in _ARN.finditer(text):
         parts += [redact(text[end : arn.start()]), arn[0]]
@@ -58,7 +57,7 @@ class Secrets:
 
     def __init__(self) -> None:
         """Know no secret yet."""
-        self._known: dict[str, None] = {}
+        self._known: deque[str] = deque(maxlen=_REMEMBERED_SECRETS)
 
     def add_from(self, request: AWSPreparedRequest) -> None:
         """Remember the session token of a request, and what a role is assumed with."""
@@ -80,11 +79,8 @@ class Secrets:
         return text
 
     def _add(self, secret: str) -> None:
-        if len(secret) < _SHORTEST_SECRET or secret in self._known:
-            return
-        self._known[secret] = None
-        if len(self._known) > _REMEMBERED_SECRETS:
-            self._known.pop(next(iter(tuple(self._known))), None)
+        if len(secret) >= _SHORTEST_SECRET and secret not in self._known:
+            self._known.append(secret)
 
 
 def _text(value: object) -> str:

@@ -15,16 +15,16 @@ from botocore.parsers import create_parser
 
 from monitor.model.errors import PollFailedError, Reason
 
+# The member of a response that holds what the check of its operation returned.
 ANSWER = "Answer"
-"""The member of a response that holds what the check of its operation returned."""
 ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
+# Characters (API: `PageToken`).
 MAXIMUM_TOKEN_LENGTH = 2024
-"""Characters (API: `PageToken`)."""
+# Below it, botocore reads a response as a success.
 _FIRST_ERROR_STATUS = 301
-"""Below it, botocore reads a response as a success."""
 _CBOR = "smithy-rpc-v2-cbor"
+# An object without members. Any other protocol that botocore has for Service Catalog is JSON.
 _EMPTY_BODIES = {_CBOR: b"\xa0"}
-"""An object without members. Any other protocol that botocore has for Service Catalog is JSON."""
 
 
 def incomplete(code: str, message: str) -> PollFailedError:

@@ -17,8 +17,8 @@ from monitor.config.validation import read_file
 from monitor.model.errors import PollFailedError, Reason
 
 ASSUME_ROLE = "AssumeRole"
+# The RoleSessionName, which CloudTrail of the other account shows.
 SESSION_NAME = "stackset-monitor"
-"""The RoleSessionName, which CloudTrail of the other account shows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,12 @@ from monitor.aws.caller import Caller
 from monitor.aws.clients import Clients, create_clients
 from monitor.aws.errors import fault
 from monitor.aws.listing import ListingBuilder, check_page
-from monitor.aws.observer import ApiObserver
 from monitor.aws.products import SEARCH_PAGE_SIZE, check_description, check_search, matching
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.redaction import sentence
 from monitor.aws.responses import ANSWER, check_responses, incomplete
 from monitor.aws.roles import ASSUME_ROLE
-from monitor.aws.transport import Transport
+from monitor.aws.transport import ApiObserver, Transport
 from monitor.config.settings import SourceSettings
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
@@ -112,7 +111,7 @@ class Source:
         clients = self._connect()
         request = clients.create_sts().get_caller_identity
         response = clients.credentials.renew_if_rejected(
-            lambda: self._caller.call(GET_CALLER_IDENTITY, request, deadline, attempts=clients.attempts, limited=False)
+            lambda: self._caller.call(GET_CALLER_IDENTITY, request, deadline, attempts=clients.attempts)
         )
         return str(response.get("Arn", ""))
 
@@ -137,7 +136,6 @@ class Source:
             seen.add(digest)
 
     def _call(self, operation: str, arguments: Mapping[str, Any], deadline: Deadline) -> Any:
-        """Call an operation of Service Catalog, and return what the check of its responses returned."""
         clients = self._connect()
         method = getattr(clients.service_catalog, xform_name(operation))
         request = partial(method, AcceptLanguage=self._settings.accept_language, **arguments)
@@ -147,7 +145,7 @@ class Source:
         return response[ANSWER]
 
     def _connect(self) -> Clients:
-        """Create the clients on first use: a missing Region or profile then fails a poll, not the daemon."""
+        # On first use, and not at the start: a missing Region or profile then fails a poll, not the daemon.
         with self._lock:
             if self._clients is None:
                 try:

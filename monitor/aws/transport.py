@@ -5,15 +5,30 @@ botocore lets a `before-send` handler answer a request (a documented event). Our
 
 import threading
 import time
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSResponse
 from botocore.session import Session
 
 from monitor.aws.http_session import HttpSession
-from monitor.aws.observer import ApiObserver
 from monitor.aws.redaction import Secrets
+
+
+class ApiObserver(Protocol):
+    """Receives what happens at one source: metrics and events are made from it. Called from many threads."""
+
+    def attempted(self, operation: str, seconds: float) -> None:
+        """One request was sent, and its response or its failure took this long."""
+
+    def failed(self, operation: str, code: str) -> None:
+        """One attempt failed with an AWS error code, or with the name of an exception below it."""
+
+    def waited(self, seconds: float) -> None:
+        """A call waited this long for the rate limit."""
+
+    def rate_limited(self, calls_per_second: float, configured: float) -> None:
+        """The rate limit changed. It is below `configured` while AWS throttles and for a while afterwards."""
 
 
 class Transport:

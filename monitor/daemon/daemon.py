@@ -237,13 +237,11 @@ class Daemon:
         changes = self._product_set.configure(settings)
         self._runner.workers.retain_groups({source.name for source in settings.sources})
         self._monitor_metrics.config_loaded()
-        self._metrics.registry_changed()
         restart = [key for key, value in NEEDS_RESTART.items() if value(settings) != value(before)]
         self._log.event(LogLevel.INFO, EventName.CONFIG_RELOADED, **asdict(changes), restart_required=restart)
 
     def _refuse(self, message: str) -> None:
         self._monitor_metrics.config_refused()
-        self._metrics.registry_changed()
         self._log.event(LogLevel.ERROR, EventName.CONFIG_REFUSED, message=message)
 
     def _stop(self) -> None:

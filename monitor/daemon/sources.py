@@ -10,8 +10,8 @@ from monitor.events.names import EventName
 from monitor.metrics.registry import MonitorMetrics
 
 if TYPE_CHECKING:
-    from monitor.aws.observer import ApiObserver
     from monitor.aws.source import Source
+    from monitor.aws.transport import ApiObserver
 
 
 class Sources(Mapping[str, "Source"]):

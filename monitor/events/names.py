@@ -37,6 +37,7 @@ class EventName(StrEnum):
 
 
 _INSTANCE = "The stack instance in account {account}, Region {region}, of {product}"
+# By event, the template of its `message`. An event that has one, such as the error of AWS, keeps that.
 MESSAGES: Mapping[str, str] = {
     EventName.TRANSITION: f"{_INSTANCE} changed from {{previous_status}} to {{status}}.",
     EventName.PRODUCT_TRANSITION: "The provisioned product {product} changed from {previous_status} to {status}.",
@@ -68,7 +69,6 @@ MESSAGES: Mapping[str, str] = {
     EventName.FAILED: "The {part} ended unexpectedly; the process exits to be restarted.",
     EventName.STOPPED: "The monitor stopped.",
 }
-"""By event, the template of its `message`. An event that has one, such as the error of AWS, keeps that."""
 
 
 def message(event: str, fields: Mapping[str, Any]) -> str:

@@ -13,10 +13,10 @@ from monitor.model.diff import Transition
 from monitor.model.products import ProductTransition
 from monitor.poller.protocols import StateError
 
+# Transitions that are written at once: a crash between the lines and their mark repeats at most so many.
 BATCH = 500
-"""Transitions that are written at once: a crash between the lines and their mark repeats at most so many."""
+# After an error of the state, or while stdout is closed. A new transition does not shorten it.
 RETRY_SECONDS = 30.0
-"""After an error of the state, or while stdout is closed. A new transition does not shorten it."""
 
 AnyTransition = Transition | ProductTransition
 

@@ -15,8 +15,8 @@ from monitor.events.writer import LineWriter
 
 Event = MutableMapping[str, Any]
 
+# Logged at WARNING and above, whatever the level: at DEBUG, botocore logs session tokens and signatures.
 LIBRARIES = ("boto3", "botocore", "urllib3", "s3transfer", "apscheduler", "uvicorn", "asyncio")
-"""Logged at WARNING and above, whatever the level: at DEBUG, botocore logs session tokens and signatures."""
 
 
 class Log:
@@ -89,7 +89,7 @@ def _add_logger(_: Any, __: str, event: Event) -> Event:
 
 
 def _order(_: Any, __: str, event: Event) -> Event:
-    """Put the fields that every line has first: people read the first columns."""
+    # People read the first columns, so the fields that every line has come first.
     first = {key: event.pop(key) for key in ("timestamp", "level", "event", "message") if key in event}
     return {**first, **event}
 

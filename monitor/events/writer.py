@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from queue import Full, Queue
 
+# Lines that may wait for a blocked stdout; newer ones are dropped and counted.
 WAITING_LINES = 10_000
-"""Lines that may wait for a blocked stdout; newer ones are dropped and counted."""
 
 
 class LineWriter:

@@ -13,8 +13,8 @@ from monitor.metrics.chunk import Chunk
 from monitor.metrics.families import INSTANCE_SINCE, INSTANCE_STATUS, escape, number, product_labels
 from monitor.model.instances import KNOWN_STATUSES, InstanceKey, InstanceState, Product, Status
 
+# Average number of instances in a full block. Rendering and compressing that many takes about 2 ms.
 BLOCK_INSTANCES = 512
-"""Average number of instances in a full block. Rendering and compressing that many takes about 2 ms."""
 
 States = Mapping[InstanceKey, InstanceState]
 
@@ -124,7 +124,7 @@ def _status_template(labels: str, held: Status, *, zeros: bool) -> tuple[str, in
 
 
 def _block_count(instances: int) -> int:
-    """Return a power of two, so that a block has at most BLOCK_INSTANCES on average."""
+    # A power of two: `_block_index` needs no division, and instances move only when the number of blocks doubles.
     return 1 << max(0, (instances - 1) // BLOCK_INSTANCES).bit_length()
 
 

@@ -12,15 +12,13 @@ from monitor.metrics.families import PRODUCT_FAMILIES, Family
 
 GROUP_PRODUCTS = 32
 
+# The lines of one product in each of PRODUCT_FAMILIES.
 Lines = Mapping[Family, bytes]
-"""The lines of one product in each of PRODUCT_FAMILIES."""
 
 _NO_LINES: Lines = dict.fromkeys(PRODUCT_FAMILIES, b"")
 
 
 class _Group:
-    """Up to GROUP_PRODUCTS products."""
-
     def __init__(self) -> None:
         self.lines: dict[str, Lines] = {}
         self.chunks = dict.fromkeys(PRODUCT_FAMILIES, EMPTY)

@@ -12,8 +12,8 @@ from monitor.model.instances import KNOWN_STATUSES, Anomaly, Status
 from monitor.model.products import KNOWN_PRODUCT_STATUSES, ProductDetail, ProductStatus
 from monitor.poller.protocols import CompletedPoll, FailedPoll
 
+# The label value of an instance that does not exist before or after a transition.
 ABSENT = "ABSENT"
-"""The label value of an instance that does not exist before or after a transition."""
 
 
 def _zeros(labels: Iterable[str]) -> Counter[str]:

@@ -144,8 +144,6 @@ class MonitorMetrics:
 
 
 class _ApiMetrics:
-    """The metrics of the requests to AWS."""
-
     def __init__(self, registry: CollectorRegistry) -> None:
         duration = families.API_DURATION
         self.requests = _counter(families.API_REQUESTS, registry)
@@ -197,8 +195,6 @@ class SourceMetrics:
 
 
 class _ReadCounter(Collector):
-    """A counter that is kept elsewhere and read for each scrape."""
-
     def __init__(self, family: Family, read: Callable[[], int]) -> None:
         self._family = family
         self._read = read

@@ -11,8 +11,8 @@ from dataclasses import replace
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Anomaly, InstanceKey, InstanceState, Listing
 
+# Listings of one poll before it fails. Each costs as many calls as the product has pages.
 MAX_LISTINGS = 3
-"""Listings of one poll before it fails. Each costs as many calls as the product has pages."""
 
 
 def list_confirmed(

@@ -154,12 +154,12 @@ class Poller:
         return PollRun(monitored, catalog, state, str(uuid4()), timeout, started_at=now, responded_at=now)
 
     def _describe(self, poll: PollRun, deadline: Deadline) -> None:
-        """Find out what AWS says about the product itself. Without that permission the poll goes on."""
         try:
             detail = poll.catalog.describe(poll.monitored.product.id, deadline)
         except PollFailedError as error:
             if error.reason is not Reason.ACCESS_DENIED:
                 raise
+            # Only the status of the product needs this permission; its stack instances can be listed without it.
             poll.undescribed = error
             return
         poll.responded(self._clock())
@@ -186,10 +186,8 @@ class Poller:
         )
 
     def _explained(self, poll: PollRun, error: PollFailedError) -> PollFailedError:
-        """Return the error; if the poll ran out of time while pages came in, with what the product needs.
-
-        A default timeout is longer for the next poll then.
-        """
+        # A poll that ran out of time while pages came in can be helped: the message says with which setting, and a
+        # default timeout is longer for the next poll.
         now = self._clock()
         timed_out = error.reason is Reason.TIMEOUT and now - poll.started_at >= poll.timeout
         if not timed_out or now - poll.responded_at > STALLED * poll.timeout:
@@ -286,11 +284,8 @@ class Poller:
 
     @contextmanager
     def _unless_forgotten(self, state: ProductState) -> Iterator[None]:
-        """Keep `forget` out while something is committed or published; raise `PollCancelledError` if it came first.
-
-        A product that left and returned has another state: its old poll must not commit what the new one will find,
-        or the same transition is logged twice under two ids.
-        """
+        # `forget` waits while something is committed or published. A product that left and returned has another state:
+        # if its old poll committed what the new one will find, the same transition would be logged under two ids.
         with state.lock:
             if state.forgotten:
                 raise PollCancelledError

@@ -11,9 +11,9 @@ from monitor.model.instances import Product, Snapshot
 from monitor.model.products import Description, ProductDetail, ProductTransition
 from monitor.poller.protocols import Catalog, StoredProduct
 
+# Transitions of a product that wait for a store that cannot be written: about 5 MB. Above it only the net change
+# since the last commit is kept.
 MAX_UNCOMMITTED = 10_000
-"""Transitions of a product that wait for a store that cannot be written: about 5 MB. Above it only the net change
-since the last commit is kept."""
 
 
 @dataclass(slots=True, eq=False)

@@ -5,14 +5,14 @@ import math
 from monitor.config.duration import format_duration
 from monitor.config.settings import MonitoredProduct
 
+# Bound of a default timeout: 50 minutes at an interval of 5m, less than the default `poll.stale_after`.
 MAX_INTERVALS = 10
-"""Bound of a default timeout: 50 minutes at an interval of 5m, less than the default `poll.stale_after`."""
+# A poll may take this many times as long as the last one: one that lost instances lists them twice.
 HEADROOM = 2.0
-"""A poll may take this many times as long as the last one: one that lost instances lists them twice."""
+# Share of the timeout without any response after which a poll made no progress: time would not have helped it.
 STALLED = 0.25
-"""Share of the timeout without any response after which a poll made no progress: time would not have helped it."""
+# Stack instances a page at most (API: ListStackInstancesForProvisionedProduct, `PageSize`).
 MAX_PAGE_SIZE = 20
-"""Stack instances a page at most (API: ListStackInstancesForProvisionedProduct, `PageSize`)."""
 
 _MINUTE = 60
 
@@ -63,6 +63,5 @@ def explain_timeout(
 
 
 def _whole(seconds: float) -> str:
-    """Round up to whole minutes, to whole seconds below one minute."""
     unit = _MINUTE if seconds > _MINUTE else 1
     return format_duration(math.ceil(seconds / unit) * unit)

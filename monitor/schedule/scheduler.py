@@ -17,11 +17,11 @@ from apscheduler.triggers.base import BaseTrigger
 from monitor.schedule.workers import Job
 
 HEARTBEAT_SECONDS = 5.0
+# Without a heartbeat for this long the scheduler does not run jobs any more.
 RESPONSIVE_SECONDS = 30.0
-"""Without a heartbeat for this long the scheduler does not run jobs any more."""
 START_SECONDS = 10.0
+# If the wall clock and the monotonic clock differ by more since the last check, it is a jump and not a drift.
 CLOCK_JUMP_SECONDS = 2.0
-"""If the wall clock and the monotonic clock differ by more since the last check, it is a jump and not a drift."""
 
 _HEARTBEAT = "heartbeat"
 

@@ -9,8 +9,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+# One in so many workers is kept for sources that have less than their share.
 RESERVED = 4
-"""One in so many workers is kept for sources that have less than their share."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class SimulatedAws:
 
 
 def _of(backend: ServiceCatalogBackend) -> StackSets:
-    """Return our state of a backend of moto. It is created on first use, because moto's reset clears `__dict__`."""
+    # Created on first use, because moto's reset clears `__dict__`.
     new = StackSets(backend.account_id, backend.region_name)
     products: StackSets = backend.__dict__.setdefault("stack_sets", new)
     return products

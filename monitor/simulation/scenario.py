@@ -11,26 +11,26 @@ from monitor.simulation.stack_sets import Key, StackSets
 
 REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2")
 ACCOUNTS = 40
+# Products of the first account.
 HUB_PRODUCTS = {"pp-baseline00001": "baseline", "pp-guardrails001": "guardrails"}
-"""Products of the first account."""
+# Products of the second account.
 NETWORK_PRODUCTS = {"pp-network000001": "network-hub"}
-"""Products of the second account."""
 PRODUCTS = HUB_PRODUCTS | NETWORK_PRODUCTS
+# Id and name of a product of the second account that is provisioned and terminated again.
 TEMPORARY_PRODUCT = ("pp-network000002", "network-temporary")
-"""Id and name of a product of the second account that is provisioned and terminated again."""
+# The tags of the products of the second account.
 TAGS = {"team": "network"}
-"""The tags of the products of the second account."""
 
+# Number of steps after which the scenario repeats itself.
 CYCLE = 300
-"""Number of steps after which the scenario repeats itself."""
+# Steps in which AWS throttles.
 THROTTLED = range(210, 270)
-"""Steps in which AWS throttles."""
 _ROLLOUTS = {2: "pp-baseline00001", 100: "pp-guardrails001", 150: "pp-network000001"}
 _PROVISION_STEP, _TERMINATE_STEP = 30, 240
+# Accounts that a rollout updates in one step.
 _WAVE_ACCOUNTS = 8
-"""Accounts that a rollout updates in one step."""
+# Share of the instances that a rollout leaves OUTDATED.
 _SKIPPED_SHARE = 0.03
-"""Share of the instances that a rollout leaves OUTDATED."""
 
 
 class Scenario:
@@ -87,7 +87,7 @@ class Scenario:
             self._network.set(product_id, account, region, "CURRENT")
 
     def _start_rollout(self, product_id: str) -> None:
-        """Make all instances OUTDATED. INOPERABLE instances are left out, as AWS does."""
+        # As at AWS, an update leaves INOPERABLE instances out.
         self._stack_sets[product_id].set_status(product_id, "UNDER_CHANGE")
         for (account, region), status in self._instances(product_id).items():
             if status != "INOPERABLE":
@@ -111,13 +111,12 @@ class Scenario:
                     self._set(product_id, account, region, "CURRENT")
 
     def _fail_an_instance(self) -> None:
-        """Make a random instance INOPERABLE, as AWS does when a delete fails."""
+        # As at AWS when a stack cannot be deleted.
         product_id = self._random.choice(list(PRODUCTS))
         account, region = self._random.choice(sorted(self._instances(product_id)))
         self._set(product_id, account, region, "INOPERABLE")
 
     def _recover(self, *, everything: bool) -> None:
-        """Make about half of the instances that are not CURRENT CURRENT again, or all of them."""
         in_rollout = {product_id for product_id, _ in self._waves}
         for product_id in PRODUCTS:
             if product_id in in_rollout:
@@ -129,7 +128,6 @@ class Scenario:
                 self._stack_sets[product_id].set_status(product_id, "AVAILABLE")
 
     def _add_account(self) -> None:
-        """Add an account to the organization, with the instances of the baseline."""
         self._added += 1
         account = f"{900_000_000_000 + self._added}"
         self._accounts.append(account)
@@ -137,7 +135,6 @@ class Scenario:
             self._set("pp-baseline00001", account, region, "CURRENT")
 
     def _remove_account(self) -> None:
-        """Remove the account that was added last."""
         account = self._accounts.pop()
         for product_id in PRODUCTS:
             for region in REGIONS:

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+# Account and Region.
 Key = tuple[str, str]
-"""Account and Region."""
 
+# The account of callers that have not assumed a role (moto).
 ACCOUNT = "123456789012"
-"""The account of callers that have not assumed a role (moto)."""
 REGION = "eu-west-1"
 
 

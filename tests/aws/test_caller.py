@@ -70,7 +70,7 @@ def caller(
     """Return a caller of a source that has answered once, unless it is down; without a limiter it waits for no slot."""
     made = Caller(limiter or RateLimiter(1e9, lambda: 0.0), observer, hide)
     if not down:
-        made.call(OPERATION, Aws(ANSWER), Deadline(1.0), limited=False)
+        made._count_failures(reset=True)
     return made
 
 

@@ -36,11 +36,3 @@ def test_each_format_is_rendered_for_itself() -> None:
     registry = Registry()
     assert [registry.scrape(openmetrics=True), registry.scrape(openmetrics=True), registry.scrape()] == [1, 1, 2]
     assert registry.rendered == [True, False]
-
-
-def test_a_cleared_cache_is_rendered_at_the_next_scrape() -> None:
-    """After a reload, the next scrape shows its result."""
-    registry = Registry()
-    registry.scrape()
-    registry.cache.clear()
-    assert registry.scrape() == 2

@@ -67,6 +67,21 @@ def test_instances_with_equal_times_keep_their_place(tmp_path: Path) -> None:
     assert_value((Monitor((product,)),), 60, fired, 100 + 1, tmp_path)
 
 
+def test_an_instance_that_is_scraped_four_times_counts_once(tmp_path: Path) -> None:
+    """While one pod replaces another, two replicas of Prometheus see each of 150 instances four times."""
+    product = Product(
+        instances={(f"{n:012}", EU, "INOPERABLE"): {0: n} for n in range(150)},
+        counts={0: {"CURRENT": 50, "INOPERABLE": 150}},
+    )
+    monitors = tuple(
+        Monitor((product,), labels={"prometheus_replica": replica}, instance={0: pod})
+        for replica in ("0", "1")
+        for pod in ("10.0.0.1:9935", "10.0.0.2:9935")
+    )
+    firing = 'count(ALERTS{alertname="StackInstanceInoperable", alertstate="firing", account!=""})'
+    assert_value(monitors, 10, firing, 100, tmp_path)
+
+
 def test_text_of_the_others_has_their_number(tmp_path: Path) -> None:
     """The description says how many instances are no single alerts."""
     product = Product(counts={0: {"CURRENT": 20}, 1: {"CURRENT": 13, "INOPERABLE": 7}})

@@ -12,9 +12,12 @@
 {{- if .rule.alert -}}
 {{- $change = default (dict) (get (default (dict) $alerts.rules) .rule.alert) -}}
 {{- $labels := mergeOverwrite (default (dict) $rule.labels) (default (dict) $alerts.ruleLabels) (default (dict) $change.labels) -}}
-{{- $annotations := omit $rule.annotations "runbook_url" -}}
+{{- $annotations := omit $rule.annotations "runbook_url" "monitor_url" -}}
 {{- with $alerts.runbookUrl -}}
 {{- $_ := set $annotations "runbook_url" (printf "%s/%s.md" (trimSuffix "/" .) $rule.alert) -}}
+{{- end -}}
+{{- if and $alerts.monitorUrl $rule.annotations.monitor_url -}}
+{{- $_ := set $annotations "monitor_url" (replace "https://stackset-monitor.example.com" (trimSuffix "/" $alerts.monitorUrl) $rule.annotations.monitor_url) -}}
 {{- end -}}
 {{- $rule = mergeOverwrite $rule (dict "labels" $labels) -}}
 {{- $_ := set $rule "annotations" (mergeOverwrite $annotations (default (dict) $change.annotations)) -}}

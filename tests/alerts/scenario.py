@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 RULES = Path(__file__).parents[2] / "helm" / "alerts.yaml"
 
 RUNBOOKS = "https://runbooks.example.com/stackset-monitor"
+PAGES = "https://stackset-monitor.example.com"
 
 Value = float | None
 """None means that there is no sample."""
@@ -136,10 +137,16 @@ def assert_texts(
     description: str,
     folder: Path,
 ) -> None:
-    """Assert with promtool the summary and description of the only alert of its name at a minute."""
+    """Assert with promtool the texts and links of the only alert of its name, about a product, at a minute."""
     labels = dict(one)
     name = labels.pop("alertname")
-    annotations = {"summary": summary, "description": description, "runbook_url": f"{RUNBOOKS}/{name}"}
+    page = f"{PAGES}/products/{labels['provisioned_product_id']}"
+    annotations = {
+        "summary": summary,
+        "description": description,
+        "monitor_url": page,
+        "runbook_url": f"{RUNBOOKS}/{name}",
+    }
     expected = {"exp_labels": {**labels, "severity": severity}, "exp_annotations": annotations}
     checks = [{"eval_time": f"{minute}m", "alertname": name, "exp_alerts": [expected]}]
     _promtool(monitors, range(minute + 1), {"alert_rule_test": checks}, folder)

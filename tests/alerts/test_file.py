@@ -77,7 +77,7 @@ def test_each_alert_has_texts_and_a_runbook(name: str) -> None:
     """Severity, a summary, a description, and a runbook with the usual sections."""
     rule = ALERTS[name]
     assert rule["labels"]["severity"] in {"critical", "warning"}
-    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
+    assert set(rule["annotations"]) - {"monitor_url"} == {"summary", "description", "runbook_url"}
     assert rule["annotations"]["runbook_url"] == f"https://runbooks.example.com/stackset-monitor/{name}"
     # A notification of several alerts shows the summary only if they have one in common.
     assert "{{" not in rule["annotations"]["summary"]
@@ -85,6 +85,15 @@ def test_each_alert_has_texts_and_a_runbook(name: str) -> None:
     assert runbook.startswith(f"# {name}\n")
     sections = ["Meaning", "Impact", "Diagnosis", "Mitigation", "When to silence"]
     assert re.findall(r"^## (.+)$", runbook, re.MULTILINE) == sections
+
+
+def test_each_alert_links_a_page_of_the_monitor() -> None:
+    """An alert about a product links the page of the product; only a monitor that is down has no page to link."""
+    pages = {name: rule["annotations"].get("monitor_url") for name, rule in ALERTS.items()}
+    assert [name for name, page in pages.items() if page is None] == ["StackSetMonitorDown"]
+    for name, page in pages.items():
+        about_a_product = "$labels.provisioned_product_id" in ALERTS[name]["annotations"]["description"]
+        assert ("products/{{ $labels.provisioned_product_id }}" in (page or "")) == about_a_product, name
 
 
 def test_each_runbook_has_an_alert() -> None:

@@ -36,6 +36,8 @@ def shipped_routes(address: str) -> str:
     for receiver in configuration["receivers"]:
         for webhook in receiver["webhook_configs"]:
             webhook["url"] = f"http://{address}{urlsplit(webhook['url']).path}"
+        for slack in receiver.get("slack_configs", ()):
+            slack["api_url"] = f"http://{address}{urlsplit(slack['api_url']).path}"
     return yaml.safe_dump(configuration)
 
 

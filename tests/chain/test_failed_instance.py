@@ -37,6 +37,7 @@ def test_alert_is_notified_once_despite_restarts(chain: Chain) -> None:
     assert alert["annotations"]["summary"] == "Stack instances of a provisioned product are INOPERABLE."
     assert alert["annotations"]["description"].startswith(f"The stack instance in {ACCOUNT} {EU} has been INOPERABLE ")
     assert alert["annotations"]["runbook_url"].endswith("/StackInstanceInoperable")
+    assert alert["annotations"]["monitor_url"].endswith(f"/products/{PRODUCT}")
 
     at = address(chain.monitor)
     kill_until_down_fires(chain, chain.monitor, 1)

@@ -36,6 +36,13 @@ def test_failed_rollout_is_one_notification_of_each_alert(chain: Chain) -> None:
         "Stack instances of a provisioned product are OUTDATED after its last rollout."
     )
 
+    message = chain.webhook.wait_for_message(notification["commonAnnotations"]["summary"])
+    page = f"https://stackset-monitor.example.com/products/{PRODUCT}"
+    assert message["title_link"] == notification["commonAnnotations"]["monitor_url"] == page
+    assert message["text"].count("The stack instance in ") == len(LEFT)
+    assert f"<{page}|Page of the product>" in message["text"]
+    assert "/StackInstanceOutdated|Runbook>" in message["text"]
+
     chain.alertmanager.silence(alertname="StackInstancesOutdatedMany", provisioned_product_id=PRODUCT)
     chain.stack_sets.set(PRODUCT, *LATER, "OUTDATED")
     notification = chain.webhook.wait_for(2, "StackInstanceOutdated", "firing")

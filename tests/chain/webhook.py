@@ -20,6 +20,7 @@ class Webhook:
 
     address: str
     _received: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    _messages: list[dict[str, str]] = field(default_factory=list)
     _came: threading.Condition = field(default_factory=threading.Condition)
 
     def notifications(self) -> list[Notification]:
@@ -40,10 +41,25 @@ class Webhook:
         assert len(seen) >= count, f"no {count} x {name} {status} in {self.notifications()}"
         return seen[count - 1]
 
-    def receive(self, path: str, body: dict[str, Any]) -> None:
-        """Store a notification."""
+    def wait_for_message(self, title: str) -> dict[str, str]:
+        """Wait for a message to Slack with this title, and return its attachment."""
+
+        def found() -> list[dict[str, str]]:
+            return [one for one in self._messages if one["title"] == title]
+
         with self._came:
-            self._received.append((path, body))
+            self._came.wait_for(lambda: bool(found()), WAIT)
+            seen = found()
+        assert seen, f"no message {title!r} in {self._messages}"
+        return seen[0]
+
+    def receive(self, path: str, body: dict[str, Any]) -> None:
+        """Store a notification, or a message to Slack."""
+        with self._came:
+            if "attachments" in body:
+                self._messages.extend(body["attachments"])
+            else:
+                self._received.append((path, body))
             self._came.notify_all()
 
 

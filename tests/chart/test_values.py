@@ -250,13 +250,14 @@ def test_network_policy_rules() -> None:
 
 
 def test_rules_equal_alerts_yaml() -> None:
-    """With the default values, the PrometheusRule has the groups of alerts.yaml, without `runbook_url` and marks."""
+    """With the default values, the PrometheusRule has the groups of alerts.yaml, without links and marks."""
     spec = manifest({"prometheusRule": {"enabled": True}}, "PrometheusRule")["spec"]
     expected = copy.deepcopy(ALERTS)
     for group in expected:
         for rule in group["rules"]:
             rule["expr"] = re.sub(r" +# alerts\.\w+", "", rule["expr"])
-            rule.get("annotations", {}).pop("runbook_url", None)
+            for link in ("runbook_url", "monitor_url"):
+                rule.get("annotations", {}).pop(link, None)
     assert spec["groups"] == expected
 
 
@@ -334,6 +335,10 @@ def test_alert_overrides_change_only_their_alert() -> None:
     assert outdated["annotations"]["runbook_url"] == (
         "https://runbooks.example.com/stackset-monitor/StackInstanceOutdated.md"
     )
+    pages = "https://stacksets.example.com/"
+    assert outdated["annotations"]["monitor_url"] == pages + "products/{{ $labels.provisioned_product_id }}"
+    assert after["StackSetMonitorThrottled"]["annotations"]["monitor_url"] == pages + "sources"
+    assert "monitor_url" not in after["StackSetMonitorDown"]["annotations"]
     assert after["StackSetMonitorDown"]["keep_firing_for"] == "10m"
     inoperable = after["StackInstanceInoperable"]
     assert inoperable["labels"] == {"severity": "critical", "team": "platform"}

@@ -20,6 +20,7 @@ from monitor.poller.protocols import StoredProduct
 from monitor.web.app import application
 from monitor.web.listen import listen
 from monitor.web.server import Server
+from tests.web.fake_views import FakeViews
 
 SCRAPES = 512
 
@@ -59,7 +60,9 @@ def published(fleet: Fleet, options: SeriesOptions | None = None) -> MetricsCach
 
 def main() -> None:
     """Serve until standard input ends."""
-    app = application(published(Fleet(int(sys.argv[1]), int(sys.argv[2]))), _Healthy(), version="", scrapes=SCRAPES)
+    app = application(
+        published(Fleet(int(sys.argv[1]), int(sys.argv[2]))), _Healthy(), FakeViews(), version="", scrapes=SCRAPES
+    )
     server = Server(app, listen("127.0.0.1:0"))
     server.start()
     sys.stdout.write(f"{server.address}\n")

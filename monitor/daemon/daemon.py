@@ -16,8 +16,11 @@ from monitor.config.settings import LogLevel, Settings
 from monitor.daemon.discovery import Discovery
 from monitor.daemon.job_runner import JobRunner
 from monitor.daemon.product_set import ProductSet
+from monitor.daemon.product_views import ProductViews
+from monitor.daemon.publishers import Publishers
 from monitor.daemon.reload import Reloader, ReloadOptions
 from monitor.daemon.sources import Sources
+from monitor.daemon.views import DaemonViews
 from monitor.events.event_logger import EventLogger
 from monitor.events.names import EventName
 from monitor.events.outbox import Outbox
@@ -30,6 +33,7 @@ from monitor.model.shard import Shard
 from monitor.poller.poller import Poller
 from monitor.poller.protocols import StateError
 from monitor.schedule.scheduler import PollScheduler
+from monitor.schedule.workers import PollJob
 from monitor.state.sqlite import SqliteStore
 from monitor.web.app import application
 from monitor.web.server import Server
@@ -90,38 +94,39 @@ class Daemon:
             settings.state_path, self._monitor_metrics.state_committed, self._state_failed, self._state_recovered
         )
         self._metrics = MetricsCache(settings.series, self._monitor_metrics.render)
+        self._scheduler = PollScheduler()
+        product_views = ProductViews(lambda product_id: self._scheduler.next_run(PollJob(product_id)))
+        publishers = Publishers(self._metrics, product_views)
         self._outbox = Outbox(self._store, log.writer, partial(transition_line, log), self._state_failed)
         self._sources = Sources(self._monitor_metrics, settings.poll.concurrency, log)
         self._deadlines = Deadlines()
         self._poller = Poller(
             self._sources,
             self._store,
-            self._metrics,
+            publishers,
             EventLogger(log, self._outbox),
             self._deadlines,
             confirm_shrink=settings.poll.confirm_shrink,
             stale_after=settings.poll.stale_after,
             on_state_error=self._state_failed,
         )
-        self._scheduler = PollScheduler()
         self._product_set = ProductSet(
             settings,
             shard,
             store=self._store,
             poller=self._poller,
-            metrics=self._metrics,
+            metrics=publishers,
             schedule=self._scheduler,
             log=log,
             on_state_error=self._state_failed,
         )
         discovery = Discovery(self._sources, self._product_set, self._deadlines, self._monitor_metrics, log)
-        self._runner = JobRunner(
-            settings.poll.concurrency, self._product_set, self._poller, discovery, self._metrics, log
-        )
+        self._runner = JobRunner(settings.poll.concurrency, self._product_set, self._poller, discovery, publishers, log)
+        views = DaemonViews(lambda: self._settings, product_views, self._sources, discovery, self._store)
         self._reloader = Reloader(reload, self._apply, self._refuse) if reload else None
         over_http = self._reloader.reload if self._reloader and reload and reload.over_http else None
         self._server = Server(
-            application(self._metrics, self, version=__version__, reload=over_http), listening, web_config
+            application(self._metrics, self, views, version=__version__, reload=over_http), listening, web_config
         )
         self._threads: Mapping[str, Callable[[], bool]] = {
             "scheduler": self._scheduler.alive,

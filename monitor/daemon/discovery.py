@@ -1,6 +1,8 @@
 """The search for the products of a source. A failed search changes nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from monitor.config.settings import LogLevel
 from monitor.daemon.product_set import ProductChanges, ProductSet, Search
@@ -9,10 +11,24 @@ from monitor.events.names import EventName
 from monitor.model.deadline import Deadlines
 from monitor.model.errors import PollFailedError
 from monitor.model.instances import Product
+from monitor.model.views import PollFailure
+from monitor.poller.poller import utc_now
 
 # The deadline of one search. A page of it has 100 products.
 SEARCH_SECONDS = 60.0
 NOTHING_FOUND = "the search found no product: check discover.names, discover.tags and the permissions of the source"
+
+
+@dataclass(frozen=True, slots=True)
+class LastSearch:
+    """How the searches of a source ended."""
+
+    searched_at: datetime | None = None
+    """When the last complete search ended."""
+    found: int | None = None
+    """The products that it found."""
+    failure: PollFailure | None = None
+    """Why the last search failed; None if it completed."""
 
 
 class Discovery:
@@ -25,6 +41,7 @@ class Discovery:
         deadlines: Deadlines,
         metrics: DiscoveryMetrics,
         log: EventLog,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """Search `catalogs`, which are found by the name of their source, for `product_set`."""
         self._catalogs = catalogs
@@ -32,7 +49,12 @@ class Discovery:
         self._deadlines = deadlines
         self._metrics = metrics
         self._log = log
-        self._failing: set[str] = set()
+        self._now = now
+        self._last: dict[str, LastSearch] = {}
+
+    def last(self, source: str) -> LastSearch:
+        """Return how the searches of a source ended."""
+        return self._last.get(source, LastSearch())
 
     def search(self, source: str) -> None:
         """Search a source; again if its settings change meanwhile, since the result is that of the old ones.
@@ -72,7 +94,8 @@ class Discovery:
         return {detail.id: Product(detail.id, detail.name) for detail in result.products}, result.invalid_items
 
     def _log_failure(self, source: str, error: PollFailedError) -> None:
-        self._failing.add(source)
+        failure = PollFailure(error.reason, error.error_code, error.message, self._now())
+        self._last[source] = replace(self.last(source), failure=failure)
         self._metrics.discovery_failed(source, error.reason)
         self._log.event(
             LogLevel.WARNING,
@@ -84,8 +107,8 @@ class Discovery:
         )
 
     def _log_success(self, source: str, products: int, changes: ProductChanges) -> None:
-        recovered = source in self._failing
-        self._failing.discard(source)
+        recovered = self.last(source).failure is not None
+        self._last[source] = LastSearch(self._now(), products)
         if not products or recovered:  # a recovery is as visible as the failure was
             level = LogLevel.WARNING
         else:

@@ -5,8 +5,10 @@ from typing import Any, Protocol
 
 from monitor.config.settings import LogLevel, MonitoredProduct
 from monitor.model.deadline import Deadline
+from monitor.model.diff import Transition
 from monitor.model.errors import Reason, SkipReason
 from monitor.model.instances import Product
+from monitor.model.paging import Page, TransitionFilter
 from monitor.model.products import ProductSearch
 from monitor.schedule.workers import Job
 
@@ -81,6 +83,13 @@ class SearchableCatalog(Protocol):
 
     def search(self, deadline: Deadline) -> ProductSearch:
         """Return every product that the source's `discover` selects. Raises `PollFailedError`, `PollCancelledError`."""
+
+
+class TransitionHistory(Protocol):
+    """The stored transitions."""
+
+    def transitions(self, wanted: TransitionFilter, limit: int, cursor: str | None) -> Page[Transition]:
+        """Return a page of transitions, the newest first. Raises `StateError`, `CursorError`."""
 
 
 class DiscoveryMetrics(Protocol):

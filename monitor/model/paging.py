@@ -17,6 +17,7 @@ MAX_LIMIT = 1000
 """The most items of one page."""
 DENSE = 8
 """If one of so many instances matches, they are found faster in all instances than sorted out of those not CURRENT."""
+_MAX_NUMBER = 2**53
 
 Place = tuple[str | int, ...]
 """What a list is sorted by. Different for each item."""
@@ -83,9 +84,12 @@ def decode(cursor: str | None, types: Sequence[type]) -> Place | None:
         return None
     try:
         place = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        json.dumps(place, ensure_ascii=False).encode()  # refuses half of a surrogate pair, which no database takes
     except (ValueError, RecursionError) as error:
         raise _unknown(cursor) from error
     if not isinstance(place, list) or [type(part) for part in place] != list(types):
+        raise _unknown(cursor)
+    if any(isinstance(part, int) and abs(part) > _MAX_NUMBER for part in place):
         raise _unknown(cursor)
     return tuple(place)
 

@@ -111,6 +111,14 @@ class PollScheduler:
         with suppress(JobLookupError):
             self._scheduler.remove_job(str(job))
 
+    def next_run(self, job: Job) -> datetime | None:
+        """Return when a job is due next, in UTC; None if it is not scheduled.
+
+        May wait while due jobs are called back. The time is in the past until the callback of a due job has returned.
+        """
+        scheduled = self._scheduler.get_job(str(job))
+        return getattr(scheduled, "next_run_time", None)  # APScheduler sets it when it starts
+
     def alive(self) -> bool:
         """Return whether the scheduler's thread is running."""
         return self._thread.is_alive()

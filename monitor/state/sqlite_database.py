@@ -8,10 +8,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
+from monitor.model.diff import Transition
+from monitor.model.paging import Page, TransitionFilter
 from monitor.poller.protocols import StateError
 from monitor.state.errors import BrokenStateError, RefusedStateError, translated_errors
 from monitor.state.sqlite_copy import copy_state, transaction
 from monitor.state.sqlite_file import StateFile, connect_memory, connect_read_only
+from monitor.state.sqlite_transitions import transition_page
 
 # Between two attempts to use a file again that could not be opened or written.
 RETRY_SECONDS = 60.0
@@ -80,6 +83,21 @@ class StateDatabase:
             if self._clock() >= self._next_attempt:
                 self._next_attempt = self._clock() + RETRY_SECONDS
                 self._return_to_file()
+
+    def transitions(self, wanted: TransitionFilter, limit: int, cursor: str | None) -> Page[Transition]:
+        """Return a page of the stored transitions, the newest first. Does not wait for a commit to the file.
+
+        Raises `StateError`, `CursorError`.
+        """
+
+        def read(connection: sqlite3.Connection) -> Page[Transition]:
+            return transition_page(connection, wanted, limit, cursor)
+
+        with self._lock:
+            if self._file is None:
+                return self._run(read)
+        with translated_errors(self._path), closing(connect_read_only(self._path)) as connection:
+            return read(connection)
 
     def close(self) -> None:
         """Close the file, after a commit that may be under way."""

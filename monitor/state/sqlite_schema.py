@@ -50,6 +50,7 @@ MIGRATIONS: tuple[str, ...] = (
         published INTEGER NOT NULL DEFAULT 0
     );
     CREATE INDEX transition_by_time ON transition (observed_at);
+    CREATE INDEX transition_by_product ON transition (product_id, observed_at);
     CREATE INDEX transition_unpublished ON transition (sequence) WHERE published = 0;
     CREATE TABLE unreadable (
         table_name TEXT NOT NULL,

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from monitor.web.limits import Limits
 from monitor.web.scrape import MetricsSource, ScrapeEndpoint
+from monitor.web.views import Views
 
 _HOME = """<!DOCTYPE html>
 <html lang="en">
@@ -45,6 +46,7 @@ class Health(Protocol):
 def application(
     metrics: MetricsSource,
     health: Health,
+    views: Views,  # noqa: ARG001 - for the pages and the API
     *,
     version: str,
     scrapes: int = Limits().scrapes,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.schedule.scheduler import RESPONSIVE_SECONDS, PhasedInterval, PollScheduler
 from monitor.schedule.workers import Job, PollJob
+from tests.support import until
 
 ONE, TWO = PollJob("pp-1"), PollJob("pp-2")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -126,6 +127,21 @@ def test_products_that_are_added_before_the_start_are_due_at_the_start(scheduler
     scheduler.start(calls.due, calls.misfired)
     assert calls.wait_for(1)
     assert calls.jobs == [ONE]
+
+
+def test_the_next_run_of_a_job(scheduler: PollScheduler, calls: Calls) -> None:
+    """Once a job was called back, its next run is one of the grid; a job that is not scheduled has none."""
+    scheduler.add(ONE, 300.0)
+    assert scheduler.next_run(TWO) is None
+    scheduler.start(calls.due, calls.misfired)
+    assert calls.wait_for(1)
+    until(lambda: (scheduler.next_run(ONE) or NOW) > datetime.now(UTC))
+    due = scheduler.next_run(ONE)
+    assert due
+    assert timedelta(seconds=100) < due - datetime.now(UTC) <= timedelta(seconds=450)
+    assert PhasedInterval(str(ONE), 300.0).get_next_fire_time(None, due - timedelta(milliseconds=1)) == due
+    scheduler.remove(ONE)
+    assert scheduler.next_run(ONE) is None
 
 
 def test_a_removed_product_is_due_no_more(scheduler: PollScheduler, calls: Calls) -> None:

@@ -15,6 +15,7 @@ from monitor.web.limits import Limits
 from monitor.web.listen import listen
 from monitor.web.server import Server
 from monitor.web.web_config import WebConfigReloader
+from tests.web.fake_views import FakeViews
 
 TEXT = b'# TYPE instances gauge\ninstances{account="111111111111"} 1\n'
 WAIT = 20.0
@@ -152,7 +153,7 @@ def served(
     if small_buffers:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     port = listening.getsockname()[1]
-    app = application(metrics, FakeHealth(), version="1.2.3", scrapes=limits.scrapes)
+    app = application(metrics, FakeHealth(), FakeViews(), version="1.2.3", scrapes=limits.scrapes)
     server = Server(app, listening, web_config, limits)
     assert not server.alive()
     server.start()

@@ -10,9 +10,10 @@ from starlette.types import Message
 
 from monitor.web.app import application
 from tests.web.asgi import answer, request, scope
+from tests.web.fake_views import FakeViews
 from tests.web.served import TEXT, FakeHealth, FakeMetrics
 
-APP = application(FakeMetrics(), FakeHealth(), version="1.2.3")
+APP = application(FakeMetrics(), FakeHealth(), FakeViews(), version="1.2.3")
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -37,7 +38,7 @@ def test_an_openmetrics_scrape() -> None:
 def test_a_compressed_scrape() -> None:
     """A client that accepts gzip gets it, with its compressed length."""
     metrics = FakeMetrics(TEXT * 20_000)
-    got = request(application(metrics, FakeHealth(), version=""), headers={"Accept-Encoding": "gzip"})
+    got = request(application(metrics, FakeHealth(), FakeViews(), version=""), headers={"Accept-Encoding": "gzip"})
     assert gzip.decompress(got.body) == metrics.text
     assert got.headers["content-encoding"] == "gzip"
     assert got.headers["content-length"] == str(len(got.body))
@@ -48,7 +49,9 @@ def test_a_large_scrape_does_not_hold_the_event_loop() -> None:
 
     async def run() -> int:
         turns = 0
-        scrape = asyncio.create_task(answer(application(FakeMetrics(TEXT * 40_000), FakeHealth(), version="")))
+        scrape = asyncio.create_task(
+            answer(application(FakeMetrics(TEXT * 40_000), FakeHealth(), FakeViews(), version=""))
+        )
         while not scrape.done():
             turns += 1
             await asyncio.sleep(0)
@@ -90,7 +93,7 @@ def test_other_methods_are_not_allowed(path: str, method: str) -> None:
 )
 def test_the_probes(path: str, health: FakeHealth, status: int, body: bytes) -> None:
     """Each probe answers its own question only."""
-    got = request(application(FakeMetrics(), health, version=""), path)
+    got = request(application(FakeMetrics(), health, FakeViews(), version=""), path)
     assert (got.status, got.body) == (status, body)
 
 
@@ -103,7 +106,7 @@ def test_a_reload_runs_in_a_thread_and_answers_with_the_problems() -> None:
         threads.append(threading.current_thread())
         return problems.pop(0)
 
-    app = application(FakeMetrics(), FakeHealth(), version="", reload=reload)
+    app = application(FakeMetrics(), FakeHealth(), FakeViews(), version="", reload=reload)
     reloaded, refused = (request(app, "/-/reload", "POST") for _ in range(2))
     assert (reloaded.status, reloaded.body) == (200, b"reloaded\n")
     assert (refused.status, refused.body) == (400, b"monitor.yaml:1: products: is required\n")
@@ -137,7 +140,7 @@ def test_the_links_of_the_home_page_work() -> None:
 
 def test_the_version_is_escaped() -> None:
     """A version with markup is shown as text."""
-    app = application(FakeMetrics(), FakeHealth(), version="1.0<b>")
+    app = application(FakeMetrics(), FakeHealth(), FakeViews(), version="1.0<b>")
     assert b"Version 1.0&lt;b&gt;" in request(app, "/").body
 
 
@@ -145,7 +148,7 @@ def test_too_many_scrapes_at_once() -> None:
     """A scrape counts until its client has received it; one too many is answered with 503 and may be repeated."""
 
     async def run() -> list[int]:
-        app = application(FakeMetrics(), FakeHealth(), version="", scrapes=2)
+        app = application(FakeMetrics(), FakeHealth(), FakeViews(), version="", scrapes=2)
         received = asyncio.Event()
         statuses: list[int] = []
 
@@ -176,7 +179,7 @@ def test_too_many_scrapes_at_once() -> None:
 
 def test_a_failed_scrape_does_not_count_for_ever() -> None:
     """A scrape whose client is gone makes room for the next one."""
-    app = application(FakeMetrics(), FakeHealth(), version="", scrapes=1)
+    app = application(FakeMetrics(), FakeHealth(), FakeViews(), version="", scrapes=1)
 
     async def send(_: Message) -> None:
         raise ConnectionResetError

@@ -8,6 +8,7 @@ import pytest
 from monitor.web.app import application
 from monitor.web.listen import ListenError, listen
 from monitor.web.server import Server
+from tests.web.fake_views import FakeViews
 from tests.web.served import FakeHealth, FakeMetrics
 
 
@@ -61,7 +62,7 @@ def test_a_machine_without_ipv6_listens_on_ipv4(address: str, failure: str, monk
 def test_the_server_names_its_address(address: str, shown: str) -> None:
     """Port 0 takes a free port, and the server says which; to stop a server that was not started is no error."""
     with listen(address) as listening:
-        server = Server(application(FakeMetrics(), FakeHealth(), version=""), listening)
+        server = Server(application(FakeMetrics(), FakeHealth(), FakeViews(), version=""), listening)
         assert server.address == shown.format(listening.getsockname()[1])
         server.stop(1)
 

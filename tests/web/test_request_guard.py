@@ -14,6 +14,7 @@ from monitor.web.request_guard import RequestGuard
 from monitor.web.web_config import WebConfigReloader
 from tests.web.asgi import answer, request
 from tests.web.certificates import WebFolder
+from tests.web.fake_views import FakeViews
 from tests.web.served import FakeHealth, FakeMetrics
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
@@ -24,7 +25,7 @@ WRONG = {"Authorization": "Basic " + base64.b64encode(b"prometheus:guessed").dec
 
 def guarded(path: Path | None = None) -> RequestGuard:
     """Return the web application behind the guard."""
-    app = application(FakeMetrics(), FakeHealth(), version="1.2.3", reload=lambda: None)
+    app = application(FakeMetrics(), FakeHealth(), FakeViews(), version="1.2.3", reload=lambda: None)
     return RequestGuard(app, WebConfigReloader(path))
 
 

@@ -1,0 +1,109 @@
+"""The views of the products: a `Publisher` beside the metrics."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from monitor.config.settings import MonitoredProduct
+from monitor.model.errors import Reason
+from monitor.model.views import PollFailure, ProductView
+from monitor.poller.protocols import CompletedPoll, FailedPoll, StoredProduct
+
+
+class ProductViews:
+    """The view of each monitored product. A reader finds exactly one snapshot of each. Safe to use from many threads.
+
+    The poller publishes the results of one product one after the other; `update` may be called in between.
+    """
+
+    def __init__(self, next_poll_at: Callable[[str], datetime | None]) -> None:
+        """Start without products. `next_poll_at` returns when the next poll of a product is due."""
+        self._next_poll_at = next_poll_at
+        self._lock = threading.Lock()
+        self._views: dict[str, ProductView] = {}
+
+    def all(self) -> Sequence[ProductView]:
+        """Return the view of every product."""
+        with self._lock:
+            return list(self._views.values())
+
+    def get(self, product_id: str) -> ProductView | None:
+        """Return the view of a product; None if it was never published."""
+        return self._views.get(product_id)
+
+    def restored(self, monitored: MonitoredProduct, stored: StoredProduct, *, stale: bool) -> None:
+        """Show a product from the state, before its first poll."""
+        view = _new(monitored).with_snapshot(None if stored.missing else stored.snapshot)
+        self._publish(
+            view,
+            monitored,
+            detail=None if stored.missing else stored.detail,
+            status_since=None if stored.missing else stored.status_since,
+            missing=stored.missing,
+            stale=stale and not stored.missing,
+            polled_at=stored.snapshot.observed_at if stored.snapshot else None,
+        )
+
+    def completed(self, poll: CompletedPoll) -> None:
+        """Show the snapshot of a completed poll in place of the last one."""
+        snapshot, description = poll.change.snapshot, poll.description
+        self._publish(
+            self._known(poll.monitored).with_snapshot(snapshot),
+            poll.monitored,
+            detail=description.detail if description else None,
+            status_since=description.status_since if description else None,
+            missing=False,
+            stale=False,
+            polled_at=snapshot.observed_at,
+            seconds=poll.seconds,
+            failure=None,
+        )
+
+    def failed(self, poll: FailedPoll) -> None:
+        """Show that a poll failed. The last snapshot stays, unless AWS does not know the product."""
+        view, error = self._known(poll.monitored), poll.error
+        if error.reason is Reason.NOT_FOUND:
+            view = replace(view.with_snapshot(None), missing=True, stale=False, detail=None, status_since=None)
+        elif poll.description is not None:
+            view = replace(view, detail=poll.description.detail, status_since=poll.description.status_since)
+        failure = PollFailure(error.reason, error.error_code, error.message, poll.observed_at)
+        self._publish(view, poll.monitored, seconds=poll.seconds, failure=failure)
+
+    def withdraw(self, product_id: str) -> None:
+        """Mark the snapshot of a product as stale."""
+        with self._lock:
+            view = self._views.get(product_id)
+            if view is not None and view.snapshot is not None:
+                self._views[product_id] = replace(view, stale=True)
+
+    def update(self, monitored: MonitoredProduct) -> None:
+        """Show another name, interval or source of a product; nothing if it was never published."""
+        next_poll_at = self._next_poll_at(monitored.product.id)
+        with self._lock:
+            view = self._views.get(monitored.product.id)
+            if view is not None:
+                self._views[monitored.product.id] = replace(view, **_settings(monitored), next_poll_at=next_poll_at)
+
+    def remove(self, product_id: str) -> None:
+        """Remove a product that is not monitored any more."""
+        with self._lock:
+            self._views.pop(product_id, None)
+
+    def _known(self, monitored: MonitoredProduct) -> ProductView:
+        return self._views.get(monitored.product.id) or _new(monitored)
+
+    def _publish(self, view: ProductView, monitored: MonitoredProduct, **fields: Any) -> None:
+        next_poll_at = self._next_poll_at(view.product.id)  # may wait for the scheduler, so before the lock
+        view = replace(view, **_settings(monitored), **fields, next_poll_at=next_poll_at)
+        with self._lock:
+            self._views[view.product.id] = view
+
+
+def _new(monitored: MonitoredProduct) -> ProductView:
+    return ProductView(**_settings(monitored))
+
+
+def _settings(monitored: MonitoredProduct) -> dict[str, Any]:
+    return {"product": monitored.product, "source": monitored.source, "interval": monitored.interval}

@@ -14,7 +14,8 @@ from monitor.daemon.signals import Signals
 
 COMMANDS = {
     "run": "Run the daemon.",
-    "poll": "Poll every product once and print its stack instances.",
+    "status": "Print what is not CURRENT now, and since when, from the state.",
+    "poll": "Poll every product once and print what is not CURRENT.",
     "check": "Check a configuration file.",
     "history": "Print the stored transitions.",
     "iam-policy": "Print the least IAM policy that a configuration needs.",
@@ -54,10 +55,11 @@ def cli() -> None:
 
     \b
     Exit codes:
-      0    success; poll: every instance is CURRENT
-      1    poll: an instance is not CURRENT; check --aws: AWS reported a problem
+      0    success; status, poll, wait: every instance is CURRENT
+      1    status, poll, wait: an instance is not CURRENT; check --aws: AWS reported a problem
       2    wrong usage or configuration
       3    failure (no credentials, AWS unreachable, port, disk, missing file)
+      4    wait: the rollout did not end in time
       130  interrupted by Ctrl-C
     """  # noqa: D301 - click's mark for lines that it must not wrap
 

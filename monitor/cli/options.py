@@ -14,6 +14,7 @@ from monitor.config.errors import ConfigurationError, UnreadableError
 from monitor.config.load import load_with_lines as load
 from monitor.config.settings import Settings
 from monitor.model.instances import Product
+from monitor.model.shard import parse_shard
 
 
 def checked(check: Callable[[str], Any]) -> Callable[..., Any]:
@@ -38,6 +39,20 @@ config_option = click.option(
 )
 product_option = click.option(
     "--product", "products", multiple=True, metavar="P", help="Only this product, an ID or a name; repeatable."
+)
+account_option = click.option(
+    "--account", "accounts", multiple=True, metavar="ID", help="Only this account; repeatable."
+)
+all_option = click.option(
+    "--all", "every_instance", is_flag=True, help="Print every stack instance, also those that are CURRENT."
+)
+shard_option = click.option(
+    "--shard",
+    callback=checked(parse_shard),
+    envvar="STACKSET_MONITOR_SHARD",
+    metavar="I/N",
+    help="Only this share of the products, 0/3 to 2/3, if one daemon is not enough."
+    " Environment variable: STACKSET_MONITOR_SHARD.",
 )
 output_option = click.option(
     "--output",

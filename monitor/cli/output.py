@@ -6,13 +6,15 @@ stdout and stderr may be closed, full, or pipes whose reader has ended.
 import csv
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from io import TextIOWrapper
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,9 +22,7 @@ from monitor.events.console import printable
 
 Row = Mapping[str, str | int | None]
 
-HEADINGS = {"provisioned_product_id": "PRODUCT", "provisioned_product_name": "NAME"}
-"""Headings of a table that are not the name of the column: 80 characters hold a row then."""
-STYLES = {"CURRENT": "green", "OUTDATED": "yellow", "INOPERABLE": "red", "UNKNOWN": "magenta"}
+COLORS = {"CURRENT": "green", "OUTDATED": "yellow", "INOPERABLE": "red", "UNKNOWN": "magenta"}
 LAID_OUT_ROWS = 1000
 """Rows of a table that are aligned at once: a history of a week took 631 MiB when it was laid out whole."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -56,7 +56,8 @@ def discard_stdout() -> None:
 def print_error(sentence: str) -> None:
     """Print one sentence to stderr. If stderr is closed or full, only the exit code is left."""
     with suppress(OSError):
-        click.echo(f"stackset-monitor: {sentence}", err=True)
+        lines = map(printable, f"stackset-monitor: {sentence}".split("\n"))
+        click.echo("\n".join(lines), err=True)
 
 
 def counted(number: int, noun: str) -> str:
@@ -67,12 +68,11 @@ def counted(number: int, noun: str) -> str:
 def print_rows(rows: Iterable[Row], columns: Sequence[str], output: Output) -> None:
     """Print rows to stdout: JSON as one array, CSV with a header line, a table with aligned columns.
 
-    Nothing is printed if the first row raises an error. A reader that ends early, as `head` does, is no error:
-    the exit code still says what the command found.
+    Nothing is printed if the first row raises an error.
     """
     left = iter(rows)
     rows = chain(list(islice(left, 1)), left)
-    try:
+    with reader_may_end():
         match output:
             case Output.JSON:
                 _print_json(rows)
@@ -82,9 +82,24 @@ def print_rows(rows: Iterable[Row], columns: Sequence[str], output: Output) -> N
                 writer.writerows([_without_formula(row[name]) for name in columns] for row in rows)
             case Output.TABLE:
                 _print_table(rows, columns)
+
+
+@contextmanager
+def reader_may_end() -> Iterator[None]:
+    """Discard the output of the block if its reader ends early, as `head` does.
+
+    That is no error: the exit code still says what the command found.
+    """
+    try:
+        yield
         sys.stdout.flush()
     except BrokenPipeError:
         discard_stdout()
+
+
+def colors() -> bool:
+    """Return whether stdout is a terminal whose user wants colors (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _print_json(rows: Iterable[Row]) -> None:
@@ -97,36 +112,34 @@ def _print_json(rows: Iterable[Row]) -> None:
 
 
 def _print_table(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    from rich.cells import cell_len
-    from rich.console import Console
-    from rich.text import Text
+    """Print aligned columns. On a terminal, the last one is cropped to its width."""
+    from rich.cells import cell_len, set_cell_size
 
-    heading = [HEADINGS.get(column, column.replace("_", " ").upper()) for column in columns]
+    def styled(text: str, **style: Any) -> str:
+        return click.style(text, **style) if colors() else text
+
+    heading = [column.upper() for column in columns]
     cells = chain(
         [heading],
         (["" if row[column] is None else printable(str(row[column])) for column in columns] for row in rows),
     )
     widths = [0] * len(columns)
-    console = Console(soft_wrap=True, highlight=False)
-
-    def colored(text: str, style: str) -> str:
-        with console.capture() as captured:
-            console.print(Text(text, style), end="")
-        return captured.get()
-
-    # Each status is colored once and not in each row: rich takes seconds for 100,000 rows.
-    colored_statuses = {status: colored(status, style) for status, style in STYLES.items()}
+    terminal = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    statuses = {status: styled(status, fg=color) for status, color in COLORS.items()}
     while chunk := list(islice(cells, LAID_OUT_ROWS)):
         widths = [
             max(width, *map(cell_len, column)) for width, column in zip(widths, zip(*chunk, strict=True), strict=True)
         ]
+        room = max(1, terminal - sum(width + 2 for width in widths[:-1]))
         for line in chunk:
+            if cell_len(line[-1]) > room:
+                line[-1] = set_cell_size(line[-1], room - 1) + "…"
             padded = [
-                colored_statuses.get(cell, cell) + " " * (width - cell_len(cell))
+                statuses.get(cell, cell) + " " * (width - cell_len(cell))
                 for cell, width in zip(line, widths, strict=True)
             ]
             text = "  ".join(padded).rstrip()
-            sys.stdout.write(f"{colored(text, 'bold') if line is heading else text}\n")
+            sys.stdout.write(f"{styled(text, bold=True) if line is heading else text}\n")
 
 
 class _CsvLines:

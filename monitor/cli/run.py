@@ -1,6 +1,5 @@
 """`stackset-monitor run`."""
 
-import os
 import sys
 import threading
 from collections.abc import Callable
@@ -10,7 +9,8 @@ from pathlib import Path
 import click
 
 from monitor.cli.errors import EXIT_CODES, CommandError
-from monitor.cli.options import checked, config_option, configuration_error, load_configuration
+from monitor.cli.options import checked, config_option, configuration_error, load_configuration, shard_option
+from monitor.cli.output import colors
 from monitor.config.errors import ConfigurationError
 from monitor.config.field_types import checked_address
 from monitor.config.load import load_settings
@@ -20,7 +20,7 @@ from monitor.daemon.reload import ReloadOptions
 from monitor.daemon.signals import Signals
 from monitor.events.setup import Log
 from monitor.events.writer import LineWriter
-from monitor.model.shard import Shard, parse_shard
+from monitor.model.shard import Shard
 from monitor.poller.protocols import StateError
 from monitor.web.listen import ListenError, listen
 
@@ -34,14 +34,7 @@ from monitor.web.listen import ListenError, listen
     metavar="HOST:PORT",
     help="Listen on this address instead of web.listen.",
 )
-@click.option(
-    "--shard",
-    callback=checked(parse_shard),
-    envvar="STACKSET_MONITOR_SHARD",
-    metavar="I/N",
-    help="Monitor only this share of the products, 0/3 to 2/3, if one daemon is not enough."
-    " Environment variable: STACKSET_MONITOR_SHARD.",
-)
+@shard_option
 @click.option("--web.enable-lifecycle", "lifecycle", is_flag=True, help="Reload the configuration on POST /-/reload.")
 @click.pass_obj
 def run(signals: Signals | None, config: Path, address: str | None, shard: Shard | None, lifecycle: bool) -> None:
@@ -72,8 +65,7 @@ def run_daemon(
         return
     try:
         bound = listen(settings.listen)
-        colors = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        log = Log(LineWriter(sys.stdout.fileno()), settings.log_level, settings.log_format, colors=colors)
+        log = Log(LineWriter(sys.stdout.fileno()), settings.log_level, settings.log_format, colors=colors())
         daemon = Daemon(settings, log, bound, shard=shard, reload=reload)
     except (ListenError, StateError) as error:
         raise CommandError(str(error)) from error

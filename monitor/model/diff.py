@@ -74,7 +74,7 @@ def diff(
     Their ids are derived from `poll_id`, so the same input always gives the same change.
     """
     if previous is None:
-        return Change(poll_id, product, None, _first(listing, product, observed_at), ())
+        return Change(poll_id, product, None, first_snapshot(listing, product, observed_at), ())
     old, new = previous.states, listing.statuses
     changed = [
         key
@@ -119,7 +119,8 @@ def apply(
     return result
 
 
-def _first(listing: Listing, product: Product, observed_at: datetime) -> Snapshot:
+def first_snapshot(listing: Listing, product: Product, observed_at: datetime) -> Snapshot:
+    """Return a listing as a snapshot without a previous one: every status is first seen now."""
     shared = {status: InstanceState(status, observed_at) for status in Status}
     states = {key: shared[status] for key, status in listing.statuses.items()}
     return Snapshot(product.id, observed_at, states, count_statuses(states.values()))

@@ -41,7 +41,7 @@ class SqliteStore(StateDatabase):
 
         Raises `StateError`.
         """
-        stored, unreadable = self._run(lambda connection: _load(connection, product_id))
+        stored, unreadable = self._run(lambda connection: load_product(connection, product_id))
         if unreadable:
             self._report(
                 f"{len(unreadable)} instances of {product_id} cannot be read and are moved to the table unreadable"
@@ -79,12 +79,10 @@ class SqliteStore(StateDatabase):
 
     def discovered_products(self, source: str) -> Sequence[Product]:
         """Return the products that the last search of a source found, by id. Raises `StateError`."""
-        query = "SELECT product_id, name FROM discovered WHERE source = ? ORDER BY product_id"
-        found = self._run(lambda connection: connection.execute(query, (source,)).fetchall())
-        readable = [row for row in found if row[0] and all(isinstance(column, str) for column in row)]
-        if unreadable := len(found) - len(readable):
+        found, unreadable = self._run(lambda connection: load_discovered(connection, source))
+        if unreadable:
             self._report(f"{unreadable} discovered products of source {source} cannot be read and are left out")
-        return [Product(*row) for row in readable]
+        return found
 
     def save_discovered_products(self, source: str, products: Sequence[Product]) -> None:
         """Replace the products that the last search of a source found. Raises `StateError`."""
@@ -149,7 +147,7 @@ class SqliteStore(StateDatabase):
         return deleted
 
 
-def _load(connection: sqlite3.Connection, product_id: str) -> tuple[StoredProduct, list[rows.Row]]:
+def load_product(connection: sqlite3.Connection, product_id: str) -> tuple[StoredProduct, list[rows.Row]]:
     """Return what is stored of a product, and the rows of its instances that cannot be read."""
     row = connection.execute(
         f"SELECT observed_at, missing, {rows.DESCRIPTION_COLUMNS} FROM product WHERE id = ?",  # noqa: S608 - constants
@@ -171,6 +169,14 @@ def _load(connection: sqlite3.Connection, product_id: str) -> tuple[StoredProduc
         moment = max((state.since for state in states.values()), default=rows.from_milliseconds(0))
     snapshot = Snapshot(product_id, moment, states, count_statuses(states.values()))
     return StoredProduct(snapshot, missing, detail, status_since), unreadable
+
+
+def load_discovered(connection: sqlite3.Connection, source: str) -> tuple[Sequence[Product], int]:
+    """Return the products that the last search of a source found, and how many more cannot be read."""
+    query = "SELECT product_id, name FROM discovered WHERE source = ? ORDER BY product_id"
+    found = connection.execute(query, (source,)).fetchall()
+    readable = [Product(*row) for row in found if row[0] and all(isinstance(column, str) for column in row)]
+    return readable, len(found) - len(readable)
 
 
 def _set_aside(connection: sqlite3.Connection, product_id: str, instances: Iterable[rows.Row]) -> None:

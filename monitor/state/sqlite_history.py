@@ -1,4 +1,4 @@
-"""Read the stored transitions beside a running daemon."""
+"""Read the state beside a running daemon."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -8,9 +8,10 @@ from pathlib import Path
 
 from monitor.model.diff import Transition
 from monitor.model.instances import Product
-from monitor.poller.protocols import StateError
+from monitor.poller.protocols import StateError, StoredProduct
 from monitor.state import sqlite_rows as rows
 from monitor.state.errors import translated_errors
+from monitor.state.sqlite import load_discovered, load_product
 from monitor.state.sqlite_copy import read_table
 from monitor.state.sqlite_file import connect_read_only
 
@@ -50,6 +51,29 @@ def read_products(path: Path) -> Sequence[Product]:
         found = connection.execute(query).fetchall()
     # Damaged text is bytes, which is the name of no product.
     return [Product(*row) for row in found if all(isinstance(value, str) for value in row)]
+
+
+class StateReader:
+    """What is stored, as it was at one moment."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def discovered_products(self, source: str) -> Sequence[Product]:
+        """Return the products that the last search of a source found, by ID."""
+        return load_discovered(self._connection, source)[0]
+
+    def load(self, product_id: str) -> StoredProduct:
+        """Return what is stored about a product. Instances that cannot be read are left out."""
+        return load_product(self._connection, product_id)[0]
+
+
+@contextmanager
+def read_state(path: Path) -> Iterator[StateReader]:
+    """Open a state file that a daemon may be writing. Raises `StateError`, also for the errors of the block."""
+    with _read_only(path) as connection:
+        connection.execute("BEGIN")  # all reads see the commits until the first one, and none after it
+        yield StateReader(connection)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from tests.cli.commands import Result, here, process, python
 
 COMMANDS: Mapping[str, Mapping[str, bool]] = {
     "run": {"--config": False, "--listen": False},
-    "poll": {"--config": False, "--product": True, "--output": False},
+    "status": {"--config": False, "--product": True, "--account": True, "--all": False, "--output": False},
+    "poll": {"--config": False, "--product": True, "--all": False, "--output": False},
     "check": {"--config": False},
     "history": {"--config": False, "--since": False, "--product": True, "--account": True, "--output": False},
     "iam-policy": {
@@ -84,10 +85,11 @@ def test_help_of_all_lists_every_command(capsys: pytest.CaptureFixture[str]) -> 
     assert (
         """
   Exit codes:
-    0    success; poll: every instance is CURRENT
-    1    poll: an instance is not CURRENT; check --aws: AWS reported a problem
+    0    success; status, poll, wait: every instance is CURRENT
+    1    status, poll, wait: an instance is not CURRENT; check --aws: AWS reported a problem
     2    wrong usage or configuration
     3    failure (no credentials, AWS unreachable, port, disk, missing file)
+    4    wait: the rollout did not end in time
     130  interrupted by Ctrl-C
 """
         in shown.out
@@ -140,7 +142,7 @@ def test_wrong_usage_is_one_sentence(usage: str, capsys: pytest.CaptureFixture[s
     assert here(capsys, *arguments) == Result(2, "", message)
 
 
-@pytest.mark.parametrize("command", ["run", "poll", "check", "history", "iam-policy"])
+@pytest.mark.parametrize("command", ["run", "status", "poll", "check", "history", "iam-policy"])
 def test_a_configuration_that_cannot_be_read(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A missing file and a directory give exit code 3."""
     message = "stackset-monitor: cannot read the configuration file"
@@ -151,7 +153,7 @@ def test_a_configuration_that_cannot_be_read(command: str, tmp_path: Path, capsy
     assert here(capsys, command, "--config", str(tmp_path)) == Result(3, "", f"{message} {tmp_path}: Is a directory\n")
 
 
-@pytest.mark.parametrize("command", ["run", "poll", "check", "history", "iam-policy"])
+@pytest.mark.parametrize("command", ["run", "status", "poll", "check", "history", "iam-policy"])
 def test_every_problem_of_a_configuration_is_reported(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

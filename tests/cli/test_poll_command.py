@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.cli.report import POLL_COLUMNS
 from tests.cli.commands import OTHER, PRODUCT, Result, configuration, here, process, python, started
 from tests.conftest import Aws
 from tests.making import EU, ONE, TWO, US
@@ -37,19 +38,49 @@ def fleet(aws: Aws) -> Aws:
 
 
 def test_all_instances_current(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 0, an aligned table, nothing on stderr, nothing stored."""
-    found = poll(capsys, configuration(tmp_path, NAMED[0]))
+    """Exit code 0, one line, nothing on stderr, nothing stored."""
+    assert poll(capsys, configuration(tmp_path, NAMED[0])) == Result(0, "1 product: 3 CURRENT\n", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["monitor.yaml"]
+
+
+def test_only_what_is_not_current_is_printed(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Products and instances come the worst first, in 80 columns, with a summary and the meaning of each status."""
+    fleet.stack_sets.set_status(OTHER, "TAINTED")
+    found = poll(capsys, configuration(tmp_path, *NAMED))
     assert found == Result(
-        0,
+        1,
         """\
-PRODUCT           NAME      ACCOUNT       REGION     STATUS
-pp-aaaaaaaaaaaaa  baseline  111111111111  eu-west-1  CURRENT
-pp-aaaaaaaaaaaaa  baseline  111111111111  us-east-1  CURRENT
-pp-aaaaaaaaaaaaa  baseline  222222222222  eu-west-1  CURRENT
+guardrails (pp-bbbbbbbbbbbbb): TAINTED, 1 CURRENT, 1 OUTDATED, 1 INOPERABLE, 1 UNKNOWN
+STATUS      ACCOUNT       REGION
+INOPERABLE  222222222222  eu-west-1
+UNKNOWN     333333333333  eu-west-1
+OUTDATED    111111111111  eu-west-1
+
+2 products: 4 CURRENT, 1 OUTDATED, 1 INOPERABLE, 1 UNKNOWN
+INOPERABLE: a delete failed, and every later update skips the instance
+OUTDATED: the last rollout did not reach the instance, or failed there
+UNKNOWN: AWS reports a status that this version does not know
 """,
         "",
     )
-    assert [path.name for path in tmp_path.iterdir()] == ["monitor.yaml"]
+
+
+def test_every_instance_is_printed_on_request(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--all` prints what is CURRENT, too."""
+    found = poll(capsys, configuration(tmp_path, NAMED[0]), "--all")
+    assert found == Result(
+        0,
+        """\
+baseline (pp-aaaaaaaaaaaaa): AVAILABLE, 3 CURRENT
+STATUS   ACCOUNT       REGION
+CURRENT  111111111111  eu-west-1
+CURRENT  111111111111  us-east-1
+CURRENT  222222222222  eu-west-1
+
+1 product: 3 CURRENT
+""",
+        "",
+    )
 
 
 @pytest.mark.parametrize("status", ["OUTDATED", "INOPERABLE", "A_STATUS_OF_THE_FUTURE"])
@@ -61,35 +92,38 @@ def test_an_instance_that_is_not_current(
     found = poll(capsys, configuration(tmp_path, PRODUCT), "--output", "csv")
     assert (found.code, found.err) == (1, "")
     shown = status if status in {"OUTDATED", "INOPERABLE"} else "UNKNOWN"
-    assert found.out.splitlines()[-1] == f"{PRODUCT},baseline,{TWO},{EU},{shown}"
+    assert found.out.splitlines()[-1] == f"{PRODUCT},baseline,AVAILABLE,{TWO},{EU},{shown}"
 
 
 def test_json_is_an_array_of_objects(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In the order of the configuration, and sorted by account and Region."""
-    found = poll(capsys, configuration(tmp_path, *reversed(NAMED)), "--output", "json")
-    assert (found.code, found.err) == (1, "")
+    path = configuration(tmp_path, *reversed(NAMED))
     rows = [
-        (OTHER, "guardrails", "000000000000", EU, "CURRENT"),
-        (OTHER, "guardrails", "111111111111", EU, "OUTDATED"),
-        (OTHER, "guardrails", "222222222222", EU, "INOPERABLE"),
-        (OTHER, "guardrails", "333333333333", EU, "UNKNOWN"),
-        (PRODUCT, "baseline", ONE, EU, "CURRENT"),
-        (PRODUCT, "baseline", ONE, US, "CURRENT"),
-        (PRODUCT, "baseline", TWO, EU, "CURRENT"),
+        (OTHER, "guardrails", "AVAILABLE", "000000000000", EU, "CURRENT"),
+        (OTHER, "guardrails", "AVAILABLE", "111111111111", EU, "OUTDATED"),
+        (OTHER, "guardrails", "AVAILABLE", "222222222222", EU, "INOPERABLE"),
+        (OTHER, "guardrails", "AVAILABLE", "333333333333", EU, "UNKNOWN"),
+        (PRODUCT, "baseline", "AVAILABLE", ONE, EU, "CURRENT"),
+        (PRODUCT, "baseline", "AVAILABLE", ONE, US, "CURRENT"),
+        (PRODUCT, "baseline", "AVAILABLE", TWO, EU, "CURRENT"),
     ]
-    keys = ("provisioned_product_id", "provisioned_product_name", "account", "region", "status")
-    assert json.loads(found.out) == [dict(zip(keys, row, strict=True)) for row in rows]
-    assert found.out.count("\n") == len(rows) + 2
+    every = [dict(zip(POLL_COLUMNS, row, strict=True)) for row in rows]
+    for more, expected in ((), every[1:4]), (("--all",), every):
+        found = poll(capsys, path, "--output", "json", *more)
+        assert (found.code, found.err) == (1, "")
+        assert json.loads(found.out) == expected
+        assert found.out.count("\n") == len(expected) + 2
 
 
 def test_csv_has_a_header_and_quotes(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Names with commas, quotes and newlines stay one field."""
     name = json.dumps('a, "b"\nc 🚦')
-    found = poll(capsys, configuration(tmp_path, f"{{id: {OTHER}, name: {name}}}"), "--output", "csv")
+    path = configuration(tmp_path, f"{{id: {OTHER}, name: {name}}}")
+    found = poll(capsys, path, "--all", "--output", "csv")
     assert found.out.splitlines()[:3] == [
-        "provisioned_product_id,provisioned_product_name,account,region,status",
+        "provisioned_product_id,provisioned_product_name,provisioned_product_status,account,region,status",
         'pp-bbbbbbbbbbbbb,"a, ""b""',
-        'c 🚦",000000000000,eu-west-1,CURRENT',
+        'c 🚦",AVAILABLE,000000000000,eu-west-1,CURRENT',
     ]
 
 
@@ -99,23 +133,25 @@ def test_no_instances_give_no_rows(aws: Aws, tmp_path: Path, capsys: pytest.Capt
     path = configuration(tmp_path, PRODUCT)
     assert poll(capsys, path, "--output", "json") == Result(0, "[]\n", "")
     assert poll(capsys, path, "--output", "csv").out.count("\n") == 1
-    assert poll(capsys, path).out.count("\n") == 1
+    assert poll(capsys, path) == Result(0, "1 product: no stack instances\n", "")
 
 
 def test_only_the_products_that_are_asked_for(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--product` can be repeated; the exit code is that of the chosen products."""
     path = configuration(tmp_path, PRODUCT, OTHER, "pp-nobodyknowsit")
-    only = poll(capsys, path, "--output", "csv", "--product", PRODUCT)
+    only = poll(capsys, path, "--all", "--output", "csv", "--product", PRODUCT)
     assert (only.code, only.out.count(PRODUCT), only.out.count(OTHER)) == (0, 3, 0)
-    both = poll(capsys, path, "--output", "csv", "--product", OTHER, "--product", PRODUCT, "--product", OTHER)
+    both = poll(capsys, path, "--all", "--output", "csv", "--product", OTHER, "--product", PRODUCT, "--product", OTHER)
     assert (both.code, both.out.count(PRODUCT), both.out.count(OTHER)) == (1, 3, 4)
 
 
 def test_a_product_can_be_chosen_by_name(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By its name at AWS, or by the one that the configuration gives it."""
     path = configuration(tmp_path, PRODUCT, f"{{id: {OTHER}, name: rails}}")
-    assert poll(capsys, path, "--output", "csv", "--product", "baseline").out.count(f"{PRODUCT},baseline,") == 3
-    assert poll(capsys, path, "--output", "csv", "--product", "rails").out.count(f"{OTHER},rails,") == 4
+    assert (
+        poll(capsys, path, "--all", "--output", "csv", "--product", "baseline").out.count(f"{PRODUCT},baseline,") == 3
+    )
+    assert poll(capsys, path, "--all", "--output", "csv", "--product", "rails").out.count(f"{OTHER},rails,") == 4
 
 
 def test_an_unknown_product_is_wrong_usage(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,11 +164,11 @@ def test_an_unknown_product_is_wrong_usage(fleet: Aws, tmp_path: Path, capsys: p
 
 
 def test_a_name_that_cannot_be_read_is_reported(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The product has its ID as name then, and the exit code is that of the instances."""
+    """The product has its ID as name and no status then, and the exit code is that of the instances."""
     fleet.stack_sets.denied.add("DescribeProvisionedProduct")
-    found = poll(capsys, configuration(tmp_path, PRODUCT), "--output", "csv")
-    assert (found.code, found.out.count(f"{PRODUCT},{PRODUCT},")) == (0, 3)
-    assert found.err.startswith(f"stackset-monitor: cannot read the name of {PRODUCT}: ")
+    found = poll(capsys, configuration(tmp_path, PRODUCT), "--all", "--output", "csv")
+    assert (found.code, found.out.count(f"{PRODUCT},{PRODUCT},,")) == (0, 3)
+    assert found.err.startswith(f"stackset-monitor: cannot describe {PRODUCT}: ")
     found = poll(capsys, configuration(tmp_path, PRODUCT), "--product", "baseline")
     assert (found.code, found.out) == (3, "")
     assert found.err.splitlines()[1] == (
@@ -153,14 +189,15 @@ def test_a_missing_region_comes_with_what_to_set(
 def test_a_product_that_cannot_be_listed(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each product has one sentence with the message of AWS; exit code 3."""
     fleet.stack_sets.add_product("pp-notastackset", "bucket", stack_set=False)
-    found = poll(capsys, configuration(tmp_path, "pp-nobodyknowsit", NAMED[0], "pp-notastackset"), "--output", "csv")
+    path = configuration(tmp_path, "pp-nobodyknowsit", NAMED[0], "pp-notastackset")
+    found = poll(capsys, path, "--all", "--output", "csv")
     assert found == Result(
         3,
         f"""\
-provisioned_product_id,provisioned_product_name,account,region,status
-{PRODUCT},baseline,{ONE},{EU},CURRENT
-{PRODUCT},baseline,{ONE},{US},CURRENT
-{PRODUCT},baseline,{TWO},{EU},CURRENT
+{",".join(POLL_COLUMNS)}
+{PRODUCT},baseline,AVAILABLE,{ONE},{EU},CURRENT
+{PRODUCT},baseline,AVAILABLE,{ONE},{US},CURRENT
+{PRODUCT},baseline,AVAILABLE,{TWO},{EU},CURRENT
 """,
         "stackset-monitor: cannot list pp-nobodyknowsit: Provisioned product pp-nobodyknowsit not found"
         " (not_found, ResourceNotFoundException)\n"
@@ -178,7 +215,7 @@ def test_more_products_than_threads(aws: Aws, tmp_path: Path, capsys: pytest.Cap
     path = configuration(
         tmp_path, *products, more="poll: {concurrency: 2}\nsources: [{name: a, calls_per_second: 1000}]\n"
     )
-    found = poll(capsys, path, "--output", "csv")
+    found = poll(capsys, path, "--all", "--output", "csv")
     assert (found.code, found.err) == (0, "")
     assert [line.partition(",")[0] for line in found.out.splitlines()[1:]] == products
 
@@ -211,7 +248,7 @@ def test_a_process_of_its_own(fleet: Aws, tmp_path: Path) -> None:
     """Without a terminal there are no progress bar and no colors."""
     found = process(python("poll", "--config", configuration(tmp_path, *NAMED)))
     assert (found.code, found.err) == (1, "")
-    assert found.out.splitlines()[-1] == ("pp-bbbbbbbbbbbbb  guardrails  333333333333  eu-west-1  UNKNOWN")
+    assert found.out.splitlines()[2] == "INOPERABLE  222222222222  eu-west-1"
     assert "\x1b" not in found.out
 
 
@@ -232,9 +269,9 @@ def test_a_bar_and_colours_are_for_terminals(fleet: Aws, tmp_path: Path) -> None
     assert wiped
     assert "2/2 products, 2 pages, 7 instances" in re.sub(r"\x1b\[[0-9;]*m", "", bar)
     assert "listing" not in table
-    assert "\x1b[1mPRODUCT" in table
-    assert f"{TWO}  {EU}  \x1b[32mCURRENT\x1b[0m\r\n" in table
-    assert "\x1b[31mINOPERABLE\x1b[0m" in table
+    assert "\x1b[1mguardrails\x1b[0m (pp-bbbbbbbbbbbbb)" in table
+    assert "\x1b[1mSTATUS" in table
+    assert f"\x1b[31mINOPERABLE\x1b[0m  {TWO}  {EU}\r\n" in table
 
 
 def test_ctrl_c_ends_it_at_once(aws: Aws, tmp_path: Path) -> None:

@@ -114,6 +114,17 @@ class SeriesOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TableSettings:
+    """A table of DynamoDB that holds the state (`state.dynamodb`)."""
+
+    table: str
+    region: str | None = None
+    """None: the Region of the environment."""
+    endpoint: str | None = None
+    """The URL of another endpoint, such as DynamoDB Local."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One whole configuration."""
 

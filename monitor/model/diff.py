@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import NAMESPACE_OID, uuid5
 
 from monitor.model.instances import InstanceKey, InstanceState, Listing, Product, Snapshot, Status, count_statuses
 from monitor.model.products import ProductStatus, ProductTransition
+from monitor.model.products import event_id as event_id_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def _transition(
 ) -> Transition:
     account, region = key
     return Transition(
-        event_id=str(uuid5(NAMESPACE_OID, f"{poll_id}/{product.id}/{account}/{region}")),
+        event_id=event_id_of(poll_id, product, key),
         poll_id=poll_id,
         product=product,
         account=account,

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import NAMESPACE_OID, uuid5
 
-from monitor.model.instances import Product
+from monitor.model.instances import InstanceKey, Product
 
 # The type of a provisioned product that is a StackSet (API: `ProvisionedProductDetail.Type`).
 STACK_SET = "CFN_STACKSET"
@@ -78,6 +78,14 @@ class Description:
     """When the status was first seen."""
 
 
+def event_id(poll_id: str, product: Product, key: InstanceKey | tuple[()] = ()) -> str:
+    """Return the id of the transition of a stack instance, or of the product itself, that a poll found.
+
+    It depends on its arguments only, so a store need not keep it.
+    """
+    return str(uuid5(NAMESPACE_OID, "/".join((poll_id, product.id, *key))))
+
+
 def describe(
     previous: ProductDetail | None,
     since: datetime | None,
@@ -92,6 +100,7 @@ def describe(
     """
     if previous is None or previous.status is now.status:
         return Description(now, None, since or observed_at)
-    event_id = str(uuid5(NAMESPACE_OID, f"{poll_id}/{product.id}"))
-    transition = ProductTransition(event_id, poll_id, product, previous.status, now.status, observed_at)
+    transition = ProductTransition(
+        event_id(poll_id, product), poll_id, product, previous.status, now.status, observed_at
+    )
     return Description(now, transition, observed_at)

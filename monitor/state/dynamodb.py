@@ -1,0 +1,263 @@
+"""The state in a table of DynamoDB, which several replicas share. The items are those of dynamodb_items.py."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from monitor.model.diff import Change
+from monitor.model.instances import Product
+from monitor.model.products import Description
+from monitor.poller.protocols import StateError, StoredProduct
+from monitor.state import dynamodb_items as items
+from monitor.state.dynamodb_items import AnyTransition
+from monitor.state.sqlite_rows import to_milliseconds
+from monitor.state.table import Item, Key, Table
+
+# A poll without a change writes when it took place only if the last such write is older: a product that is polled
+# each minute would otherwise cost 43,000 written units a month for nothing but its time.
+UNCHANGED_MILLISECONDS = 600_000
+
+
+class Ownership(Protocol):
+    """Which products this replica owns."""
+
+    def epoch(self, product_id: str) -> int:
+        """Return the epoch of the lease of a product. Raises `StateError` if another replica has it, or none."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """A product as this replica wrote or read it last."""
+
+    item: Item
+    observed_at: int | None
+    """When it was polled last, whether that was written or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unpublished:
+    """A transition that waits for its publication."""
+
+    position: int
+    transition: AnyTransition
+    outbox: Key
+    last: bool
+    """The item of the outbox has no further transition."""
+
+
+class DynamoDbStore:
+    """The `Store` of the poller, and what the outbox, the product set and the supervisor need. Thread-safe.
+
+    Each write carries the epoch of the lease that the replica holds, and DynamoDB refuses it once the next owner has
+    loaded the product. So a replica that was stopped for longer than its lease cannot overwrite anything.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        ownership: Ownership,
+        history_seconds: float,
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Use a table that exists; `on_commit` is called after each commit."""
+        self._table = table
+        self._ownership = ownership
+        self._history_seconds = history_seconds
+        self._on_commit = on_commit
+        self._lock = threading.Lock()
+        self._known: dict[str, _Known] = {}
+        self._unpublished: deque[_Unpublished] = deque()
+        self._position = 0
+        self._published: list[Key] = []
+        """Items of the outbox whose transitions are published, until they are deleted."""
+        self._outboxes: set[Key] = set()
+        """The items of the outbox of all these transitions."""
+
+    def load(self, product_id: str) -> StoredProduct:
+        """Return the last snapshot of a product, and take over its unpublished transitions. Raises `StateError`."""
+        known = self._take_over(product_id)
+        instances: list[Item] = []
+        waiting: list[Item] = []
+        for item in self._table.query(items.state_partition(product_id)):
+            (instances if str(item["sk"]).startswith(items.INSTANCES) else waiting).append(item)
+        stored = items.stored_product(product_id, known.item, instances)
+        for outbox in waiting:
+            key = (str(outbox["pk"]), str(outbox["sk"]))
+            history = self._table.get((str(outbox["history"]), key[1].removeprefix(items.OUTBOX)))
+            self._add_unpublished(key, list(items.transitions_of(history)) if history else [])
+        return stored
+
+    def commit(self, change: Change, description: Description | None = None) -> None:
+        """Write a snapshot, a description and their transitions in one transaction. Raises `StateError`."""
+        product_id, snapshot = change.product.id, change.snapshot
+        known = self._known.get(product_id) or self._take_over(product_id)
+        observed_at = to_milliseconds(snapshot.observed_at)
+        item = items.product_item(product_id, known.item, description, observed_at=observed_at, missing=0)
+        base = None if change.previous is None else to_milliseconds(change.previous.observed_at)
+        same_instances = base is not None and base == known.observed_at and not change.instance_transitions
+        transitions = [*change.earlier, *_transition_of(description), *change.transitions]
+        if same_instances and not transitions and item == {**known.item, "observed_at": observed_at}:
+            if observed_at - int(known.item["observed_at"]) >= UNCHANGED_MILLISECONDS:
+                self._write(product_id, item, observed_at)
+            known.observed_at = observed_at
+            return
+        parts: list[Item] = []
+        deleted: list[Key] = []
+        if not same_instances:
+            parts = items.instance_items(snapshot, change.poll_id)
+            item = {**item, "poll_id": change.poll_id, "items": len(parts)}
+            before = int(known.item.get("items", 0))
+            deleted = [items.instances_key(product_id, number) for number in range(len(parts), before)]
+        self._write(product_id, item, observed_at, parts, deleted, transitions)
+
+    def save_description(self, product_id: str, description: Description) -> None:
+        """Write a description and its transition. Raises `StateError`."""
+        known = self._known.get(product_id) or self._take_over(product_id)
+        item = items.product_item(product_id, known.item, description)
+        self._write(product_id, item, known.observed_at, transitions=_transition_of(description))
+
+    def mark_missing(self, product_id: str) -> None:
+        """Record that AWS does not know the product; its last snapshot is kept. Raises `StateError`."""
+        known = self._known.get(product_id) or self._take_over(product_id)
+        self._write(product_id, items.product_item(product_id, known.item, None, missing=1), known.observed_at)
+
+    def discovered_products(self, source: str) -> Sequence[Product]:
+        """Return the products that the last search of a source found, by id. Raises `StateError`."""
+        item = self._table.get((items.DISCOVERED, source))
+        return items.discovered_products(item) if item else ()
+
+    def save_discovered_products(self, source: str, products: Sequence[Product]) -> None:
+        """Replace the products that the last search of a source found. Raises `StateError`."""
+        self._table.write([items.discovered_item(source, products)])
+        self._on_commit()
+
+    def delete_products(self, which: Callable[[str], bool]) -> None:
+        """Delete the snapshots of some products: if they come back, they start with a baseline. Raises `StateError`."""
+        for item in list(self._table.query(items.PRODUCTS)):
+            if which(str(item["sk"])):
+                self._delete(item)
+
+    def unpublished(self, limit: int) -> Sequence[tuple[int, AnyTransition]]:
+        """Return the oldest transitions that were not published yet, each with its position."""
+        with self._lock:
+            count = min(limit, len(self._unpublished))
+            return [(one.position, one.transition) for one, _ in zip(self._unpublished, range(count), strict=False)]
+
+    def mark_published(self, through: int) -> None:
+        """Record that every transition up to and including this position was published.
+
+        Raises `StateError`; the transitions are not returned again all the same, and the next call tries again.
+        """
+        with self._lock:
+            while self._unpublished and self._unpublished[0].position <= through:
+                done = self._unpublished.popleft()
+                if done.last:
+                    self._published.append(done.outbox)
+            published = list(self._published)
+        for key in published:
+            self._table.write((), [key])
+            with self._lock:
+                self._published.remove(key)
+                self._outboxes.discard(key)
+
+    def release(self, which: Callable[[str], bool]) -> None:
+        """Forget the products that another replica owns now, with their unpublished transitions."""
+        with self._lock:
+            self._known = {product_id: known for product_id, known in self._known.items() if not which(product_id)}
+            self._unpublished = deque(one for one in self._unpublished if not which(one.transition.product.id))
+            self._outboxes = {one.outbox for one in self._unpublished} | set(self._published)
+
+    def prune(self, before: datetime, monitored: Collection[str] = ()) -> int:
+        """Delete owned products that are not monitored, if older than a moment; DynamoDB deletes old transitions.
+
+        Nothing is deleted if all that is stored is older: the clock is probably wrong. Raises `StateError`.
+        """
+        horizon = to_milliseconds(before)
+        found = list(self._table.query(items.PRODUCTS))
+        if max((int(item.get("observed_at", 0)) for item in found), default=0) < horizon:
+            return 0
+        for item in found:
+            old = int(item.get("observed_at", 0)) < horizon
+            if old and item["sk"] not in monitored and self._owns(str(item["sk"])):
+                self._delete(item)
+        return 0
+
+    def check_file(self) -> None:
+        """Do nothing: there is no file."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+    def _take_over(self, product_id: str) -> _Known:
+        """Read a product, and have DynamoDB refuse what a previous owner may still write of it."""
+        item = self._table.raise_number((items.PRODUCTS, product_id), "epoch", self._ownership.epoch(product_id))
+        if item is None:
+            raise _taken_over(product_id)
+        known = _Known(item, int(item["observed_at"]) if "observed_at" in item else None)
+        with self._lock:
+            self._known[product_id] = known
+        return known
+
+    def _write(
+        self,
+        product_id: str,
+        item: Item,
+        observed_at: int | None,
+        parts: Sequence[Item] = (),
+        deleted: Sequence[Key] = (),
+        transitions: Sequence[AnyTransition] = (),
+    ) -> None:
+        """Write a product and what belongs to it, unless another replica has taken it over."""
+        epoch = self._ownership.epoch(product_id)
+        batches = list(items.transition_items(transitions, self._history_seconds))
+        written = [{**item, "epoch": epoch}, *parts]
+        for history, _ in batches:
+            written += [history, items.outbox_item(history)]
+        items.check_size(product_id, written, len(written) + len(deleted))
+        with self._lock:
+            # If the answer is lost, what is stored is not known: the next write reads it first.
+            self._known.pop(product_id, None)
+        if not self._table.write(written, deleted, {"epoch": epoch}):
+            raise _taken_over(product_id)
+        with self._lock:
+            self._known[product_id] = _Known(written[0], observed_at)
+        for history, found in batches:
+            outbox = items.outbox_item(history)
+            self._add_unpublished((str(outbox["pk"]), str(outbox["sk"])), found)
+        self._on_commit()
+
+    def _add_unpublished(self, outbox: Key, transitions: Sequence[AnyTransition]) -> None:
+        with self._lock:
+            # A commit whose answer was lost is repeated, and a product is loaded again if it comes back.
+            if outbox in self._outboxes:
+                return
+            self._outboxes.add(outbox)
+            for number, transition in enumerate(transitions, start=1):
+                self._position += 1
+                last = number == len(transitions)
+                self._unpublished.append(_Unpublished(self._position, transition, outbox, last))
+
+    def _delete(self, item: Item) -> None:
+        product_id = str(item["sk"])
+        keys = [items.instances_key(product_id, number) for number in range(int(item.get("items", 0)))]
+        self._table.write((), [(items.PRODUCTS, product_id), *keys])
+        with self._lock:
+            self._known.pop(product_id, None)
+
+    def _owns(self, product_id: str) -> bool:
+        try:
+            self._ownership.epoch(product_id)
+        except StateError:
+            return False
+        return True
+
+
+def _transition_of(description: Description | None) -> list[AnyTransition]:
+    return [description.transition] if description and description.transition else []
+
+
+def _taken_over(product_id: str) -> StateError:
+    return StateError(f"another replica has taken over {product_id}; nothing was written")

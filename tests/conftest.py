@@ -10,6 +10,7 @@ import pytest
 
 from monitor.simulation.aws import ENVIRONMENT, SimulatedAws, reset, stack_sets
 from monitor.simulation.stack_sets import StackSets
+from tests.support import missing
 
 # A machine that is busy for a moment must not fail a property: pytest-timeout bounds each test.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -79,6 +80,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for program in mark.args:
             if shutil.which(program) is None:
-                if os.environ.get("STACKSET_MONITOR_NO_SKIPS"):
-                    pytest.fail(f"{program} is not installed")
-                pytest.skip(f"needs {program}, which is not installed")
+                missing(program)

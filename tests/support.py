@@ -1,8 +1,12 @@
 """Helpers of tests with the real client."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
 
 from monitor.config.settings import SourceSettings
 
@@ -49,3 +53,10 @@ def until(true: Callable[[], object]) -> None:
     while not true():
         assert time.monotonic() < end
         time.sleep(0.002)
+
+
+def missing(what: str, remedy: str = "") -> NoReturn:
+    """Skip the test because a program is not installed; where nothing may be missing, fail instead."""
+    if os.environ.get("STACKSET_MONITOR_NO_SKIPS"):
+        pytest.fail(f"{what} is not installed{remedy}")
+    pytest.skip(f"needs {what}, which is not installed{remedy}")

@@ -108,12 +108,13 @@ def test_dropped_series_fire(tmp_path: Path) -> None:
 @pytest.mark.parametrize("at", [20, 0])
 def test_state_errors_and_lost_lines_fire(at: int, tmp_path: Path) -> None:
     """One error is enough, also if it happened before the first scrape; the alerts resolve after 15 minutes."""
+    # Since Prometheus 3.0 a range leaves out a sample at its start, so one that is exactly 15 minutes old is not in it.
     errors = Monitor(state_errors=lambda minute: int(minute >= at))
     one = alert("StackSetMonitorStateErrors", **JOB)
-    assert_firing((errors,), {max(at, 1): {one}, at + 14: {one}, at + 17: set()}, tmp_path)
+    assert_firing((errors,), {max(at, 1): {one}, at + 13: {one}, at + 17: set()}, tmp_path)
     lines = Monitor(lines_dropped=lambda minute: 7 * (minute >= at))
     one = alert("StackSetMonitorLogLinesDropped", **JOB)
-    assert_firing((lines,), {max(at, 1): {one}, at + 14: {one}, at + 17: set()}, tmp_path)
+    assert_firing((lines,), {max(at, 1): {one}, at + 13: {one}, at + 17: set()}, tmp_path)
 
 
 def test_state_that_is_not_committed_fires(tmp_path: Path) -> None:

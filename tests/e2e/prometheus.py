@@ -41,6 +41,13 @@ class Prometheus:
         found = self.query(expression)
         return float(found[0]["value"][1]) if len(found) == 1 else None
 
+    def metadata(self, name: str) -> dict[str, list[dict[str, str]]]:
+        """Return type and HELP of a metric, by its name; once for each different one of the targets."""
+        url = f"http://{self.address}/api/v1/metadata?" + urllib.parse.urlencode({"metric": name})
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            found: dict[str, list[dict[str, str]]] = json.load(answer)["data"]
+            return found
+
     def scrape_instead(self, *targets: str) -> None:
         """Replace the targets (HOST:PORT). Prometheus notices it within five seconds."""
         written = self.folder / "targets.json.new"

@@ -1,36 +1,19 @@
 """The routes."""
 
 from collections.abc import Callable
-from html import escape
 from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from monitor.web.limits import Limits
+from monitor.web.pages.routes import Pages
 from monitor.web.scrape import MetricsSource, ScrapeEndpoint
 from monitor.web.views import Views
-
-_HOME = """<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>stackset-monitor</title>
-<style>body {{ font: 16px/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 40rem; padding: 0 1rem }}</style>
-<h1>stackset-monitor</h1>
-<p>Version {version}</p>
-<p>Monitors the stack instances of AWS Service Catalog products that are deployed as CloudFormation StackSets.</p>
-<ul>
-<li><a href="/metrics">/metrics</a>: metrics for Prometheus</li>
-<li><a href="/readyz">/readyz</a>: readiness: each product has its stored snapshot or its first poll</li>
-<li><a href="/livez">/livez</a>: liveness: the scheduler runs</li>
-</ul>
-</html>
-"""
 
 
 class Health(Protocol):
@@ -46,7 +29,7 @@ class Health(Protocol):
 def application(
     metrics: MetricsSource,
     health: Health,
-    views: Views,  # noqa: ARG001 - for the pages and the API
+    views: Views,
     *,
     version: str,
     scrapes: int = Limits().scrapes,
@@ -57,10 +40,9 @@ def application(
     POST /-/reload calls `reload` in a thread, which returns the problems of the configuration. Without `reload`, there
     is no such path.
     """
-    home = HTMLResponse(_HOME.format(version=escape(version)))
     app = Starlette(
         routes=[
-            Route("/", home, methods=["GET", "HEAD"]),
+            *Pages(views, version).routes(),
             Route("/metrics", ScrapeEndpoint(metrics, scrapes), methods=["GET", "HEAD"]),
             _probe("/livez", health.alive, "the scheduler has stopped"),
             _probe("/readyz", health.ready, "some products have not been polled yet"),

@@ -60,7 +60,7 @@ def product_view(
 ) -> ProductView:
     """Return a product whose last poll was complete and found these instances, by default since `at`; None: no poll."""
     if statuses is None:
-        return ProductView(product, "default", 300.0, **fields)
+        return ProductView(product, fields.pop("source", "default"), 300.0, **fields)
     states = {key: InstanceState(one, at) if isinstance(one, Status) else one for key, one in statuses.items()}
     defaults: dict[str, Any] = {
         "detail": detail(product=product),
@@ -68,7 +68,7 @@ def product_view(
         "seconds": 1.5,
         "next_poll_at": at + timedelta(seconds=300),
     }
-    view = ProductView(product, "default", 300.0, **defaults | fields)
+    view = ProductView(product, fields.pop("source", "default"), 300.0, **defaults | fields)
     return view.with_snapshot(Snapshot(product.id, at, states, count_statuses(states.values())))
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import threading
-from html.parser import HTMLParser
 
 import pytest
 from starlette.types import Message
@@ -112,36 +111,6 @@ def test_a_reload_runs_in_a_thread_and_answers_with_the_problems() -> None:
     assert (refused.status, refused.body) == (400, b"monitor.yaml:1: products: is required\n")
     assert request(app, "/-/reload").status == 405
     assert threading.main_thread() not in threads
-
-
-class _Page(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.links += [value for name, value in attrs if (tag, name) == ("a", "href") and value]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def test_the_links_of_the_home_page_work() -> None:
-    """The home page shows the version and links to the other paths."""
-    got = request(APP, "/")
-    assert (got.status, got.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    page = _Page()
-    page.feed(got.body.decode())
-    assert "Version 1.2.3" in page.text
-    assert page.links == ["/metrics", "/readyz", "/livez"]
-    assert [request(APP, link).status for link in page.links] == [200, 200, 200]
-
-
-def test_the_version_is_escaped() -> None:
-    """A version with markup is shown as text."""
-    app = application(FakeMetrics(), FakeHealth(), FakeViews(), version="1.0<b>")
-    assert b"Version 1.0&lt;b&gt;" in request(app, "/").body
 
 
 def test_too_many_scrapes_at_once() -> None:

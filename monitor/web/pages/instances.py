@@ -1,0 +1,112 @@
+"""Stack instances in the order in which a person wants to see them: the worst first, then the longest."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+from itertools import islice
+
+from monitor.model.instances import InstanceKey, Status
+from monitor.model.paging import InstanceFilter, InstanceView, Page, Place, decode, encode, instances, matching
+from monitor.model.products import ProductStatus
+from monitor.model.views import WORST_FIRST, ProductView
+
+NOT_CURRENT = frozenset(Status) - {Status.CURRENT}
+# While a product has one of these statuses, its OUTDATED instances are expected.
+IN_ROLLOUT = (ProductStatus.UNDER_CHANGE, ProductStatus.PLAN_IN_PROGRESS)
+# The most instances that are grouped by account: during a rollout, a million may not be CURRENT.
+CONSIDERED = 2000
+
+_RANK = {status: rank for rank, status in enumerate(WORST_FIRST)}
+_PLACE = (int, str, str, str, str)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account whose stack instances need attention."""
+
+    account: str
+    counts: Mapping[Status, int]
+    products: Sequence[ProductView]
+    regions: Sequence[str]
+    since: datetime
+    """Since when the instance has its status that has it the longest."""
+
+
+def wanted_instances(
+    views: Iterable[ProductView], wanted: InstanceFilter, limit: int, cursor: str | None
+) -> Page[InstanceView]:
+    """Return a page of stack instances: those not CURRENT with the worst first, others by product, account and Region.
+
+    Raises:
+        CursorError: the cursor is not one of this list.
+    """
+    if not wanted.statuses <= NOT_CURRENT or not wanted.statuses:
+        return instances(views, wanted, limit, cursor)
+    after = decode(cursor, _PLACE)
+    found = list(islice(merge(*(_after(view, wanted, after) for view in views), key=_place), limit + 1))
+    return Page(found[:limit], encode(_place(found[limit - 1])) if len(found) > limit else None)
+
+
+def accounts_in_need(views: Iterable[ProductView]) -> Sequence[AccountView]:
+    """Return the accounts with stack instances that need attention, the one with the worst instance first.
+
+    Only the `CONSIDERED` worst stack instances are grouped.
+    """
+    worst = islice(merge(*(_in_need(view) for view in views), key=_place), CONSIDERED)
+    by_account: dict[str, list[InstanceView]] = {}
+    for instance in worst:
+        by_account.setdefault(instance.account, []).append(instance)
+    return [_account_view(account, found) for account, found in by_account.items()]
+
+
+def counts_in_need(view: ProductView) -> Mapping[Status, int]:
+    """Return how many stack instances need attention: all that are not CURRENT, but not OUTDATED ones of a rollout."""
+    expected = {Status.OUTDATED} if view.status in IN_ROLLOUT else set()
+    return {status: count for status, count in view.counts.items() if count and status in NOT_CURRENT - expected}
+
+
+def _in_need(view: ProductView) -> Iterator[InstanceView]:
+    statuses = counts_in_need(view)
+    for account, region in view.non_current:
+        state = view.states[account, region]
+        if state.status in statuses:
+            yield InstanceView(view, account, region, state)
+        elif state.status is Status.OUTDATED:  # the last of the order
+            return
+
+
+def _after(view: ProductView, wanted: InstanceFilter, after: Place | None) -> Iterator[InstanceView]:
+    if wanted.regions and wanted.regions.isdisjoint(view.regions):
+        return
+    keys: Sequence[InstanceKey] = view.non_current
+    if wanted.accounts:  # few: found by bisection, and sorted again
+        keys = sorted(matching(view, wanted), key=lambda key: _place(_instance(view, key)))
+    begin = bisect_right(keys, after, key=lambda key: _place(_instance(view, key))) if after else 0
+    for key in islice(keys, begin, None):
+        if (not wanted.regions or key[1] in wanted.regions) and view.states[key].status in wanted.statuses:
+            yield _instance(view, key)
+
+
+def _instance(view: ProductView, key: InstanceKey) -> InstanceView:
+    return InstanceView(view, *key, view.states[key])
+
+
+def _place(instance: InstanceView) -> Place:
+    since = instance.state.since.isoformat(timespec="microseconds")
+    rank = _RANK[instance.state.status]
+    return (rank, since, instance.account, instance.region, instance.product.product.id)
+
+
+def _account_view(account: str, found: Sequence[InstanceView]) -> AccountView:
+    counts = dict.fromkeys((instance.state.status for instance in found), 0)
+    for instance in found:
+        counts[instance.state.status] += 1
+    return AccountView(
+        account=account,
+        counts=counts,
+        products=list({instance.product.product.id: instance.product for instance in found}.values()),
+        regions=sorted({instance.region for instance in found}),
+        since=min(instance.state.since for instance in found),
+    )

@@ -1,0 +1,43 @@
+// Loads the page again every 30 seconds and replaces its content. Every page works without this script.
+"use strict";
+
+const SECONDS = 30;
+const updated = document.getElementById("updated");
+const main = document.getElementById("main");
+let paused = false;
+
+const button = document.createElement("button");
+button.type = "button";
+const label = () => { button.textContent = paused ? "Resume updates" : "Pause updates"; };
+button.addEventListener("click", () => { paused = !paused; label(); });
+label();
+updated.append(button);
+
+// A reader who is filling in a form or has selected text must not lose it.
+const busy = () => main.contains(document.activeElement) && document.activeElement !== main
+  || !document.getSelection().isCollapsed;
+
+async function refresh() {
+  if (paused || document.hidden || busy()) return;
+  let page;
+  try {
+    const response = await fetch(location.href, { cache: "no-store", credentials: "same-origin" });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    page = new DOMParser().parseFromString(await response.text(), "text/html");
+  } catch {
+    updated.classList.add("lost");
+    updated.title = "The monitor does not answer: this page is old";
+    return;
+  }
+  if (busy()) return;
+  const scrolled = [...main.querySelectorAll(".scroll")].map((part) => [part.scrollLeft, part.scrollTop]);
+  main.replaceChildren(...page.getElementById("main").childNodes);
+  main.querySelectorAll(".scroll").forEach((part, index) => part.scrollTo(...(scrolled[index] ?? [0, 0])));
+  updated.classList.remove("lost");
+  updated.removeAttribute("title");
+  updated.querySelector("time").replaceWith(page.querySelector("#updated time"));
+  document.title = page.title;
+}
+
+setInterval(refresh, SECONDS * 1000);
+document.addEventListener("visibilitychange", refresh);

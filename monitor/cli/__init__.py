@@ -18,6 +18,7 @@ COMMANDS = {
     "poll": "Poll every product once and print what is not CURRENT.",
     "check": "Check a configuration file.",
     "history": "Print the stored transitions.",
+    "wait": "Wait until a rollout has ended, for pipelines.",
     "iam-policy": "Print the least IAM policy that a configuration needs.",
     "schema": "Print the JSON Schema of the configuration file.",
     "demo": "Run the daemon against a simulated AWS on this machine.",

@@ -8,11 +8,13 @@ class ExitCode(IntEnum):
 
     OK = 0
     NOT_CURRENT = 1
-    """`poll` found an instance that is not CURRENT, or `check --aws` a problem that AWS reported."""
+    """An instance is not CURRENT (`poll`, `status`, `wait`), or AWS reported a problem (`check --aws`)."""
     USAGE = 2
     """Wrong usage or configuration."""
     FAILED = 3
     """The command could not do its work: no credentials, AWS unreachable, port, disk, missing file."""
+    TIMED_OUT = 4
+    """`wait`: the rollout did not end in time."""
     INTERRUPTED = 130
     """Ctrl-C. Shells report 128 + 2 for a process that SIGINT (2) ended."""
 

@@ -93,14 +93,15 @@ def _headline(view: ProductView, now: datetime | None) -> str:
         since = f" for {short_age(view.status_since, now)}" if now and view.status_since else ""
         facts.append(f"{view.status}{since}")
     if view.snapshot:
-        facts.append(_counts(view.counts))
+        facts.append(counts_text(view.counts))
     if now and view.polled_at:
         facts.append(f"polled {short_age(view.polled_at, now)} ago")
     product = click.style(name, bold=True) + (f" ({product_id})" if name != product_id else "")
     return f"{product}: {', '.join(facts)}"
 
 
-def _counts(counts: Mapping[Status, int]) -> str:
+def counts_text(counts: Mapping[Status, int]) -> str:
+    """Return how many stack instances have each status."""
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "no stack instances"
 
 
@@ -111,7 +112,7 @@ def _print_summary(views: Sequence[ProductView], now: datetime | None) -> None:
     if now and polled:
         newest, oldest = short_age(polled[-1], now), short_age(polled[0], now)
         age = f", polled {newest if newest == oldest else f'{newest} to {oldest}'} ago"
-    click.echo(f"{counted(len(views), 'product')}: {_counts(counts)}{age}")
+    click.echo(f"{counted(len(views), 'product')}: {counts_text(counts)}{age}")
     for status, meaning in _MEANINGS.items():
         if counts.get(status):
             click.echo(f"{status}: {meaning}")

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, Mapping[str, bool]] = {
     "poll": {"--config": False, "--product": True, "--all": False, "--output": False},
     "check": {"--config": False},
     "history": {"--config": False, "--since": False, "--product": True, "--account": True, "--output": False},
+    "wait": {"--config": False, "--product": False, "--timeout": False},
     "iam-policy": {
         "--config": False,
         "--source": False,
@@ -114,6 +115,7 @@ WRONG_USAGE = {
     "check": "Missing option '--config'",
     "history": "Missing option '--config'",
     "iam-policy": "Missing option '--config'",
+    "wait --config x": "Missing option '--product'",
     "iam-policy --config x --trust": "Missing option '--principal', which '--trust' requires",
     "iam-policy --config x --principal arn:aws:iam::111122223333:root": (
         "Missing option '--trust', which '--principal' requires"

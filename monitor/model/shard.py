@@ -13,7 +13,12 @@ class Shard:
 
     def owns(self, product_id: str) -> bool:
         """Return whether a product is in this shard. Each product is in exactly one, the same on every machine."""
-        return int.from_bytes(sha256(product_id.encode()).digest()[:8]) % self.total == self.ordinal
+        return shard_of(product_id, self.total) == self.ordinal
+
+
+def shard_of(product_id: str, total: int) -> int:
+    """Return which of `total` shards a product is in."""
+    return int.from_bytes(sha256(product_id.encode()).digest()[:8]) % total
 
 
 def parse_shard(text: str) -> Shard:

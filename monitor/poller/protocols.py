@@ -105,6 +105,10 @@ class StateError(Exception):
     """The state could not be read or written. The message is one sentence that says why."""
 
 
+class NotOwnerError(StateError):
+    """Another replica owns the product now. Nothing was written, and nothing of the poll may be published."""
+
+
 class Publisher(Protocol):
     """Publishes results as metrics."""
 

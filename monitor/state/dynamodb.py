@@ -10,7 +10,7 @@ from typing import Protocol
 from monitor.model.diff import Change
 from monitor.model.instances import Product
 from monitor.model.products import Description
-from monitor.poller.protocols import StateError, StoredProduct
+from monitor.poller.protocols import NotOwnerError, StoredProduct
 from monitor.state import dynamodb_items as items
 from monitor.state.dynamodb_items import AnyTransition
 from monitor.state.sqlite_rows import to_milliseconds
@@ -25,7 +25,7 @@ class Ownership(Protocol):
     """Which products this replica owns."""
 
     def epoch(self, product_id: str) -> int:
-        """Return the epoch of the lease of a product. Raises `StateError` if another replica has it, or none."""
+        """Return the epoch of the lease of a product. Raises `NotOwnerError` if this replica does not hold it."""
 
 
 @dataclass(slots=True)
@@ -250,7 +250,7 @@ class DynamoDbStore:
     def _owns(self, product_id: str) -> bool:
         try:
             self._ownership.epoch(product_id)
-        except StateError:
+        except NotOwnerError:
             return False
         return True
 
@@ -259,5 +259,5 @@ def _transition_of(description: Description | None) -> list[AnyTransition]:
     return [description.transition] if description and description.transition else []
 
 
-def _taken_over(product_id: str) -> StateError:
-    return StateError(f"another replica has taken over {product_id}; nothing was written")
+def _taken_over(product_id: str) -> NotOwnerError:
+    return NotOwnerError(f"another replica has taken over {product_id}; nothing was written")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from monitor.simulation.aws import ENVIRONMENT
 from monitor.state.sqlite import SqliteStore
+from tests.state.engines import DynamoDbEngine, new_engine
 from tests.state.reports import FIRST, SECOND, Reports
 
 
@@ -28,3 +30,13 @@ def path() -> Iterator[Path]:
 def reports() -> Reports:
     """Return what a store reports."""
     return Reports()
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DynamoDbEngine]:
+    """Create a table of DynamoDB."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with new_engine("dynamodb", tmp_path) as engine:
+        assert isinstance(engine, DynamoDbEngine)
+        yield engine

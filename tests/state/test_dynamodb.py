@@ -18,22 +18,12 @@ from monitor.state.dynamodb import DynamoDbStore
 from monitor.state.dynamodb_reader import DynamoDbReader
 from monitor.state.table import Item, Key, Table, Value
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, baseline, listing
-from tests.state.engines import DAY, DynamoDbEngine, OwnEpoch, new_engine
+from tests.state.engines import DAY, DynamoDbEngine, OwnEpoch
 from tests.state.values import CHANGED, STATUSES, described
 
 FIRST = baseline(STATUSES)
 SECOND = diff(FIRST.snapshot, listing(CHANGED), BASELINE, "poll-2", LATER)
 THIRD = diff(SECOND.snapshot, listing(STATUSES), BASELINE, "poll-3", LATER + timedelta(minutes=5))
-
-
-@pytest.fixture
-def engine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDbEngine]:
-    """Create a table."""
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    with new_engine("dynamodb", tmp_path_factory.mktemp("unused")) as engine:
-        assert isinstance(engine, DynamoDbEngine)
-        yield engine
 
 
 class FlakyTable:
@@ -82,11 +72,11 @@ def ids_of(*changes: Change) -> list[str]:
     return [transition.event_id for change in changes for transition in change.transitions]
 
 
-def test_a_former_owner_cannot_write(engine: DynamoDbEngine) -> None:
+def test_a_former_owner_cannot_write(dynamodb: DynamoDbEngine) -> None:
     """Once the next owner has loaded a product, every write of the one before is refused."""
-    old = engine.open()
+    old = dynamodb.open()
     old.commit(FIRST)
-    new = DynamoDbStore(engine.table, OwnEpoch(2), DAY)
+    new = DynamoDbStore(dynamodb.table, OwnEpoch(2), DAY)
     assert new.load(BASELINE.id).snapshot == FIRST.snapshot
     for write in (
         lambda: old.commit(SECOND),
@@ -96,20 +86,20 @@ def test_a_former_owner_cannot_write(engine: DynamoDbEngine) -> None:
     ):
         with pytest.raises(StateError, match=r"^another replica has taken over pp-aaaaaaaaaaaaa; nothing was written$"):
             write()
-    stored = DynamoDbReader(engine.table).load(BASELINE.id)
+    stored = DynamoDbReader(dynamodb.table).load(BASELINE.id)
     assert (stored.snapshot, stored.missing, stored.detail) == (FIRST.snapshot, False, None)
-    assert list(DynamoDbReader(engine.table).transitions(EPOCH)) == []
+    assert list(DynamoDbReader(dynamodb.table).transitions(EPOCH)) == []
     new.commit(SECOND)
     assert ids(new) == ids_of(SECOND)
 
 
-def test_the_next_owner_publishes_what_was_not_published(engine: DynamoDbEngine) -> None:
+def test_the_next_owner_publishes_what_was_not_published(dynamodb: DynamoDbEngine) -> None:
     """Under the same ids; the former owner forgets it."""
-    old = engine.open()
+    old = dynamodb.open()
     for change in (FIRST, SECOND, THIRD):
         old.commit(change)
     old.mark_published(len(SECOND.transitions))
-    new = DynamoDbStore(engine.table, OwnEpoch(2), DAY)
+    new = DynamoDbStore(dynamodb.table, OwnEpoch(2), DAY)
     new.load(BASELINE.id)
     new.load(BASELINE.id)
     assert ids(new) == ids_of(THIRD)
@@ -118,9 +108,9 @@ def test_the_next_owner_publishes_what_was_not_published(engine: DynamoDbEngine)
 
 
 @pytest.mark.parametrize("restart", [True, False])
-def test_a_commit_whose_answer_was_lost(engine: DynamoDbEngine, restart: bool) -> None:
+def test_a_commit_whose_answer_was_lost(dynamodb: DynamoDbEngine, restart: bool) -> None:
     """It may have been carried out: its transitions are published once and under their ids, also after a restart."""
-    table = FlakyTable(engine.table)
+    table = FlakyTable(dynamodb.table)
     store = DynamoDbStore(table, OwnEpoch(), DAY)
     store.commit(FIRST)
     table.fail_after = True
@@ -129,19 +119,19 @@ def test_a_commit_whose_answer_was_lost(engine: DynamoDbEngine, restart: bool) -
     table.fail_after = False
     assert ids(store) == []
     if restart:
-        store = engine.open()
+        store = dynamodb.open()
         assert store.load(BASELINE.id).snapshot == SECOND.snapshot
         store.commit(THIRD)
     else:
         store.commit(replace(THIRD, earlier=SECOND.transitions))
     assert ids(store) == ids_of(SECOND, THIRD)
-    assert DynamoDbReader(engine.table).load(BASELINE.id).snapshot == THIRD.snapshot
-    assert [t.event_id for t in DynamoDbReader(engine.table).transitions(EPOCH)] == ids_of(SECOND, THIRD)
+    assert DynamoDbReader(dynamodb.table).load(BASELINE.id).snapshot == THIRD.snapshot
+    assert [t.event_id for t in DynamoDbReader(dynamodb.table).transitions(EPOCH)] == ids_of(SECOND, THIRD)
 
 
-def test_a_poll_without_changes_writes_one_small_item_each_ten_minutes(engine: DynamoDbEngine) -> None:
+def test_a_poll_without_changes_writes_one_small_item_each_ten_minutes(dynamodb: DynamoDbEngine) -> None:
     """A poll each minute writes its time twice in 20 minutes, and the last one is read after a restart."""
-    table = FlakyTable(engine.table)
+    table = FlakyTable(dynamodb.table)
     store = DynamoDbStore(table, OwnEpoch(), DAY)
     store.commit(FIRST, described(ProductStatus.AVAILABLE))
     table.written.clear()
@@ -151,14 +141,14 @@ def test_a_poll_without_changes_writes_one_small_item_each_ten_minutes(engine: D
         store.commit(change, described(ProductStatus.AVAILABLE))
         last = change.snapshot
     assert [item["pk"] for item in table.written] == ["product"] * 2
-    assert engine.open().load(BASELINE.id).snapshot == last
+    assert dynamodb.open().load(BASELINE.id).snapshot == last
     store.commit(replace(FIRST, previous=last, snapshot=last), described(ProductStatus.TAINTED))
     assert [item["pk"] for item in table.written[2:]] == ["product"]
 
 
-def test_published_transitions_are_removed_from_the_outbox_later(engine: DynamoDbEngine) -> None:
+def test_published_transitions_are_removed_from_the_outbox_later(dynamodb: DynamoDbEngine) -> None:
     """If that fails, they are not published again, and the next call removes them."""
-    table = FlakyTable(engine.table)
+    table = FlakyTable(dynamodb.table)
     store = DynamoDbStore(table, OwnEpoch(), DAY)
     for change in (FIRST, SECOND):
         store.commit(change)
@@ -167,37 +157,37 @@ def test_published_transitions_are_removed_from_the_outbox_later(engine: DynamoD
         store.mark_published(len(SECOND.transitions))
     table.fail_before = False
     assert ids(store) == []
-    assert ids_after_restart(engine) == ids_of(SECOND)
+    assert ids_after_restart(dynamodb) == ids_of(SECOND)
     store.mark_published(0)
     assert len(table.deleted) == 1
-    assert ids_after_restart(engine) == []
+    assert ids_after_restart(dynamodb) == []
 
 
-def ids_after_restart(engine: DynamoDbEngine) -> list[str]:
+def ids_after_restart(dynamodb: DynamoDbEngine) -> list[str]:
     """Return the ids of the unpublished transitions that a new process finds."""
-    store = engine.open()
+    store = dynamodb.open()
     store.load(BASELINE.id)
     return ids(store)
 
 
-def test_a_large_product_has_several_items(engine: DynamoDbEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_product_has_several_items(dynamodb: DynamoDbEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """When it shrinks, those that it does not need any more are deleted; its transitions are several items, too."""
     monkeypatch.setattr(dynamodb_items, "ITEM_ROWS", 100)
     large: dict[InstanceKey, Status] = {(f"{n:012}", EU): Status.CURRENT for n in range(1000)}
     small = dict(list(large.items())[:250])
-    store = engine.open()
+    store = dynamodb.open()
     first = baseline(large)
     store.commit(first)
     change = diff(first.snapshot, listing(small), BASELINE, "poll-2", LATER)
     store.commit(change)
-    again = engine.open()
+    again = dynamodb.open()
     assert again.load(BASELINE.id).snapshot == change.snapshot
     assert ids(again) == ids_of(change)
-    assert len(list(engine.table.query(f"state#{BASELINE.id}", "instances#", "instances$"))) == 3
+    assert len(list(dynamodb.table.query(f"state#{BASELINE.id}", "instances#", "instances$"))) == 3
 
 
 def test_a_product_that_no_transaction_holds_is_refused(
-    engine: DynamoDbEngine, monkeypatch: pytest.MonkeyPatch
+    dynamodb: DynamoDbEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says what it needs and what to do; nothing of it is written."""
     monkeypatch.setattr(dynamodb_items, "ITEM_ROWS", 1)
@@ -205,45 +195,45 @@ def test_a_product_that_no_transaction_holds_is_refused(
     with pytest.raises(
         StateError, match=r"^product pp-\w+ needs 101 items of 0\.0 MB in one transaction, .*state\.path"
     ):
-        engine.open().commit(baseline(huge))
-    assert engine.open().load(BASELINE.id).snapshot is None
+        dynamodb.open().commit(baseline(huge))
+    assert dynamodb.open().load(BASELINE.id).snapshot is None
 
 
-def test_products_that_are_not_monitored_are_pruned(engine: DynamoDbEngine) -> None:
+def test_products_that_are_not_monitored_are_pruned(dynamodb: DynamoDbEngine) -> None:
     """Only those of this replica, and none if everything is old, since the clock may be wrong."""
-    store = engine.open()
+    store = dynamodb.open()
     new, old = datetime.now(UTC), EPOCH
     for name, moment in (("pp-new", new), ("pp-old", old), ("pp-monitored", old)):
         store.commit(baseline({(ONE, EU): Status.CURRENT}, Product(name, name), moment))
     store.prune(new + timedelta(days=1), {"pp-monitored"})
-    assert {product.id for product in DynamoDbReader(engine.table).products()} == {"pp-new", "pp-old", "pp-monitored"}
+    assert {product.id for product in DynamoDbReader(dynamodb.table).products()} == {"pp-new", "pp-old", "pp-monitored"}
     store.prune(new - timedelta(days=1), {"pp-monitored"})
-    assert {product.id for product in DynamoDbReader(engine.table).products()} == {"pp-new", "pp-monitored"}
-    assert list(engine.table.query("state#pp-old")) == []
+    assert {product.id for product in DynamoDbReader(dynamodb.table).products()} == {"pp-new", "pp-monitored"}
+    assert list(dynamodb.table.query("state#pp-old")) == []
 
 
-def test_discovered_products_are_stored(engine: DynamoDbEngine) -> None:
+def test_discovered_products_are_stored(dynamodb: DynamoDbEngine) -> None:
     """The last search of a source replaces the one before."""
-    store = engine.open()
+    store = dynamodb.open()
     assert store.discovered_products("hub") == ()
     store.save_discovered_products("hub", [Product("pp-one", "one"), BASELINE])
     store.save_discovered_products("hub", [BASELINE])
     assert store.discovered_products("hub") == [BASELINE]
 
 
-def test_an_item_that_cannot_be_read_is_not_replaced(engine: DynamoDbEngine) -> None:
+def test_an_item_that_cannot_be_read_is_not_replaced(dynamodb: DynamoDbEngine) -> None:
     """Loading is an error that names the item."""
-    store = engine.open()
+    store = dynamodb.open()
     store.commit(FIRST)
-    (item,) = engine.table.query(f"state#{BASELINE.id}")
-    engine.table.write([{**item, "content": b"later"}])
+    (item,) = dynamodb.table.query(f"state#{BASELINE.id}")
+    dynamodb.table.write([{**item, "content": b"later"}])
     with pytest.raises(StateError, match=r"^the item 'state#pp-\w+' 'instances#0000' of the table cannot be read: "):
         store.load(BASELINE.id)
 
 
-def test_a_missing_table_is_explained(engine: DynamoDbEngine) -> None:
+def test_a_missing_table_is_explained(dynamodb: DynamoDbEngine) -> None:
     """The message names the table and its Region, and the command that prints it."""
-    table = DynamoDbTable(TableSettings("none", "eu-west-1", engine.settings.endpoint))
+    table = DynamoDbTable(TableSettings("none", "eu-west-1", dynamodb.settings.endpoint))
     with pytest.raises(StateError, match=r"^the DynamoDB table none in eu-west-1: .*ResourceNotFound.*aws-tem"):
         table.get(("a", "b"))
     with pytest.raises(StateError, match="ResourceNotFoundException"):

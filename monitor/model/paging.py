@@ -74,8 +74,8 @@ def encode(place: Place) -> str:
     return urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode(cursor: str | None, types: Sequence[type]) -> Place | None:
-    """Return the place that a cursor names, whose parts are of the given types; None without a cursor.
+def decode(cursor: str | None, types: Sequence[type] | None) -> Place | None:
+    """Return the place that a cursor names, whose parts are of the given types (None: any); None without a cursor.
 
     Raises:
         CursorError: it is not the cursor of such a place.
@@ -87,7 +87,8 @@ def decode(cursor: str | None, types: Sequence[type]) -> Place | None:
         json.dumps(place, ensure_ascii=False).encode()  # refuses half of a surrogate pair, which no database takes
     except (ValueError, RecursionError) as error:
         raise _unknown(cursor) from error
-    if not isinstance(place, list) or [type(part) for part in place] != list(types):
+    found = [type(part) for part in place] if isinstance(place, list) else []
+    if not found or not {int, str}.issuperset(found) or (types is not None and found != list(types)):
         raise _unknown(cursor)
     if any(isinstance(part, int) and abs(part) > _MAX_NUMBER for part in place):
         raise _unknown(cursor)
@@ -101,9 +102,8 @@ def paginate(items: Iterable[T], place_of: Callable[[T], Place], limit: int, cur
         CursorError: the cursor is not one of this list.
     """
     places = {place_of(item): item for item in items}
-    if not places:
-        return Page((), None)
-    after = decode(cursor, [int if isinstance(part, int) else str for part in next(iter(places))])
+    first = next(iter(places), None)
+    after = decode(cursor, None if first is None else [int if isinstance(part, int) else str for part in first])
     found = nsmallest(limit + 1, (place for place in places if after is None or place > after))
     return _page([places[place] for place in found], place_of, limit)
 

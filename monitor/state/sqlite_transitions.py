@@ -11,7 +11,7 @@ from monitor.model.paging import Page, Place, TransitionFilter, decode, encode
 from monitor.poller.protocols import StateError
 from monitor.state import sqlite_rows as rows
 
-QUERY_SECONDS = 5.0
+QUERY_SECONDS = 2.0  # a stop waits for it, and promises to end within 10 s
 _STEPS = 10_000  # of the virtual machine of SQLite between two looks at the clock: about a millisecond
 _NEVER = rows.to_milliseconds(datetime.max.replace(tzinfo=UTC))
 
@@ -26,7 +26,7 @@ def transition_page(
 
     Raises:
         CursorError: the cursor is not one of this list.
-        StateError: the query took more than 5 seconds.
+        StateError: the query took more than two seconds.
     """
     found: list[Transition] = []
     after = decode(cursor, (int, str, str, str))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -10,10 +11,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from monitor.web.api_endpoint import ApiEndpoint
 from monitor.web.limits import Limits
 from monitor.web.pages.routes import Pages
 from monitor.web.scrape import MetricsSource, ScrapeEndpoint
 from monitor.web.views import Views
+
+# Pages and responses of the API that are made at the same time. Python runs one thread at a time: each more that
+# computes lets a scrape wait longer.
+_THREADS = 2
 
 
 class Health(Protocol):
@@ -40,9 +46,11 @@ def application(
     POST /-/reload calls `reload` in a thread, which returns the problems of the configuration. Without `reload`, there
     is no such path.
     """
+    threads = CapacityLimiter(_THREADS)
     app = Starlette(
         routes=[
-            *Pages(views, version).routes(),
+            *Pages(views, version, threads).routes(),
+            Route("/api/{path:path}", ApiEndpoint(views, version, threads)),
             Route("/metrics", ScrapeEndpoint(metrics, scrapes), methods=["GET", "HEAD"]),
             _probe("/livez", health.alive, "the scheduler has stopped"),
             _probe("/readyz", health.ready, "some products have not been polled yet"),

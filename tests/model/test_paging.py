@@ -109,6 +109,12 @@ def test_a_cursor_of_no_list_is_refused(cursor: str) -> None:
         instances(views({"pp-a": {(ONE, EU): Status.CURRENT}}), InstanceFilter(), 1, cursor)
 
 
+def test_a_wrong_cursor_of_an_empty_list_is_refused() -> None:
+    """Also a list without items knows what is no cursor at all."""
+    with pytest.raises(CursorError):
+        paginate([], by_id, 1, "abc")
+
+
 def test_a_deeply_nested_cursor_is_refused() -> None:
     """JSON that exhausts the parser's stack is a wrong cursor and no defect."""
     cursor = urlsafe_b64encode(b"[" * 100_000).decode()

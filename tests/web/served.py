@@ -14,6 +14,7 @@ from monitor.web.connection import State
 from monitor.web.limits import Limits
 from monitor.web.listen import listen
 from monitor.web.server import Server
+from monitor.web.views import Views
 from monitor.web.web_config import WebConfigReloader
 from tests.web.fake_views import FakeViews
 
@@ -144,6 +145,7 @@ def served(
     metrics: FakeMetrics | None = None,
     web_config: WebConfigReloader | None = None,
     context: ssl.SSLContext | None = None,
+    views: Views | None = None,
     *,
     small_buffers: bool = False,
 ) -> Iterator[Served]:
@@ -153,7 +155,7 @@ def served(
     if small_buffers:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     port = listening.getsockname()[1]
-    app = application(metrics, FakeHealth(), FakeViews(), version="1.2.3", scrapes=limits.scrapes)
+    app = application(metrics, FakeHealth(), views or FakeViews(), version="1.2.3", scrapes=limits.scrapes)
     server = Server(app, listening, web_config, limits)
     assert not server.alive()
     server.start()

@@ -24,8 +24,6 @@ from monitor.web.pages.templates import environment
 from monitor.web.scrape import wants_gzip
 from monitor.web.views import Views
 
-# Pages that are rendered at the same time.
-THREADS = 2
 DEFAULT_SINCE = "24h"
 INSTANCE_PARAMETERS = ("status", "account", "region")
 
@@ -46,13 +44,19 @@ class _NotFoundError(Exception):
 class Pages:
     """Renders pages from the views of the products and sources."""
 
-    def __init__(self, views: Views, version: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Render what `views` returns."""
+    def __init__(
+        self,
+        views: Views,
+        version: str,
+        threads: CapacityLimiter,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Render what `views` returns, in as many threads as `threads` allows."""
         self._views = views
         self._clock = clock
         self._environment = environment()
         self._environment.globals["version"] = version
-        self._threads = CapacityLimiter(THREADS)
+        self._threads = threads
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the pages, and of the files that they load."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from html import unescape
 from html.parser import HTMLParser
 
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -21,7 +22,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)>'\"&\x1b[31m\n=1+1"
 
 def application(views: FakeViews = FLEET, now: datetime = NOW, version: str = "1.2.3") -> ASGIApp:
     """Return an application with nothing but the pages."""
-    return Starlette(routes=Pages(views, version, lambda: now).routes())
+    return Starlette(routes=Pages(views, version, CapacityLimiter(2), lambda: now).routes())
 
 
 def get(path: str, views: FakeViews = FLEET) -> Answer:

@@ -1,0 +1,1 @@
+"""The JSON API: read-only, the same values as the pages. Imported with its first request."""

@@ -16,6 +16,7 @@ class _FixedListing:
     """A catalog that returns a listing without requests."""
 
     calls_per_second = 1e6
+    page_size = 20
 
     def __init__(self, fleet: Fleet) -> None:
         self.statuses = dict(fleet.statuses())

@@ -86,7 +86,8 @@ class Caller:
     def _attempt(self, operation: str, function: Callable[[], T], deadline: Deadline) -> T:
         if (pause := self._limiter.reserve()) > 0:
             self._observer.waited(min(pause, deadline.remaining()))
-            deadline.wait(pause)
+            # A higher calls_per_second would not shorten a wait that is longer because AWS throttles.
+            (deadline.wait if self._limiter.lowered else deadline.wait_for_budget)(pause)
         deadline.check()
         try:
             with deadline_scope(deadline):

@@ -50,6 +50,11 @@ class RateLimiter:
             self._next_slot = slot + 1.0 / self._update_rate(now)
             return slot - now
 
+    @property
+    def lowered(self) -> bool:
+        """Whether the rate is below the configured one, because AWS throttled calls."""
+        return self._reported < self._configured
+
     def throttled(self) -> None:
         """Lower the rate, because AWS throttled a call."""
         with self._lock:

@@ -66,6 +66,11 @@ class Source:
         """The configured budget of all calls to this source."""
         return self._settings.calls_per_second
 
+    @property
+    def page_size(self) -> int:
+        """The stack instances that a page has at most."""
+        return self._settings.page_size
+
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None
     ) -> Listing:

@@ -12,6 +12,7 @@ from monitor.cli.tasks import Task, run_tasks
 from monitor.config.settings import MonitoredProduct, Settings
 from monitor.daemon.product_set import monitored_products
 from monitor.metrics.registry import MonitorMetrics
+from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError
 from monitor.model.instances import Listing, Product
 from monitor.model.products import ProductDetail
@@ -33,8 +34,9 @@ ADVICE = {
 
 SourcesByName = Mapping[str, Source]
 Products = Sequence[MonitoredProduct]
-# Takes a product ID, and the pages and instances listed so far. Called by the thread that lists the product.
-OnPage = Callable[[str, int, int], None]
+# Takes a product ID, the pages and instances listed so far, and the seconds spent waiting for `calls_per_second`.
+# Called by the thread that lists the product.
+OnPage = Callable[[str, int, int, float], None]
 
 
 def open_sources(settings: Settings) -> SourcesByName:
@@ -90,19 +92,20 @@ def list_products(
         def task(monitored: MonitoredProduct) -> Task[Listing]:
             product_id, source = monitored.product.id, sources[monitored.source]
 
-            def count(pages: int, instances: int) -> None:
-                on_page(product_id, pages, instances)
-                show_page(product_id, pages, instances)
+            def list_one(deadline: Deadline) -> Listing:
+                def count(pages: int, instances: int) -> None:
+                    on_page(product_id, pages, instances, deadline.budget_wait)
+                    show_page(product_id, pages, instances)
 
-            return max(seconds, monitored.timeout), lambda deadline: source.list_stack_instances(
-                product_id, deadline, count
-            )
+                return source.list_stack_instances(product_id, deadline, count)
+
+            return max(seconds, monitored.timeout), list_one
 
         return run_tasks(settings.poll.concurrency, [task(monitored) for monitored in products], show_done)
 
 
 @contextmanager
-def _progress(products: int) -> Iterator[tuple[OnPage, Callable[[], None]]]:
+def _progress(products: int) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[], None]]]:
     """Show on stderr, if that is a terminal, how many products are done, and their pages and instances so far.
 
     Yields what is called for each page, by any thread, and for each product that is done.

@@ -101,19 +101,21 @@ def _list(
             if detail.reason in (Reason.NOT_FOUND, *_UNREACHABLE):
                 continue
         listable.append(one)
-    times: dict[str, list[float]] = {one.product.id: [] for one in listable}
+    # When each page came, and how long the listing had waited for calls_per_second by then.
+    times: dict[str, list[tuple[float, float]]] = {one.product.id: [] for one in listable}
 
-    def on_page(product_id: str, *_: int) -> None:
-        times[product_id].append(time.monotonic())
+    def on_page(product_id: str, _pages: int, _instances: int, budget_wait: float) -> None:
+        times[product_id].append((time.monotonic(), budget_wait))
 
     costs = {}
     results = list_products(settings, sources, listable, LISTING_SECONDS, on_page)
     for one, result in zip(listable, results, strict=True):
         pages = times[one.product.id]
         if isinstance(result, Listing):
-            costs[one.product.id] = CallCost(one, result.pages, len(result.statuses), pages[-1] - pages[0])
+            seconds, waited = (last - first for first, last in zip(pages[0], pages[-1], strict=True))
+            costs[one.product.id] = CallCost(one, result.pages, len(result.statuses), seconds, waited)
         elif result.reason is Reason.TIMEOUT and pages:
-            costs[one.product.id] = CallCost(one, len(pages), None, max(LISTING_SECONDS, one.timeout))
+            costs[one.product.id] = CallCost(one, len(pages), None, max(LISTING_SECONDS, one.timeout), pages[-1][1])
         else:
             prefix = f"product {one.product.id}: cannot list its stack instances"
             report.add(prefix, result, by_name[one.source], "ListStackInstancesForProvisionedProduct")

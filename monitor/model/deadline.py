@@ -20,6 +20,8 @@ class Deadline:
         self._seconds = seconds
         self._end = clock() + seconds
         self._cancelled = threading.Event()
+        self.budget_wait = 0.0
+        """Seconds that were spent waiting for the calls per second of the source."""
 
     def remaining(self) -> float:
         """Return the seconds left; never negative."""
@@ -43,6 +45,11 @@ class Deadline:
         """Sleep until `seconds` have passed, the deadline comes or `cancel` is called; then `check`."""
         self._cancelled.wait(min(seconds, self.remaining()))
         self.check()
+
+    def wait_for_budget(self, seconds: float) -> None:
+        """Wait like `wait`, and count the time as spent for the calls per second of the source."""
+        self.budget_wait += min(seconds, self.remaining())
+        self.wait(seconds)
 
     def cancel(self) -> None:
         """End the poll, because the monitor stops."""

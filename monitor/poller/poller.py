@@ -131,25 +131,25 @@ class Poller:
             with self._unless_forgotten(state):
                 self._attempt(lambda: self._load(monitored, state))
         poll = self._start(with_aws_name(monitored, state.detail), catalog, state)
-        try:
-            with self._deadlines.running(poll.timeout) as deadline:
+        with self._deadlines.running(poll.timeout) as deadline:
+            try:
                 self._describe(poll, deadline)
-                listing = self._list(poll, deadline)
-            self._complete(poll, listing)
-        except PollFailedError as error:
-            self._fail(poll, self._explained(poll, error))
-        except PollCancelledError:
-            raise
-        except Exception as error:
-            defect = PollFailedError(Reason.OTHER, type(error).__name__, "a defect of the monitor ended the poll")
-            with suppress(PollCancelledError):
-                self._fail(poll, defect)
-            raise
+                self._complete(poll, self._list(poll, deadline))
+            except PollFailedError as error:
+                self._fail(poll, self._explained(poll, error, deadline.budget_wait))
+            except PollCancelledError:
+                raise
+            except Exception as error:
+                defect = PollFailedError(Reason.OTHER, type(error).__name__, "a defect of the monitor ended the poll")
+                with suppress(PollCancelledError):
+                    self._fail(poll, defect)
+                raise
 
     def _start(self, monitored: MonitoredProduct, catalog: Catalog, state: ProductState) -> PollRun:
         now = self._clock()
         if state.needed_seconds is None and state.snapshot:  # after a restart, the last snapshot shows the size
-            state.needed_seconds = HEADROOM * calls_of(len(state.snapshot.states)) / catalog.calls_per_second
+            calls = calls_of(len(state.snapshot.states), catalog.page_size)
+            state.needed_seconds = HEADROOM * calls / catalog.calls_per_second
         timeout = poll_timeout(monitored, state.needed_seconds or 0.0)
         return PollRun(monitored, catalog, state, str(uuid4()), timeout, started_at=now, responded_at=now)
 
@@ -185,7 +185,7 @@ class Poller:
             self.confirm_shrink,
         )
 
-    def _explained(self, poll: PollRun, error: PollFailedError) -> PollFailedError:
+    def _explained(self, poll: PollRun, error: PollFailedError, budget_wait: float) -> PollFailedError:
         # A poll that ran out of time while pages came in can be helped: the message says with which setting, and a
         # default timeout is longer for the next poll.
         now = self._clock()
@@ -193,13 +193,15 @@ class Poller:
         if not timed_out or now - poll.responded_at > STALLED * poll.timeout:
             return error
         poll.state.needed_seconds = HEADROOM * poll.timeout
+        known = calls_of(len(poll.state.snapshot.states), poll.catalog.page_size) if poll.state.snapshot else 0
         message = explain_timeout(
             poll.monitored,
-            poll.timeout,
-            poll_timeout(poll.monitored, poll.state.needed_seconds),
-            poll.calls,
-            len(poll.state.snapshot.states) if poll.state.snapshot else 0,
-            poll.catalog.calls_per_second,
+            timeout=poll.timeout,
+            next_timeout=poll_timeout(poll.monitored, poll.state.needed_seconds),
+            calls=poll.calls,
+            needed=known if known > poll.calls else None,
+            budget_wait=budget_wait,
+            calls_per_second=poll.catalog.calls_per_second,
         )
         return PollFailedError(error.reason, error.error_code, message)
 

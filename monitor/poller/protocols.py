@@ -68,6 +68,10 @@ class Catalog(Protocol):
     def calls_per_second(self) -> float:
         """The configured budget of all calls to this source."""
 
+    @property
+    def page_size(self) -> int:
+        """The stack instances that a page has at most."""
+
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None
     ) -> Listing:

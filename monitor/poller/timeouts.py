@@ -3,6 +3,7 @@
 import math
 
 from monitor.config.duration import format_duration
+from monitor.config.schema import MAX_CALLS_PER_SECOND
 from monitor.config.settings import MonitoredProduct
 
 # Bound of a default timeout: 50 minutes at an interval of 5m, less than the default `poll.stale_after`.
@@ -12,9 +13,9 @@ HEADROOM = 2.0
 # Share of the timeout without any response after which a poll made no progress: time would not have helped it.
 STALLED = 0.25
 # Stack instances a page at most (API: ListStackInstancesForProvisionedProduct, `PageSize`).
-MAX_PAGE_SIZE = 20
-
 _MINUTE = 60
+_TOLERANCE = 1e-9
+"""Of the rounding: 0.3 / 0.1 is more than 3 as a floating-point number."""
 
 
 def poll_timeout(monitored: MonitoredProduct, needed: float) -> float:
@@ -24,44 +25,75 @@ def poll_timeout(monitored: MonitoredProduct, needed: float) -> float:
     return max(monitored.timeout, min(needed, MAX_INTERVALS * monitored.interval))
 
 
-def calls_of(instances: int) -> int:
+def calls_of(instances: int, page_size: int) -> int:
     """Return the calls that a poll of so many instances makes at least: one to describe the product, and the pages."""
-    return 1 + max(1, math.ceil(instances / MAX_PAGE_SIZE))
+    return 1 + max(1, math.ceil(instances / page_size))
 
 
 def explain_timeout(
     monitored: MonitoredProduct,
+    *,
     timeout: float,
     next_timeout: float,
     calls: int,
-    instances: int,
+    needed: int | None,
+    budget_wait: float,
     calls_per_second: float,
 ) -> str:
-    """Say what a product needs that made `calls` calls before its `timeout`, in seconds, without being complete.
+    """Say what a product needs whose poll made `calls` calls before its `timeout`, in seconds, and was not complete.
 
-    `instances` is the size of its last snapshot, 0 if there is none: then the advice is for twice as many calls.
+    Args:
+        monitored: the product.
+        timeout: the seconds that the poll took.
+        next_timeout: the seconds that the next poll may take.
+        calls: the calls that AWS answered.
+        needed: the calls of a complete poll; None if they are not known.
+        budget_wait: the seconds of the poll that were spent waiting for the calls per second of the source.
+        calls_per_second: the configured budget of the source.
     """
-    rate = calls / timeout
-    known = calls_of(instances)
-    needed = known if known > calls else 2 * calls
-    # A poll that got less than half of the budget waited for AWS or for other products: more budget would not help it.
-    limited = rate >= calls_per_second / 2
-    budget = f"calls_per_second >= {math.ceil(calls_per_second * needed / monitored.timeout / rate)}"
-    seconds = needed / rate
-    if monitored.adaptive_timeout:
-        longer = f"interval >= {_whole(seconds * monitored.interval / monitored.timeout)}"
-    elif seconds <= monitored.interval:
-        longer = f"poll.timeout >= {_whole(seconds)}"
+    # Time is lost to the budget or to AWS, whose pages are read one after the other. Only the first is configurable.
+    rate = f"{'made' if budget_wait > timeout / 2 else 'AWS answered'} {calls / timeout:.3g} a second"
+    if needed is None:
+        budget = f"calls_per_second (source {monitored.source}) or " if budget_wait > timeout / 2 else ""
+        longer = "interval" if monitored.adaptive_timeout else "poll.timeout and interval"
+        needs = f"more than {calls}"
+        advice = f"increase {budget}{longer}: `check --aws` says to what"
     else:
-        longer = f"poll.timeout and interval >= {_whole(seconds)}"
+        seconds = needed * timeout / calls
+        needs = f"about {needed}"
+        advice = f"set {sufficient(monitored, calls_per_second, seconds, seconds * (1 - budget_wait / timeout))}"
     more = f"; the next poll may take {format_duration(next_timeout)}" if next_timeout > timeout else ""
     return (
-        f"the poll was not complete after {format_duration(timeout)}: it needs"
-        f" {f'about {needed}' if known > calls else f'more than {calls}'} calls and made {rate:.3g} a second;"
-        f" set {f'{budget} (source {monitored.source}) or ' if limited else ''}{longer}{more}"
+        f"the poll was not complete after {format_duration(timeout)}: it needs {needs} calls and {rate}; {advice}{more}"
     )
 
 
-def _whole(seconds: float) -> str:
-    unit = _MINUTE if seconds > _MINUTE else 1
-    return format_duration(math.ceil(seconds / unit) * unit)
+def sufficient(monitored: MonitoredProduct, calls_per_second: float, seconds: float, aws_seconds: float) -> str:
+    """Return the settings with which the polls of a product end in time: `calls_per_second >= 21 or interval >= 11m`.
+
+    Args:
+        monitored: the product.
+        calls_per_second: the configured budget of the source.
+        seconds: what a whole poll takes with it.
+        aws_seconds: the part of `seconds` that a higher budget cannot shorten.
+    """
+    rate = calls_per_second * seconds / monitored.timeout
+    higher = ""
+    if aws_seconds <= monitored.timeout and rate <= MAX_CALLS_PER_SECOND:
+        higher = f"calls_per_second >= {round_up_rate(rate)} (source {monitored.source}) or "
+    if monitored.adaptive_timeout:
+        return f"{higher}interval >= {round_up_duration(seconds * monitored.interval / monitored.timeout)}"
+    interval = "" if seconds <= monitored.interval else " and interval"
+    return f"{higher}poll.timeout{interval} >= {round_up_duration(seconds)}"
+
+
+def round_up_rate(calls_per_second: float) -> str:
+    """Round up to two digits."""
+    step = 10 ** (math.floor(math.log10(calls_per_second)) - 1)
+    return f"{math.ceil(calls_per_second / step - _TOLERANCE) * step:g}"
+
+
+def round_up_duration(seconds: float) -> str:
+    """Round up to whole minutes, to whole seconds below two minutes."""
+    unit = _MINUTE if seconds >= 2 * _MINUTE else 1
+    return format_duration(math.ceil(seconds / unit - _TOLERANCE) * unit)

@@ -153,6 +153,22 @@ def test_each_attempt_counts_against_the_calls_per_second(observer: Observer) ->
     assert len(observer.waits) == 2
 
 
+@pytest.mark.parametrize(("throttled", "budget_wait"), [(False, 0.3), (True, 0.0)])
+def test_a_deadline_knows_how_long_it_waited_for_the_configured_rate(
+    throttled: bool, budget_wait: float, observer: Observer
+) -> None:
+    """While AWS throttles, a higher rate would not shorten the wait."""
+    deadline = Waits()
+    limiter = RateLimiter(10.0, lambda: deadline.time)
+    source = caller(observer, limiter)
+    if throttled:
+        limiter.throttled()
+    for _ in range(4):
+        source.call(OPERATION, Aws(ANSWER), deadline)
+    assert deadline.budget_wait == pytest.approx(budget_wait)
+    assert sum(deadline.waits) >= 0.3
+
+
 def test_a_wait_for_the_rate_limit_ends_with_the_deadline(observer: Observer) -> None:
     """Only the seconds until the deadline are counted."""
     deadline = Waits(5.0)

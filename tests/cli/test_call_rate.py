@@ -22,7 +22,7 @@ def test_a_product_of_5000_pages() -> None:
     (problem,) = rate_problems(SOURCE, [CallCost(PRODUCT, 5000, 100_000)])
     assert problem == (
         "product pp-a: its 5000 pages need 1251 calls a minute, 20.8 a second, to be read within the timeout of 4m:"
-        " set calls_per_second >= 21 or interval >= 11m"
+        " set calls_per_second >= 21 (source hub) or interval >= 11m"
     )
 
 
@@ -43,12 +43,41 @@ def test_pages_of_an_incomplete_listing_are_a_lower_bound() -> None:
     assert "its at least 18000 pages need" in problem
 
 
-def test_a_slow_listing_needs_more_time_and_not_a_higher_rate() -> None:
+@pytest.mark.parametrize(
+    ("limit", "cost", "problem"),
+    [
+        (
+            100.0,
+            CallCost(PRODUCT, 300, 6000, 300.0),
+            "AWS took 5m for its 300 pages, the timeout is 4m: set interval >= 7m",
+        ),
+        (
+            10.0,
+            CallCost(PRODUCT, 2999, 60_000, 450.0, 50.0),
+            (
+                "its 2999 pages need 750 calls a minute, 12.5 a second, to be read within the timeout of 4m, and AWS"
+                " took 6m40s for them: set interval >= 9m"
+            ),
+        ),
+        (
+            10.0,
+            CallCost(PRODUCT, 2000, None, 1800.0, 1600.0),
+            (
+                "at least 2000 pages were listed in 30m, the timeout is 4m: set calls_per_second >= 75 (source hub) or"
+                " interval >= 38m"
+            ),
+        ),
+    ],
+)
+def test_a_higher_rate_is_no_advice_if_aws_is_slow(limit: float, cost: CallCost, problem: str) -> None:
     """Pages are listed one after the other: if AWS takes a second for each, a higher rate does not help."""
-    slow = CallCost(PRODUCT, 300, 6000, 300.0)
-    assert rate_problems(replace(SOURCE, calls_per_second=100.0), [slow, CallCost(PRODUCT, 1, 1, 0.2)]) == [
-        "product pp-a: the listing of 300 pages took 5m, the timeout is 4m: set interval >= 7m"
-    ]
+    source = replace(SOURCE, calls_per_second=limit)
+    assert rate_problems(source, [cost, CallCost(PRODUCT, 1, 1, 0.2)]) == [f"product pp-a: {problem}"]
+
+
+def test_a_listing_that_waits_for_those_of_other_products_is_no_problem() -> None:
+    """`check` lists all products at once; the daemon polls them at different times."""
+    assert rate_problems(SOURCE, [CallCost(PRODUCT, 100, 2000, 300.0, 290.0)] * 2) == []
 
 
 @BOUNDED

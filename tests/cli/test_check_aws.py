@@ -147,12 +147,12 @@ def test_a_budget_that_is_too_small(
         (
             "",
             "2400 calls a minute, 40.0 a second, to be read within the timeout of 100ms",
-            "40 or interval",
+            "40 (source hub) or interval",
         ),
         (
             ", timeout: 120ms",
             "2000 calls a minute, 33.3 a second, to be read within the timeout of 120ms",
-            "34 or poll.timeout and interval",
+            "34 (source hub) or poll.timeout and interval",
         ),
     ],
 )
@@ -212,7 +212,7 @@ def test_a_listing_that_is_not_complete_in_time(
     found = here(capsys, "check", "--aws", "--config", str(path))
     assert (found.code, found.out.splitlines()[-1]) == (
         1,
-        f"product {PRODUCT}: the listing of at least 1 page took 200ms, the timeout is 160ms: set interval >= 1s",
+        f"product {PRODUCT}: AWS took 200ms for its at least 1 page, the timeout is 160ms: set interval >= 1s",
     )
 
 

@@ -35,7 +35,10 @@ class Harness:
     monotonic: float = 1000.0
     wall: datetime = EPOCH
     calls_per_second: float = 10.0
+    page_size: int = 20
     page_seconds: float = 2.5
+    budget_wait: float = 0.0
+    """The share of `page_seconds` that is a wait for the calls per second."""
 
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None
@@ -48,6 +51,7 @@ class Harness:
             raise answer
         found = answer() if callable(answer) else answer
         for page in range(found.pages):
+            deadline.budget_wait += self.budget_wait * self.page_seconds
             self.monotonic += self.page_seconds
             deadline.check()
             if on_page:

@@ -26,8 +26,8 @@ def test_default_timeout_lets_a_large_product_complete(harness: Harness, poller:
         poller.poll(UNCONFIGURED)
     messages = [poll.error.message for poll in failed(harness)]
     assert [message.partition(";")[0] for message in messages] == [
-        "the poll was not complete after 4m: it needs more than 2401 calls and made 10 a second",
-        "the poll was not complete after 8m: it needs more than 4801 calls and made 10 a second",
+        "the poll was not complete after 4m: it needs more than 2401 calls and AWS answered 10 a second",
+        "the poll was not complete after 8m: it needs more than 4801 calls and AWS answered 10 a second",
     ]
     assert [poll.error.error_code for poll in failed(harness)] == ["DeadlineExceeded"] * 2
     assert len(completed(harness)) == 2
@@ -51,7 +51,29 @@ def test_configured_timeout_does_not_grow(harness: Harness, poller: Poller) -> N
     poller.poll(monitored())
     poller.poll(monitored())
     assert timeouts(harness) == [240.0, 240.0]
-    assert all("calls_per_second >= 20 (source default)" in poll.error.message for poll in failed(harness))
+    advice = "increase poll.timeout and interval: `check --aws` says to what"
+    assert all(poll.error.message.endswith(advice) for poll in failed(harness))
+
+
+@pytest.mark.parametrize(
+    ("budget_wait", "advice"),
+    [
+        (0.9, "; set calls_per_second >= 21 (source default) or poll.timeout and interval >= 9m"),
+        (0.0, "; set poll.timeout and interval >= 9m"),
+    ],
+)
+def test_advice_depends_on_what_the_poll_waited_for(
+    budget_wait: float, advice: str, harness: Harness, poller: Poller
+) -> None:
+    """100 ms a page are the budget of 10 calls a second, or AWS: then more calls a second would not help."""
+    fleet = dict.fromkeys([(f"{n:012}", EU) for n in range(50_000)], Status.CURRENT)
+    harness.stored = StoredProduct(snapshot(fleet), missing=False)
+    harness.page_size, harness.page_seconds, harness.budget_wait = 10, 0.1, budget_wait
+    harness.answers = [listing(fleet, pages=5000)]
+    poller.restore(monitored())
+    poller.poll(monitored())
+    (poll,) = failed(harness)
+    assert poll.error.message.endswith(advice)
 
 
 def test_poll_that_hangs_gets_no_more_time(harness: Harness, poller: Poller) -> None:

@@ -26,6 +26,7 @@ class Aws:
     """Lists one instance."""
 
     calls_per_second = 10.0
+    page_size = 20
 
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None

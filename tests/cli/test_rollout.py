@@ -25,6 +25,7 @@ class FakeCatalog:
     """Gives prepared answers, the last of each kind for ever, and notes the calls."""
 
     calls_per_second = 10.0
+    page_size = 20
 
     def __init__(
         self, details: Sequence[ProductDetail | PollFailedError], listings: Sequence[Listing | PollFailedError]

@@ -57,15 +57,30 @@ def test_large_requests_are_refused(path: str, headers: dict[str, str], status: 
         {"Origin": "http://monitor.example:9935", "Host": "monitor.example:9935"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-origin"},
+        {"Accept-Language": "en-US,en;q=0.5", "Content-Type": "application/x-www-form-urlencoded"},
     ],
 )
 def test_a_web_page_cannot_reload(headers: dict[str, str], web: WebFolder) -> None:
-    """A POST by a browser is refused, even with stored credentials; a plain `curl -X POST` reloads."""
+    """A POST by a browser is refused, even with stored credentials."""
     guard = guarded(web.write(USERS))
     got = request(guard, "/-/reload", "POST", {**headers, **PASSWORD})
     assert (got.status, got.body) == (403, b"403 Forbidden: web pages may not do this; use curl -X POST\n")
-    assert request(guard, "/-/reload", "POST", PASSWORD).body == b"reloaded\n"
     assert request(guard, "/", "GET", {**headers, **PASSWORD}).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Accept": "*/*", "User-Agent": "curl/8.5.0"},
+        {"Content-Length": "0", "Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Length": "0", "User-Agent": "Go-http-client/1.1", "Accept-Encoding": "gzip"},
+        {"Accept-Language": "*", "Sec-Fetch-Mode": "cors", "User-Agent": "node"},
+    ],
+    ids=["curl -X POST", "curl -d ''", "config-reloader", "Node.js"],
+)
+def test_a_program_can_reload(headers: dict[str, str], web: WebFolder) -> None:
+    """What is no browser needs the password only."""
+    assert request(guarded(web.write(USERS)), "/-/reload", "POST", {**headers, **PASSWORD}).body == b"reloaded\n"
 
 
 def test_a_password_is_required(web: WebFolder) -> None:

@@ -17,6 +17,7 @@ class _FixedListing:
 
     calls_per_second = 1e6
     page_size = 20
+    details = None
 
     def __init__(self, fleet: Fleet) -> None:
         self.statuses = dict(fleet.statuses())

@@ -36,6 +36,8 @@ class Clients:
     service_catalog: Any
     create_sts: Callable[[], Any]
     """Only `check --aws` needs this client."""
+    create_cloudformation: Callable[[], Any]
+    """Only `details` needs this client, and it reads another API description, in 0.1 s."""
     credentials: CredentialCache
     attempts: int | None
     """Attempts a call by AWS_MAX_ATTEMPTS or `max_attempts` of the AWS configuration file; None if neither is set."""
@@ -56,6 +58,7 @@ def create_clients(settings: SourceSettings, observer: ApiObserver, transport: T
     return Clients(
         session.client("servicecatalog"),
         lambda: session.client("sts"),
+        lambda: session.client("cloudformation"),
         credentials,
         None if attempts is None else int(attempts),
     )

@@ -21,6 +21,7 @@ THROTTLING_CODES = frozenset({
 _ACCESS_DENIED = frozenset({
     "AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired", "UnauthorizedOperation",
 })  # fmt: skip
+_NOT_FOUND = frozenset({"OperationNotFoundException", "ResourceNotFoundException", "StackSetNotFoundException"})
 _CREDENTIALS = frozenset({
     "AuthFailure", "ExpiredToken", "ExpiredTokenException", "IDPCommunicationError", "IncompleteSignature",
     "IncompleteSignatureException", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidIdentityToken",
@@ -127,7 +128,7 @@ def _error_response(error: aws.ClientError) -> Fault:
         return Fault(Reason.THROTTLED, code, message, passing=True, retry_after=retry_after)
     if code in _ACCESS_DENIED:
         return Fault(Reason.ACCESS_DENIED, code, message, passing=False)
-    if code == "ResourceNotFoundException":
+    if code in _NOT_FOUND:
         return Fault(Reason.NOT_FOUND, code, message, passing=False)
     reason = Reason.CREDENTIALS if code in _CREDENTIALS else Reason.OTHER
     return Fault(reason, code, message, passing=status >= _SERVER_ERROR or code in _PASSING, retry_after=retry_after)

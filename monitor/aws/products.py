@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, TypeGuard
 
+from monitor.aws.redaction import sentence
 from monitor.aws.responses import incomplete, next_token
 from monitor.config.settings import DiscoverSettings
 from monitor.model.products import STACK_SET, ProductDetail, ProductStatus
@@ -17,6 +18,7 @@ from monitor.model.products import STACK_SET, ProductDetail, ProductStatus
 SEARCH_PAGE_SIZE = 100
 _REQUIRED = ("Id", "Type", "Status")
 _ARN_PARTS = 6
+_MAXIMUM_ERRORS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ class SearchPage:
     next_token: str | None
 
 
-def check_description(answer: Any) -> ProductDetail:
-    """Return the provisioned product of a decoded response.
+def check_description(answer: Any) -> tuple[ProductDetail, str]:
+    """Return the provisioned product of a decoded response, and the record of its last provisioning if that failed.
 
     Raises:
         PollFailedError: it does not describe a provisioned product (incomplete).
@@ -38,7 +40,9 @@ def check_description(answer: Any) -> ProductDetail:
     found = answer.get("ProvisionedProductDetail") if isinstance(answer, Mapping) else None
     if not _is_product(found):
         raise incomplete("NotADescription", "the response does not describe a provisioned product")
-    return product_detail(found)
+    last, succeeded = (_printable(found.get(f"Last{kind}ProvisioningRecordId")) for kind in ("", "Successful"))
+    failed = last != succeeded and found["Status"] not in (ProductStatus.UNDER_CHANGE, ProductStatus.PLAN_IN_PROGRESS)
+    return product_detail(found), last if failed else ""
 
 
 def check_search(answer: Any) -> SearchPage:
@@ -71,12 +75,29 @@ def product_detail(fields: Mapping[str, Any]) -> ProductDetail:
         provisioning_artifact_id=_printable(fields.get("ProvisioningArtifactId")),
         account=account,
         region=region,
+        status_message=sentence(str(fields.get("StatusMessage") or "")),
+    )
+
+
+def check_record(answer: Any) -> tuple[str, ...]:
+    """Return the errors of a decoded response of DescribeRecord; none if it has none."""
+    record = answer.get("RecordDetail") if isinstance(answer, Mapping) else None
+    errors = record.get("RecordErrors") if isinstance(record, Mapping) else None
+    found = [error for error in errors if isinstance(error, Mapping)] if isinstance(errors, list) else []
+    return tuple(
+        sentence(": ".join(str(error[key]) for key in ("Code", "Description") if error.get(key)))
+        for error in found[:_MAXIMUM_ERRORS]
     )
 
 
 def matching(found: Iterable[Mapping[str, Any]], wanted: DiscoverSettings) -> dict[str, ProductDetail]:
     """Return the StackSet products that match one of the names and all tags, by id."""
     return {fields["Id"]: product_detail(fields) for fields in found if _matches(fields, wanted)}
+
+
+def physical_ids(found: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the physical id of each product, by id: for a StackSet product, the ARN of its stack set."""
+    return {fields["Id"]: _printable(fields.get("PhysicalId")) for fields in found if fields.get("PhysicalId")}
 
 
 def _matches(fields: Mapping[str, Any], wanted: DiscoverSettings) -> bool:

@@ -55,6 +55,15 @@ class RateLimiter:
         """Whether the rate is below the configured one, because AWS throttled calls."""
         return self._reported < self._configured
 
+    def take_free_slot(self) -> float:
+        """Take a slot that is free now and return 0; else return the seconds until the next one may be free."""
+        with self._lock:
+            now = self._clock()
+            if self._next_slot > now:
+                return self._next_slot - now
+            self._next_slot = now + 1.0 / self._update_rate(now)
+            return 0.0
+
     def throttled(self) -> None:
         """Lower the rate, because AWS throttled a call."""
         with self._lock:

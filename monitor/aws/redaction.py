@@ -28,7 +28,8 @@ _FORM_SECRETS = ("ExternalId", "WebIdentityToken", "TokenCode", "SAMLAssertion")
 
 def sentence(text: str) -> str:
     """Return text as one line of bounded length, without anything that looks like a credential."""
-    line = " ".join(text[: 16 * MAXIMUM_LENGTH].split())
+    # Also a terminal must be able to show it: no escape sequence gets through.
+    line = "".join(filter(str.isprintable, " ".join(text[: 16 * MAXIMUM_LENGTH].split())))
     line = _URL_CREDENTIALS.sub(f"{REDACTED}@", _HTTP_CREDENTIALS.sub(rf"\1 {REDACTED}", line))
     line = _KEY_ID.sub(REDACTED, _WEB_TOKEN.sub(REDACTED, line))
     line = _outside_arns(line, lambda part: _RANDOM.sub(_redact_random, part))

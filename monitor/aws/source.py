@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,9 +12,11 @@ from botocore.exceptions import BotoCoreError
 
 from monitor.aws.caller import Caller
 from monitor.aws.clients import Clients, create_clients
+from monitor.aws.details import CALLS_PER_SECOND as DETAILS_CALLS_PER_SECOND
+from monitor.aws.details import OPERATIONS, DetailsReader, stack_set_name
 from monitor.aws.errors import fault
 from monitor.aws.listing import ListingBuilder, check_page
-from monitor.aws.products import SEARCH_PAGE_SIZE, check_description, check_search, matching
+from monitor.aws.products import SEARCH_PAGE_SIZE, check_description, check_record, check_search, matching, physical_ids
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.redaction import sentence
 from monitor.aws.responses import ANSWER, check_responses, incomplete
@@ -27,6 +30,7 @@ from monitor.model.products import STACK_SET, ProductDetail, ProductSearch
 
 LIST_STACK_INSTANCES = "ListStackInstancesForProvisionedProduct"
 DESCRIBE = "DescribeProvisionedProduct"
+DESCRIBE_RECORD = "DescribeRecord"
 SEARCH = "SearchProvisionedProducts"
 GET_CALLER_IDENTITY = "GetCallerIdentity"
 
@@ -36,6 +40,8 @@ def operations(settings: SourceSettings) -> Sequence[str]:
     called = [LIST_STACK_INSTANCES, DESCRIBE]
     if settings.discover is not None:
         called.append(SEARCH)
+    if settings.details:
+        called += OPERATIONS
     if settings.role_arn is not None:
         called.append(ASSUME_ROLE)
     return called
@@ -60,6 +66,12 @@ class Source:
         self._caller = Caller(limiter, observer, self._transport.secrets.redact)
         self._lock = threading.Lock()
         self._clients: Clients | None = None
+        self._physical_ids: dict[str, str] = {}
+        self._record_errors: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._details = None
+        if settings.details:
+            caller = Caller(RateLimiter(DETAILS_CALLS_PER_SECOND), observer, self._transport.secrets.redact)
+            self._details = DetailsReader(self._connect, caller, limiter, self._stack_set_name)
 
     @property
     def calls_per_second(self) -> float:
@@ -70,6 +82,11 @@ class Source:
     def page_size(self) -> int:
         """The stack instances that a page has at most."""
         return self._settings.page_size
+
+    @property
+    def details(self) -> DetailsReader | None:
+        """What reads details from CloudFormation; None if the source has no `details`."""
+        return self._details
 
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None
@@ -88,9 +105,22 @@ class Source:
         return listing.listing()
 
     def describe(self, product_id: str, deadline: Deadline) -> ProductDetail:
-        """Return the name, type and status of a provisioned product. API: DescribeProvisionedProduct."""
-        detail: ProductDetail = self._call(DESCRIBE, {"Id": product_id}, deadline)
-        return detail
+        """Return the name, type and status of a provisioned product, and why its last provisioning failed.
+
+        API: DescribeProvisionedProduct, and DescribeRecord once for each failed provisioning.
+        """
+        detail: ProductDetail
+        detail, record = self._call(DESCRIBE, {"Id": product_id}, deadline)
+        if not record:
+            return detail
+        known, errors = self._record_errors.get(product_id, ("", ()))
+        if known != record:
+            try:
+                errors = self._call(DESCRIBE_RECORD, {"Id": record}, deadline, attempts=1)
+            except PollFailedError:  # counted in servicecatalog_api_errors_total; the product can be polled without it
+                return detail
+            self._record_errors[product_id] = record, errors
+        return replace(detail, errors=errors)
 
     def search(self, deadline: Deadline) -> ProductSearch:
         """Return the StackSet products of the account that match `discover`.
@@ -108,6 +138,7 @@ class Source:
         }
         for page in self._pages(SEARCH, arguments, deadline):
             found |= matching(page.items, self._settings.discover)
+            self._physical_ids |= physical_ids(page.items)
             invalid_items += page.invalid_items
         return ProductSearch(tuple(found[product_id] for product_id in sorted(found)), invalid_items)
 
@@ -119,6 +150,22 @@ class Source:
             lambda: self._caller.call(GET_CALLER_IDENTITY, request, deadline, attempts=clients.attempts)
         )
         return str(response.get("Arn", ""))
+
+    def _stack_set_name(self, product_id: str, account: str, deadline: Deadline) -> str:
+        """Return what CloudFormation calls the stack set of a product; it is looked up once."""
+        if product_id not in self._physical_ids:
+            arguments = {
+                "AccessLevelFilter": {"Key": "Account", "Value": "self"},
+                "Filters": {"SearchQuery": [f"id:{product_id}"]},
+            }
+            found = {product_id: ""}
+            try:
+                found |= physical_ids(self._call(SEARCH, arguments, deadline, attempts=1).items)
+            except PollFailedError as error:
+                if error.reason is not Reason.ACCESS_DENIED:  # the permission is only needed for `discover`
+                    raise
+            self._physical_ids |= found
+        return stack_set_name(self._physical_ids[product_id], account, product_id)
 
     def _pages(self, operation: str, arguments: Mapping[str, Any], deadline: Deadline) -> Iterator[Any]:
         """Yield the checked pages of an operation.
@@ -140,12 +187,14 @@ class Source:
                 raise incomplete("RepeatedPageToken", f"page {len(seen) + 1} has the page token of an earlier page")
             seen.add(digest)
 
-    def _call(self, operation: str, arguments: Mapping[str, Any], deadline: Deadline) -> Any:
+    def _call(
+        self, operation: str, arguments: Mapping[str, Any], deadline: Deadline, attempts: int | None = None
+    ) -> Any:
         clients = self._connect()
         method = getattr(clients.service_catalog, xform_name(operation))
         request = partial(method, AcceptLanguage=self._settings.accept_language, **arguments)
         response = clients.credentials.renew_if_rejected(
-            lambda: self._caller.call(operation, request, deadline, attempts=clients.attempts)
+            lambda: self._caller.call(operation, request, deadline, attempts=attempts or clients.attempts)
         )
         return response[ANSWER]
 
@@ -162,6 +211,7 @@ class Source:
                 checks: dict[str, Callable[[Any], object]] = {
                     LIST_STACK_INSTANCES: partial(check_page, page_size=self._settings.page_size),
                     DESCRIBE: check_description,
+                    DESCRIBE_RECORD: check_record,
                     SEARCH: check_search,
                 }
                 check_responses(clients.service_catalog.meta.events, checks)

@@ -102,6 +102,7 @@ def _source(section: SourceSection, folder: Path) -> SourceSettings:
         role_arn=section.role_arn,
         external_id=section.external_id,
         external_id_file=folder / file if file else None,
+        details=section.details,
         discover=DiscoverSettings(tuple(discover.names), dict(discover.tags), discover.interval) if discover else None,
     )
 

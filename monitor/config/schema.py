@@ -86,6 +86,9 @@ class SourceSection(Section):
     )
     page_size: int = Field(20, ge=1, le=20, description="stack instances per page; the API allows 1 to 20")
     accept_language: Literal["en", "jp", "zh"] = Field("en", description="language of the messages of AWS")
+    details: bool = Field(
+        default=False, description="ask CloudFormation why a stack instance is not CURRENT, and how far a rollout is"
+    )
     discover: DiscoverSection | None = Field(
         None, description="discover the products of type CFN_STACKSET here, instead of or in addition to `products`"
     )

@@ -66,6 +66,8 @@ class SourceSettings:
     """The file that holds the external ID, instead of `external_id`. Read each time the role is assumed."""
     profile: str | None = None
     """A profile of the AWS configuration files. None: `AWS_PROFILE`, or the default profile."""
+    details: bool = False
+    """Ask CloudFormation why an instance is not CURRENT."""
     discover: DiscoverSettings | None = None
     """None: only the products in the configuration."""
 

@@ -27,6 +27,12 @@ class Transition:
     observed_at: datetime
     provisioned_product_status: ProductStatus | None = None
     """Status of the product in the same poll; None if the poll could not describe it."""
+    detailed_status: str | None = None
+    """With `details`: why the instance is not CURRENT, as CloudFormation says it (`FAILED`, for example)."""
+    status_reason: str | None = None
+    """The same as a text of CloudFormation."""
+    operation_id: str | None = None
+    """The last operation of CloudFormation on the instance."""
 
     @property
     def key(self) -> InstanceKey:

@@ -45,6 +45,10 @@ class ProductDetail:
     """The account in its ARN; empty if AWS does not say."""
     region: str
     """The Region in its ARN; empty if AWS does not say."""
+    status_message: str = ""
+    """What AWS says about its status; empty if it says nothing."""
+    errors: tuple[str, ...] = ()
+    """Why the last provisioning failed; empty if it succeeded or AWS does not say (API: `RecordErrors`)."""
 
 
 @dataclass(frozen=True, slots=True)

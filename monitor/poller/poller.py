@@ -12,11 +12,13 @@ from uuid import uuid4
 
 from monitor.config.settings import MonitoredProduct
 from monitor.model.deadline import Deadline, Deadlines
+from monitor.model.details import StackSetDetails
 from monitor.model.diff import diff
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 from monitor.model.instances import Listing
 from monitor.model.products import STACK_SET, describe
 from monitor.poller.confirmation import list_confirmed
+from monitor.poller.details import read_details, with_details
 from monitor.poller.product_state import PollRun, ProductState, with_aws_name
 from monitor.poller.protocols import Catalog, CompletedPoll, EventSink, FailedPoll, Publisher, StateError, Store
 from monitor.poller.timeouts import HEADROOM, STALLED, calls_of, explain_timeout, poll_timeout
@@ -134,7 +136,8 @@ class Poller:
         with self._deadlines.running(poll.timeout) as deadline:
             try:
                 self._describe(poll, deadline)
-                self._complete(poll, self._list(poll, deadline))
+                listing = self._list(poll, deadline)
+                self._complete(poll, listing, read_details(poll, listing, deadline, self._deadlines, self._clock()))
             except PollFailedError as error:
                 self._fail(poll, self._explained(poll, error, deadline.budget_wait))
             except PollCancelledError:
@@ -205,13 +208,14 @@ class Poller:
         )
         return PollFailedError(error.reason, error.error_code, message)
 
-    def _complete(self, poll: PollRun, listing: Listing) -> None:
+    def _complete(self, poll: PollRun, listing: Listing, details: StackSetDetails | None) -> None:
         state, description = poll.state, poll.description
         status = description.detail.status if description else None
         with self._unless_forgotten(state):
-            change = state.changed(
-                diff(state.snapshot, listing, poll.monitored.product, poll.poll_id, self._now(), status), description
-            )
+            change = diff(state.snapshot, listing, poll.monitored.product, poll.poll_id, self._now(), status)
+            change, details, ended_operation = with_details(change, details, state.details)
+            change = state.changed(change, description)
+            state.details = details
             committed = state.loaded and self._attempt(lambda: self._store.commit(change, description))
             if committed:
                 state.commit()
@@ -228,6 +232,8 @@ class Poller:
                 committed=committed,
                 description=description,
                 newly_undescribed=newly_undescribed,
+                details=details,
+                ended_operation=ended_operation,
             )
             self._publisher.completed(completed)
             self._event_sink.completed(completed)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monitor.config.settings import MonitoredProduct
+from monitor.model.details import StackSetDetails
 from monitor.model.diff import Change, Transition, net_change
 from monitor.model.errors import PollFailedError
 from monitor.model.instances import Product, Snapshot
@@ -41,6 +42,10 @@ class ProductState:
     """AWS does not know the product, and that was logged."""
     undescribed: bool = False
     """The last complete poll had no permission to describe the product."""
+    details: StackSetDetails | None = None
+    """The last details; None before the first, and if the source has none."""
+    details_read_at: float | None = None
+    """When they were read, by the monotonic clock."""
     completed_at: float | None = None
     """When the last complete poll ended, by the monotonic clock."""
     needed_seconds: float | None = None

@@ -1,15 +1,16 @@
 """What a poll needs from the other packages, and the results that it hands to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from monitor.config.settings import MonitoredProduct
 from monitor.model.deadline import Deadline
+from monitor.model.details import Operation, StackSetDetails
 from monitor.model.diff import Change
 from monitor.model.errors import PollFailedError
-from monitor.model.instances import Listing, Snapshot
+from monitor.model.instances import InstanceKey, Listing, Snapshot, Status
 from monitor.model.products import Description, ProductDetail
 
 
@@ -40,6 +41,10 @@ class CompletedPoll:
     """None: there is no permission to describe the product; only its status is unknown then."""
     newly_undescribed: PollFailedError | None = None
     """Why the product could not be described; None if the poll before it could not either."""
+    details: StackSetDetails | None = None
+    """Why instances are not CURRENT; None if the source has no `details`."""
+    ended_operation: Operation | None = None
+    """The rollout that ended since the poll before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,10 @@ class Catalog(Protocol):
     def page_size(self) -> int:
         """The stack instances that a page has at most."""
 
+    @property
+    def details(self) -> "DetailsCatalog | None":
+        """What says why instances are not CURRENT; None if the source has no `details`."""
+
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None
     ) -> Listing:
@@ -84,6 +93,20 @@ class Catalog(Protocol):
 
     def describe(self, product_id: str, deadline: Deadline) -> ProductDetail:
         """Describe a product. Raises the same errors as `list_stack_instances`."""
+
+
+class DetailsCatalog(Protocol):
+    """CloudFormation, as far as it explains the stack instances of a source."""
+
+    def read(
+        self, product_id: str, account: str, statuses: Mapping[InstanceKey, Status], deadline: Deadline
+    ) -> StackSetDetails:
+        """Return the details of a product whose listing has these statuses; `account` is empty if it is not known.
+
+        Raises:
+            PollFailedError: they cannot be read.
+            PollCancelledError: the deadline was cancelled.
+        """
 
 
 class Store(Protocol):

@@ -7,14 +7,24 @@ the missing methods, and fails if a new version of moto has one of them.
 import json
 import logging
 import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
-from moto.core.responses import ActionResult
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from flask import Flask
+from moto.core.responses import ActionResult, BaseResponse
+from moto.core.utils import convert_to_flask_response
+from moto.moto_server.werkzeug_app import (
+    BackendRequest,
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
 from moto.servicecatalog.models import ServiceCatalogBackend, servicecatalog_backends
 from moto.servicecatalog.responses import ServiceCatalogResponse
+from werkzeug.serving import make_server
 
+from monitor.simulation import cloudformation
 from monitor.simulation.operations import OPERATIONS, perform
 from monitor.simulation.stack_sets import ACCOUNT, REGION, StackSets
 
@@ -42,7 +52,7 @@ def install() -> None:
     Raises: `RuntimeError` if moto has one of them.
     """
     for operation in OPERATIONS:
-        name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+        name = _snake_case(operation)
         present = getattr(ServiceCatalogResponse, name, None)
         if hasattr(ServiceCatalogBackend, name) or (present and not hasattr(present, "simulated")):
             message = f"this version of moto has {operation}: remove it from monitor/simulation/operations.py"
@@ -58,17 +68,19 @@ class SimulatedAws:
         """Create a server that does not listen yet."""
         install()
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs a line for each request
-        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        application = DomainDispatcherApplication(_create_application)
+        self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="simulated-aws", daemon=True)
 
     def start(self) -> str:
         """Start to serve, and return the URL for AWS_ENDPOINT_URL."""
-        self._server.start()
-        host, port = self._server.get_host_and_port()
-        return f"http://{host}:{port}"
+        self._thread.start()
+        return f"http://127.0.0.1:{self._server.port}"
 
     def stop(self) -> None:
         """Stop to serve."""
-        self._server.stop()
+        self._server.shutdown()
+        self._thread.join()
 
 
 def _of(backend: ServiceCatalogBackend) -> StackSets:
@@ -84,3 +96,43 @@ def _method(operation: str) -> Callable[[Any], ActionResult]:
 
     method.simulated = True  # type: ignore[attr-defined] # distinguishes it from a method of moto
     return method
+
+
+def _snake_case(operation: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+
+
+class CloudFormation(BaseResponse):
+    """CloudFormation with the operations of `cloudformation.OPERATIONS`: moto parses requests and writes the XML.
+
+    It takes the place of moto's own CloudFormation, whose stack instances are always CURRENT, have no reason and come
+    without filters and pages, and which needs 100 MB of packages.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(service_name="cloudformation")
+        self.automated_parameter_parsing = True
+
+
+def _create_application(service: Any) -> Flask:
+    if service != "cloudformation":
+        return create_backend_app(service)
+    application = Flask("cloudformation")
+    application.request_class = BackendRequest
+    application.add_url_rule("/", view_func=convert_to_flask_response(CloudFormation.dispatch), methods=["POST"])
+    return application
+
+
+def _cloudformation_method(operation: str) -> Callable[[Any], ActionResult | tuple[str, dict[str, Any]]]:
+    def method(self: CloudFormation) -> ActionResult | tuple[str, dict[str, Any]]:
+        products = stack_sets(self.current_account, self.region)
+        try:
+            return ActionResult(cloudformation.perform(operation, products, self.params))
+        except cloudformation.CloudFormationError as error:
+            return error.xml(), {"status": 400, "Content-Type": "text/xml"}
+
+    return method
+
+
+for _operation in cloudformation.OPERATIONS:
+    setattr(CloudFormation, _snake_case(_operation), _cloudformation_method(_operation))

@@ -9,7 +9,13 @@ from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 
-from monitor.simulation.stack_sets import NotAStackSetError, ProductDescription, ProductNotFoundError, StackSets
+from monitor.simulation.stack_sets import (
+    NotAStackSetError,
+    ProductDescription,
+    ProductNotFoundError,
+    StackSets,
+    partition,
+)
 
 Members = dict[str, Any]
 
@@ -55,7 +61,7 @@ def search_provisioned_products(products: StackSets, parameters: Mapping[str, An
         attributes = _attributes(products, product_id, description)
         if all(attributes.get(key[:1].upper() + key[1:]) == value for key, _, value in wanted):
             tags = [{"Key": key, "Value": value} for key, value in description.tags.items()]
-            found.append(attributes | {"Tags": tags, "PhysicalId": f"arn:{product_id}"})
+            found.append(attributes | {"Tags": tags, "PhysicalId": _physical_id(products, product_id)})
     page = [attributes for attributes in found if attributes["Id"] > after][:size]
     more = bool(page) and page[-1] is not found[-1]
     return {
@@ -65,9 +71,17 @@ def search_provisioned_products(products: StackSets, parameters: Mapping[str, An
     }
 
 
+def describe_record(products: StackSets, parameters: Mapping[str, Any]) -> Members:
+    """DescribeRecord."""
+    errors = products.record_errors.get(parameters["Id"], [])
+    status = "FAILED" if errors else "SUCCEEDED"
+    return {"RecordDetail": {"RecordId": parameters["Id"], "Status": status, "RecordErrors": errors}}
+
+
 OPERATIONS: Mapping[str, Callable[[StackSets, Mapping[str, Any]], Members]] = {
     "ListStackInstancesForProvisionedProduct": list_stack_instances,
     "DescribeProvisionedProduct": describe_provisioned_product,
+    "DescribeRecord": describe_record,
     "SearchProvisionedProducts": search_provisioned_products,
 }
 
@@ -79,7 +93,7 @@ def perform(operation: str, products: StackSets, parameters: Mapping[str, Any]) 
         raise JsonRESTError("ThrottlingException", "Rate exceeded")
     if operation in products.denied:
         action = f"servicecatalog:{operation}"
-        caller = f"arn:{_partition(products.region)}:iam::{products.account}:role/simulated"
+        caller = f"arn:{partition(products.region)}:iam::{products.account}:role/simulated"
         message = f"User: {caller} is not authorized to perform: {action} because no policy allows it"
         raise JsonRESTError("AccessDeniedException", message)
     members = OPERATIONS[operation](products, parameters)
@@ -87,8 +101,10 @@ def perform(operation: str, products: StackSets, parameters: Mapping[str, Any]) 
 
 
 def _attributes(products: StackSets, product_id: str, description: ProductDescription) -> Members:
-    arn = f"arn:{_partition(products.region)}:servicecatalog:{products.region}:{products.account}"
-    return {
+    arn = f"arn:{partition(products.region)}:servicecatalog:{products.region}:{products.account}"
+    last_record = description.failed_record or f"rec-{product_id}"
+    message = {"StatusMessage": description.status_message} if description.status_message else {}
+    return message | {
         "Id": product_id,
         "Name": description.name,
         "Arn": f"{arn}:stack/{description.name}/{product_id}",
@@ -96,14 +112,17 @@ def _attributes(products: StackSets, product_id: str, description: ProductDescri
         "Status": description.status,
         "CreatedTime": 1767225600.0,
         "IdempotencyToken": f"token-{product_id}",
-        "LastRecordId": f"rec-{product_id}",
+        "LastRecordId": last_record,
+        "LastProvisioningRecordId": last_record,
+        "LastSuccessfulProvisioningRecordId": f"rec-{product_id}",
         "ProductId": description.product_id,
         "ProvisioningArtifactId": description.provisioning_artifact_id,
     }
 
 
-def _partition(region: str) -> str:
-    return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+def _physical_id(products: StackSets, product_id: str) -> str:
+    arn = f"arn:{partition(products.region)}:cloudformation:{products.region}:{products.account}"
+    return f"{arn}:stackset/{products.stack_set_name(product_id)}"
 
 
 def _page_size(parameters: Mapping[str, Any], largest: int) -> int:

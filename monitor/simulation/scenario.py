@@ -7,7 +7,8 @@ import random
 from collections.abc import Iterator, Mapping
 from itertools import product as pairs
 
-from monitor.simulation.stack_sets import Key, StackSets
+from monitor.simulation.rollouts import Key
+from monitor.simulation.stack_sets import StackSets
 
 REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2")
 ACCOUNTS = 40

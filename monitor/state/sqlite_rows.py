@@ -81,8 +81,10 @@ def description(product_id: str, row: Row) -> tuple[ProductDetail, datetime] | t
     None if the product was never described, or the columns cannot be read: the next poll describes it again.
     """
     try:
-        name, kind, status, *others = (_text(column or "") for column in row[:-1])
-        detail = ProductDetail(product_id, name, kind, _member(ProductStatus, status), *others)
+        name, kind, status, catalog_id, artifact_id, account, region = (_text(column or "") for column in row[:-1])
+        detail = ProductDetail(
+            product_id, name, kind, _member(ProductStatus, status), catalog_id, artifact_id, account, region
+        )
         return detail, from_milliseconds(row[-1])
     except UNREADABLE:
         return None, None

@@ -113,7 +113,7 @@ def big_source(observer: Observer, calls_per_second: float) -> Source:
     """Return a source with one product of 100,000 instances."""
     source = Source(source_settings(calls_per_second=calls_per_second), observer, 1)
     credentials = CredentialCache(lambda: None, observer)
-    source._clients = Clients(FakeClient(100_000), lambda: None, credentials, attempts=1)
+    source._clients = Clients(FakeClient(100_000), lambda: None, lambda: None, credentials, attempts=1)
     return source
 
 

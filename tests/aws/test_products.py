@@ -87,7 +87,7 @@ def test_an_invalid_product_is_refused_in_a_description_and_skipped_in_a_search(
 def test_a_name_may_contain_any_character(name: str, expected: str) -> None:
     """Half of a surrogate pair is replaced, because it cannot be encoded."""
     fields = {**FIELDS, "Name": name}
-    assert check_description({"ProvisionedProductDetail": fields}).name == expected
+    assert check_description({"ProvisionedProductDetail": fields})[0].name == expected
     found = matching(check_search({"ProvisionedProducts": [fields]}).items, DiscoverSettings(("*",), {}, 60.0))
     assert found["pp-1"].name == expected
 

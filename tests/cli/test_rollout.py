@@ -26,6 +26,7 @@ class FakeCatalog:
 
     calls_per_second = 10.0
     page_size = 20
+    details = None
 
     def __init__(
         self, details: Sequence[ProductDetail | PollFailedError], listings: Sequence[Listing | PollFailedError]

@@ -144,6 +144,7 @@ def test_each_default_is_a_valid_value() -> None:
         "SourceSection.calls_per_second": 10.0,
         "SourceSection.page_size": 20,
         "SourceSection.accept_language": "en",
+        "SourceSection.details": False,
         "MetricsSection.instance_series": "all",
         "MetricsSection.zero_series": True,
         "MetricsSection.max_instance_series": 1_000_000,

@@ -10,7 +10,7 @@ from monitor.model.diff import Change, Transition
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import InstanceKey, Listing, Status
 from monitor.model.products import Description, ProductDetail, ProductTransition
-from monitor.poller.protocols import CompletedPoll, FailedPoll, StateError, StoredProduct
+from monitor.poller.protocols import CompletedPoll, DetailsCatalog, FailedPoll, StateError, StoredProduct
 from tests.making import EPOCH, EU, ONE, TWO, US, detail
 
 STATUSES: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
@@ -39,6 +39,7 @@ class Harness:
     page_seconds: float = 2.5
     budget_wait: float = 0.0
     """The share of `page_seconds` that is a wait for the calls per second."""
+    details: DetailsCatalog | None = None
 
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None

@@ -27,6 +27,7 @@ class Aws:
 
     calls_per_second = 10.0
     page_size = 20
+    details = None
 
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None

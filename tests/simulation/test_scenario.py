@@ -6,8 +6,9 @@ from itertools import groupby
 
 import pytest
 
+from monitor.simulation.rollouts import Key
 from monitor.simulation.scenario import CYCLE, HUB_PRODUCTS, PRODUCTS, TEMPORARY_PRODUCT, THROTTLED, Scenario
-from monitor.simulation.stack_sets import InstanceChange, Key, NotAStackSetError, ProductNotFoundError, StackSets
+from monitor.simulation.stack_sets import InstanceChange, NotAStackSetError, ProductNotFoundError, StackSets
 
 
 class Run:

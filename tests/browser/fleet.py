@@ -13,7 +13,7 @@ from monitor.model.views import DiscoveryView, PollFailure, ProductView
 from tests.web.fake_views import FakeViews, product_view, source_view
 
 NOW = datetime(2026, 11, 24, 3, 12, 40, tzinfo=UTC)
-STARTED = NOW - timedelta(days=12)
+SINCE_START = timedelta(days=12)
 REGIONS = (
     "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1",
     "eu-central-1", "eu-north-1", "eu-south-1", "eu-west-1", "eu-west-2", "eu-west-3",
@@ -28,16 +28,15 @@ BACKUP = Product("pp-d5q7rvm3zxcvb", "backup-plans")
 AUDIT = Product("pp-e8n2lkj6poiuy", "audit-roles")
 
 
-def minutes(number: float) -> datetime:
-    """Return a moment so many minutes ago."""
-    return NOW - timedelta(minutes=number)
+def fleet(accounts: int = 40, now: datetime = NOW) -> FakeViews:
+    """Return the fleet as it is `now`. The baseline is in so many accounts and 17 Regions."""
 
+    def minutes(number: float) -> datetime:
+        return now - timedelta(minutes=number)
 
-def fleet(accounts: int = 40) -> FakeViews:
-    """Return the fleet. The baseline is in so many accounts and 17 Regions."""
     chance = random.Random(7)  # the same fleet each time
     numbers = [f"{100_000_000_000 + 7_919_191_919 * n % 900_000_000_000}" for n in range(accounts)]
-    baseline = _states(numbers, REGIONS)
+    baseline = _states(now, numbers, REGIONS)
     history: list[Transition] = []
     for account in numbers[3:12:4]:
         for region in chance.sample(REGIONS, 4):
@@ -55,12 +54,12 @@ def fleet(accounts: int = 40) -> FakeViews:
         _change(baseline, history, BASELINE, key, Status.CURRENT, minutes(begin - chance.uniform(20, 80)))
     for number in numbers[-2:]:
         del baseline[number, "sa-east-1"]
-    guardrails = _states(numbers, REGIONS[5:12])
+    guardrails = _states(now, numbers, REGIONS[5:12])
     for account in numbers[:22]:
         for region in REGIONS[5:12]:
             _change(guardrails, history, GUARDRAILS, (account, region), Status.OUTDATED, minutes(6))
-    network = _states(numbers[:12], REGIONS[8:12])
-    logging = _states(numbers, ("eu-west-1",))
+    network = _states(now, numbers[:12], REGIONS[8:12])
+    logging = _states(now, numbers, ("eu-west-1",))
     logging[numbers[7], "eu-west-1"] = InstanceState(Status.UNKNOWN, minutes(400))
     denied = PollFailure(
         Reason.ACCESS_DENIED,
@@ -70,12 +69,12 @@ def fleet(accounts: int = 40) -> FakeViews:
         minutes(2),
     )
     views = [
-        _view(baseline, BASELINE, ProductStatus.TAINTED, minutes(194)),
-        _view(guardrails, GUARDRAILS, ProductStatus.UNDER_CHANGE, minutes(6)),
-        _view(network, NETWORK_HUB, account=NETWORK, source="network", failure=denied, polled_at=minutes(47)),
-        _view(logging, LOGGING, account=NETWORK, source="network"),
-        _view(_states(numbers, ("eu-west-1", "eu-central-1")), BACKUP),
-        ProductView(AUDIT, "hub", 300.0, next_poll_at=NOW - timedelta(seconds=3)),
+        _view(now, baseline, BASELINE, ProductStatus.TAINTED, minutes(194)),
+        _view(now, guardrails, GUARDRAILS, ProductStatus.UNDER_CHANGE, minutes(6)),
+        _view(now, network, NETWORK_HUB, account=NETWORK, source="network", failure=denied, polled_at=minutes(47)),
+        _view(now, logging, LOGGING, account=NETWORK, source="network"),
+        _view(now, _states(now, numbers, ("eu-west-1", "eu-central-1")), BACKUP),
+        ProductView(AUDIT, "hub", 300.0, next_poll_at=now - timedelta(seconds=3)),
     ]
     sources = [
         source_view("hub", accounts=(HUB,), products=4, used_calls_per_second=2.4),
@@ -96,8 +95,8 @@ def fleet(accounts: int = 40) -> FakeViews:
     return FakeViews(views, sources, history)
 
 
-def _states(accounts: list[str], regions: tuple[str, ...]) -> dict[InstanceKey, InstanceState]:
-    return dict.fromkeys(pairs(accounts, regions), InstanceState(Status.CURRENT, STARTED))
+def _states(now: datetime, accounts: list[str], regions: tuple[str, ...]) -> dict[InstanceKey, InstanceState]:
+    return dict.fromkeys(pairs(accounts, regions), InstanceState(Status.CURRENT, now - SINCE_START))
 
 
 def _change(
@@ -116,6 +115,7 @@ def _change(
 
 
 def _view(
+    now: datetime,
     states: Mapping[InstanceKey, InstanceState],
     product: Product,
     status: ProductStatus = ProductStatus.AVAILABLE,
@@ -128,9 +128,9 @@ def _view(
     found = ProductDetail(product.id, product.name, STACK_SET, status, "prod-x2y3z4", "pa-v17", account, region)
     defaults = {
         "detail": found,
-        "status_since": since or STARTED,
-        "polled_at": minutes(1.4),
-        "next_poll_at": minutes(-3.6),
+        "status_since": since or now - SINCE_START,
+        "polled_at": now - timedelta(minutes=1.4),
+        "next_poll_at": now + timedelta(minutes=3.6),
         "seconds": 2.9,
     }
-    return product_view(states, product, NOW - timedelta(minutes=1.4), **defaults | {"source": "hub"} | fields)
+    return product_view(states, product, now - timedelta(minutes=1.4), **defaults | {"source": "hub"} | fields)

@@ -11,7 +11,9 @@ button.type = "button";
 const label = () => { button.textContent = paused ? "Resume updates" : "Pause updates"; };
 button.addEventListener("click", () => { paused = !paused; label(); });
 label();
-updated.append(button);
+const lost = document.createElement("span");
+lost.setAttribute("role", "status");
+updated.append(button, lost);
 
 // A reader who is filling in a form or has selected text must not lose it.
 const busy = () => main.contains(document.activeElement) && document.activeElement !== main
@@ -25,16 +27,14 @@ async function refresh() {
     if (!response.ok) throw new Error(`status ${response.status}`);
     page = new DOMParser().parseFromString(await response.text(), "text/html");
   } catch {
-    updated.classList.add("lost");
-    updated.title = "The monitor does not answer: this page is old";
+    lost.textContent = "The monitor does not answer. This page is old.";
     return;
   }
   if (busy()) return;
   const scrolled = [...main.querySelectorAll(".scroll")].map((part) => [part.scrollLeft, part.scrollTop]);
   main.replaceChildren(...page.getElementById("main").childNodes);
   main.querySelectorAll(".scroll").forEach((part, index) => part.scrollTo(...(scrolled[index] ?? [0, 0])));
-  updated.classList.remove("lost");
-  updated.removeAttribute("title");
+  lost.textContent = "";
   updated.querySelector("time").replaceWith(page.querySelector("#updated time"));
   document.title = page.title;
 }

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.web.api_endpoint import ApiEndpoint
 from monitor.web.limits import Limits
@@ -47,17 +47,22 @@ def application(
     is no such path.
     """
     threads = CapacityLimiter(_THREADS)
-    app = Starlette(
+    api = ApiEndpoint(views, version, threads)
+    site = Starlette(
         routes=[
             *Pages(views, version, threads).routes(),
-            Route("/api/{path:path}", ApiEndpoint(views, version, threads)),
             Route("/metrics", ScrapeEndpoint(metrics, scrapes), methods=["GET", "HEAD"]),
             _probe("/livez", health.alive, "the scheduler has stopped"),
             _probe("/readyz", health.ready, "some products have not been polled yet"),
             *([_reload(reload)] if reload else []),
         ]
     )
-    app.router.redirect_slashes = False  # /metrics/ does not exist
+    site.router.redirect_slashes = False  # /metrics/ does not exist
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        # No pattern of a Starlette route matches a path with a newline, so a mount would not answer it as the API does.
+        await (api if scope["path"].startswith("/api/") else site)(scope, receive, send)
+
     return app
 
 

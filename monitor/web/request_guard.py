@@ -7,7 +7,7 @@ like every other path: with `client_auth_type: RequireAndVerifyClientCert`, use 
 from email.utils import formatdate
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.web.basic_auth import BasicAuth, TooManyChecksError
@@ -47,7 +47,7 @@ class RequestGuard:
 
     async def _refused(self, scope: Scope, policy: AccessPolicy) -> Response | None:
         if policy.rate_limit is not None and not policy.rate_limit.take():
-            return _refusal(429, "Too Many Requests", RETRY)
+            return _refusal(scope, 429, "Too Many Requests", RETRY)
         if not policy.users:
             return None
         client = scope.get("client")
@@ -55,19 +55,19 @@ class RequestGuard:
             authorization = Headers(scope=scope).get("authorization", "").encode("latin-1")
             allowed = await self._basic_auth.allows(authorization, policy.users, client[0] if client else "")
         except TooManyChecksError:
-            return _refusal(503, "Service Unavailable: too many passwords are being checked", RETRY)
-        return None if allowed else _refusal(401, "Unauthorized", CHALLENGE)
+            return _refusal(scope, 503, "Service Unavailable: too many passwords are being checked", RETRY)
+        return None if allowed else _refusal(scope, 401, "Unauthorized", CHALLENGE)
 
 
 def _malformed(scope: Scope) -> Response | None:
     """Refuse a long URL, long headers, and any body, since no path reads one. The rest of the request is not read."""
     if len(scope["raw_path"]) + len(scope["query_string"]) > URL_BYTES:
-        return _refusal(414, "URI Too Long", CLOSE)
+        return _refusal(scope, 414, "URI Too Long", CLOSE)
     if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
-        return _refusal(431, "Request Header Fields Too Large", CLOSE)
+        return _refusal(scope, 431, "Request Header Fields Too Large", CLOSE)
     headers = Headers(scope=scope)
     if "transfer-encoding" in headers or headers.get("content-length", "0") != "0":
-        return _refusal(413, "Content Too Large: a request has no body here", CLOSE)
+        return _refusal(scope, 413, "Content Too Large: a request has no body here", CLOSE)
     return None
 
 
@@ -84,8 +84,11 @@ def _cross_site(scope: Scope) -> Response | None:
     headers = Headers(scope=scope)
     if not ("origin" in headers or "sec-fetch-site" in headers or headers.get("accept-language", "*") != "*"):
         return None
-    return _refusal(403, "Forbidden: web pages may not do this; use curl -X POST", CLOSE)
+    return _refusal(scope, 403, "Forbidden: web pages may not do this; use curl -X POST", CLOSE)
 
 
-def _refusal(status: int, text: str, headers: dict[str, str]) -> Response:
+def _refusal(scope: Scope, status: int, text: str, headers: dict[str, str]) -> Response:
+    """Return an error as the requested path returns others."""
+    if scope["path"].startswith("/api/"):
+        return JSONResponse({"error": text}, status, headers)
     return PlainTextResponse(f"{status} {text}\n", status, headers)

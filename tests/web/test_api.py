@@ -119,10 +119,16 @@ def test_a_product_that_was_never_polled() -> None:
     assert found["severity"] == "pending"
 
 
+def test_a_name_with_a_newline_is_a_name() -> None:
+    """It is not found like any other, with JSON."""
+    assert error("/api/v1/products/a\nb", 404) == "there is no product with the ID or name 'a\\nb'"
+
+
 def test_an_id_or_a_name() -> None:
     """A product is found by both; a name that several have leads to their IDs."""
     assert get("/api/v1/products/baseline", fleet())["id"] == BASELINE.id
     assert get("/api/v1/products/baseline/instances", fleet())["instances"][0]["account"] == ONE
+    assert error("/api/v1/products/baseline?x=1", 400, fleet()) == "there is no parameter 'x'; there is none"
     several = "2 products have the name 'guardrails': use one of the IDs pp-bbbbbbbbbbbbb, pp-ccccccccccccc"
     assert error("/api/v1/products/guardrails", 404, fleet()) == several
     unknown = "there is no product with the ID or name 'pp-x'"
@@ -288,7 +294,7 @@ def test_sources() -> None:
         (f"limit={'9' * 5000}", f"limit: '{'9' * 79} is not a whole number"),
         ("cursor=abc", "cursor: 'abc' is not a cursor of this list; leave it out to begin with the first page"),
         ("acount=1", "there is no parameter 'acount'; did you mean 'account'?"),
-        ("x=1", "there is no parameter 'x'; use limit, cursor, since, product, account, status"),
+        ("x=1", "there is no parameter 'x'; there is limit, cursor, since, product, account, status"),
         ("status=CURRENT&status=BAD", "status: 'BAD' is not CURRENT, OUTDATED, INOPERABLE, UNKNOWN or ABSENT"),
         ("since=soon", "since: 'soon' is neither a duration like 24h nor a time like 2026-01-31T18:00:00Z"),
         ("since=0001-01-01T00:00:00%2B14:00", "since: '0001-01-01T00:00:00+14:00' is neither a duration like 24h"),
@@ -323,6 +329,13 @@ def test_head() -> None:
         )
         assert one.get("/api/v1/products", "HEAD").body == b""
         assert one.get("/api/v1/products/pp-x", "HEAD").status == 404
+
+
+def test_what_is_refused_before_the_api_sees_it() -> None:
+    """A URL that is too long is an error in JSON like the others."""
+    with served(views=fleet()) as one:
+        found = one.get(f"/api/v1/instances?account={'1' * 10_000}")
+    assert (found.status, json.loads(found.body)) == (414, {"error": "URI Too Long"})
 
 
 def test_names_are_data() -> None:
@@ -388,7 +401,9 @@ def test_the_users_of_the_web_configuration_protect_it(tmp_path: Path) -> None:
     users = tmp_path / "web.yml"
     users.write_text(f"basic_auth_users: {{someone: {bcrypt.hashpw(b'password', bcrypt.gensalt(4)).decode()}}}")
     with served(web_config=WebConfigReloader(users), views=fleet()) as one:
-        assert one.get("/api/v1/products").status == 401
+        refused = one.get("/api/v1/products")
+        assert (refused.status, json.loads(refused.body)) == (401, {"error": "Unauthorized"})
+        assert refused.headers["www-authenticate"].startswith("Basic ")
         assert one.get("/api/openapi.json").status == 401
 
 

@@ -21,6 +21,7 @@ from monitor.web.api.parameters import (
     FleetInstanceParameters,
     InstanceParameters,
     Paging,
+    Parameters,
     TransitionParameters,
     explain,
 )
@@ -71,7 +72,7 @@ class Api:
 
         return await self._answer(result)
 
-    async def product(self, product: str) -> Response:
+    async def product(self, product: str, _: Annotated[Parameters, Query()]) -> Response:
         """Return a product by its ID, or by its name if no other product has that."""
         return await self._answer(lambda: Product.of(find_product(self._views, product)))
 

@@ -30,13 +30,10 @@ class StatusAfter(StrEnum):
     ABSENT = "ABSENT"
 
 
-class Paging(BaseModel):
-    """How much to return, and where to begin."""
+class Parameters(BaseModel):
+    """No parameters."""
 
     model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="The most items to return.")
-    cursor: str | None = Field(None, description="The cursor of the page before, to continue after its last item.")
 
     @model_validator(mode="before")
     @classmethod
@@ -45,10 +42,19 @@ class Paging(BaseModel):
         for name in parameters:
             if name not in cls.model_fields:
                 similar = get_close_matches(name, cls.model_fields, n=1)
-                hint = f"did you mean {similar[0]!r}?" if similar else f"use {', '.join(cls.model_fields)}"
+                hint = (
+                    f"did you mean {similar[0]!r}?" if similar else f"there is {', '.join(cls.model_fields) or 'none'}"
+                )
                 message = f"there is no parameter {name!r:.80}; {hint}"
                 raise PydanticCustomError("sentence", "{message}", {"message": message})
         return parameters
+
+
+class Paging(Parameters):
+    """How much to return, and where to begin."""
+
+    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="The most items to return.")
+    cursor: str | None = Field(None, description="The cursor of the page before, to continue after its last item.")
 
 
 class InstanceParameters(Paging):

@@ -38,15 +38,15 @@ def print_report(
     """
     if output is not Output.TABLE:
         columns = POLL_COLUMNS if now is None else STATUS_COLUMNS
-        rows = (_row(view, key) for view in views for key in sorted(_keys(view, every_instance)))
-        print_rows(({column: row[column] for column in columns} for row in rows), columns, output)
+        every = (_row(view, key) for view in views for key in sorted(_keys(view, every_instance)))
+        print_rows(({column: row[column] for column in columns} for row in every), columns, output)
         return
     with reader_may_end():
         for view in sorted(views, key=worst_first):
             if every_instance or view.severity is not Severity.FINE:
                 click.echo(_headline(view, now))
-                if keys := _keys(view, every_instance):
-                    print_rows((_cells(view, key, now) for key in keys), tuple(_cells(view, keys[0], now)), output)
+                if rows := _by_account(view, _keys(view, every_instance), now):
+                    print_rows(rows, tuple(rows[0]), output)
                 click.echo()
         _print_summary(views, now)
 
@@ -78,11 +78,17 @@ def _row(view: ProductView, key: InstanceKey) -> Row:
     }
 
 
-def _cells(view: ProductView, key: InstanceKey, now: datetime | None) -> Row:
-    account, region = key
-    state = view.states[key]
-    age = {} if now is None else {"for": short_age(state.since, now)}
-    return {"status": state.status, **age, "account": account, "region": region}
+def _by_account(view: ProductView, keys: Sequence[InstanceKey], now: datetime | None) -> Sequence[Row]:
+    """Return a row for all Regions of an account with the same status and age: a rollout fails in whole accounts."""
+    regions: dict[tuple[Status, str, str], list[str]] = {}
+    for account, region in keys:
+        state = view.states[account, region]
+        age = "" if now is None else short_age(state.since, now)
+        regions.setdefault((state.status, age, account), []).append(region)
+    return [
+        {"status": status, **({"for": age} if age else {}), "account": account, "regions": ", ".join(found)}
+        for (status, age, account), found in regions.items()
+    ]
 
 
 def _headline(view: ProductView, now: datetime | None) -> str:

@@ -57,15 +57,20 @@ def run_daemon(
     stop: threading.Event,
     when_bound: Callable[[str], None] = lambda _: None,
     *,
+    log_to: int | None = None,
     shard: Shard | None = None,
     reload: ReloadOptions | None = None,
 ) -> None:
-    """Run a daemon until `stop` is set; call `when_bound` with its address before it starts."""
+    """Run a daemon until `stop` is set; call `when_bound` with its address before it starts.
+
+    `log_to`: the file descriptor that events are written to instead of stdout.
+    """
     if stop.is_set():
         return
     try:
         bound = listen(settings.listen)
-        log = Log(LineWriter(sys.stdout.fileno()), settings.log_level, settings.log_format, colors=colors())
+        writer = LineWriter(sys.stdout.fileno() if log_to is None else log_to)
+        log = Log(writer, settings.log_level, settings.log_format, colors=log_to is None and colors())
         daemon = Daemon(settings, log, bound, shard=shard, reload=reload)
     except (ListenError, StateError) as error:
         raise CommandError(str(error)) from error

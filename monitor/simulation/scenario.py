@@ -1,142 +1,149 @@
-"""The scenario of the demo: rollouts in waves, failures, recoveries, new and removed accounts, a minute of throttling.
+"""The scenario of the demo: a rollout that fails in some accounts, and what else happens to products.
 
-It has steps of one second and repeats itself. The same seed gives the same scenario.
+It has steps of one second and repeats itself after ten minutes. Two failures last longer than the alerts wait:
+two INOPERABLE instances for nine minutes (StackInstanceInoperable waits 5), and the OUTDATED instances of a rollout
+that failed before the demo for as long as it runs (StackInstanceOutdated and StackInstancesOutdatedMany wait 30).
 """
 
-import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product as pairs
 
-from monitor.simulation.rollouts import Key
 from monitor.simulation.stack_sets import StackSets
 
 REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2")
-ACCOUNTS = 40
-# Products of the first account.
-HUB_PRODUCTS = {"pp-baseline00001": "baseline", "pp-guardrails001": "guardrails"}
-# Products of the second account.
-NETWORK_PRODUCTS = {"pp-network000001": "network-hub"}
+ACCOUNTS = tuple(f"{100_000_000_000 + 7_919_191_919 * number}" for number in range(40))
+BASELINE, GUARDRAILS = "pp-baseline00001", "pp-guardrails001"
+HUB_PRODUCTS = {BASELINE: "baseline", GUARDRAILS: "guardrails"}
+"""Products of the first account."""
+NETWORK = "pp-network000001"
+NETWORK_PRODUCTS = {NETWORK: "network-hub"}
+"""Products of the second account."""
 PRODUCTS = HUB_PRODUCTS | NETWORK_PRODUCTS
-# Id and name of a product of the second account that is provisioned and terminated again.
 TEMPORARY_PRODUCT = ("pp-network000002", "network-temporary")
-# The tags of the products of the second account.
+"""Id and name of a product of the second account that is provisioned and terminated again."""
 TAGS = {"team": "network"}
+"""The tags of the products of the second account."""
 
-# Number of steps after which the scenario repeats itself.
-CYCLE = 300
-# Steps in which AWS throttles.
-THROTTLED = range(210, 270)
-_ROLLOUTS = {2: "pp-baseline00001", 100: "pp-guardrails001", 150: "pp-network000001"}
-_PROVISION_STEP, _TERMINATE_STEP = 30, 240
-# Accounts that a rollout updates in one step.
-_WAVE_ACCOUNTS = 8
-# Share of the instances that a rollout leaves OUTDATED.
-_SKIPPED_SHARE = 0.03
+CYCLE = 600
+"""Number of steps after which the scenario repeats itself."""
+ROLLOUT, ROLLOUT_AGAIN = 10, 120
+"""Steps in which the rollouts of the baseline begin."""
+THROTTLED = range(240, 300)
+"""Steps in which AWS throttles."""
+PROVISIONED = range(180, 420)
+"""Steps in which the temporary product exists."""
+REPAIRED = range(530, 590)
+"""Steps in which no instance is INOPERABLE."""
+JOINED = range(330, 380)
+"""Steps in which one account more is in the organization."""
+NEW_ACCOUNT = "900000000001"
+FAILED_ACCOUNTS = ACCOUNTS[2::3][:12]
+"""The accounts in which the first rollout of the baseline fails."""
+SHOWN_SHARE = 0.6
+"""The progress of a rollout that is reported."""
+BROKEN = tuple(pairs(ACCOUNTS[7:8], REGIONS[:2]))
+OUTDATED = tuple(pairs(ACCOUNTS[5:40:8], REGIONS))
 
 
 class Scenario:
     """Changes the stack instances of two simulated accounts, step by step."""
 
-    def __init__(self, hub: StackSets, network: StackSets, seed: int = 1) -> None:
-        """Create all products in all accounts and Regions. Three instances are INOPERABLE, the others CURRENT."""
+    def __init__(self, hub: StackSets, network: StackSets) -> None:
+        """Create all products in all accounts and Regions, with the failures from before the demo."""
+        self._hub = hub
         self._network = network
-        self._stack_sets = dict.fromkeys(HUB_PRODUCTS, hub) | dict.fromkeys(NETWORK_PRODUCTS, network)
-        self._random = random.Random(seed)  # noqa: S311 - a simulation, not a secret
-        self._accounts = [f"{100_000_000_000 + 7_919_191_919 * n}" for n in range(ACCOUNTS)]
-        self._added = 0
-        self._waves: list[tuple[str, Iterator[list[str]]]] = []
         for product_id, name in PRODUCTS.items():
-            self._stack_sets[product_id].add_product(
-                product_id, name, tags=TAGS if product_id in NETWORK_PRODUCTS else None
-            )
-            for account, region in pairs(self._accounts, REGIONS):
-                self._set(product_id, account, region, "CURRENT")
-        for _ in range(3):
-            self._fail_an_instance()
+            stack_sets, tags = (hub, None) if product_id in HUB_PRODUCTS else (network, TAGS)
+            stack_sets.add_product(product_id, name, tags=tags)
+            for account, region in pairs(ACCOUNTS, REGIONS):
+                stack_sets.set(product_id, account, region, "CURRENT")
+        for account, region in BROKEN:
+            hub.set(GUARDRAILS, account, region, "INOPERABLE")
+        for account, region in OUTDATED:
+            network.set(NETWORK, account, region, "OUTDATED")
+        network.set_status(NETWORK, "TAINTED")
+        self._rollout: Iterator[str | None] = iter(())
+        self._actions: Mapping[int, Callable[[], str]] = {
+            ROLLOUT: self._roll_out,
+            ROLLOUT_AGAIN: self._roll_out_again,
+            PROVISIONED.start: self._provision,
+            PROVISIONED.stop: self._terminate,
+            THROTTLED.start: self._throttle,
+            THROTTLED.stop: self._answer,
+            JOINED.start: self._add_account,
+            JOINED.stop: self._remove_account,
+            REPAIRED.start: self._repair,
+            REPAIRED.stop: self._break,
+        }
 
-    def step(self, number: int) -> None:
-        """Make the changes of one step; `number` counts from 0."""
-        step = number % CYCLE
-        for stack_sets in self._stack_sets.values():
-            stack_sets.throttled = step in THROTTLED
-        if step == _PROVISION_STEP:
-            self._provision_temporary()
-        if step == _TERMINATE_STEP:
-            self._network.remove_product(TEMPORARY_PRODUCT[0])
-        if step in _ROLLOUTS:
-            self._start_rollout(_ROLLOUTS[step])
-        self._continue_rollouts()
-        if step % 20 == 15:  # noqa: PLR2004 - every 20 seconds
-            self._fail_an_instance()
-        if step % 60 == 45:  # noqa: PLR2004
-            self._add_account()
-        if step % 60 == 55:  # noqa: PLR2004
-            self._remove_account()
-        if step % 30 == 29 or step == CYCLE - 1:  # noqa: PLR2004
-            self._recover(everything=step == CYCLE - 1)
+    def step(self, number: int) -> str | None:
+        """Make the changes of one step, which is counted from 0. Return a sentence if there is something to tell."""
+        progress = next(self._rollout, None)
+        action = self._actions.get(number % CYCLE)
+        return action() if action else progress
 
-    def _set(self, product_id: str, account: str, region: str, status: str | None) -> None:
-        self._stack_sets[product_id].set(product_id, account, region, status)
+    def _roll_out(self) -> str:
+        self._rollout = self._waves(ACCOUNTS, FAILED_ACCOUNTS)
+        return f"baseline: a rollout to {len(ACCOUNTS)} accounts in {len(REGIONS)} Regions begins."
 
-    def _instances(self, product_id: str) -> Mapping[Key, str]:
-        return self._stack_sets[product_id].instances(product_id)
+    def _roll_out_again(self) -> str:
+        self._rollout = self._waves(FAILED_ACCOUNTS, ())
+        return f"baseline: the rollout is repeated in the {len(FAILED_ACCOUNTS)} accounts."
 
-    def _provision_temporary(self) -> None:
+    def _waves(self, accounts: Sequence[str], failed: Sequence[str]) -> Iterator[str | None]:
+        """Update one account in each step, except those that fail."""
+        self._hub.set_status(BASELINE, "UNDER_CHANGE")
+        for account, region in pairs(accounts, REGIONS):
+            self._hub.set(BASELINE, account, region, "OUTDATED")
+        yield None
+        for number, account in enumerate(accounts, 1):
+            if account not in failed:
+                for region in REGIONS:
+                    self._hub.set(BASELINE, account, region, "CURRENT")
+            shown = number == round(SHOWN_SHARE * len(accounts))
+            yield f"baseline: the rollout has reached {SHOWN_SHARE:.0%} of the accounts." if shown else None
+        self._hub.set_status(BASELINE, "TAINTED" if failed else "AVAILABLE")
+        if failed:
+            instances = len(failed) * len(REGIONS)
+            yield f"baseline: the rollout failed in {len(failed)} accounts; {instances} instances are OUTDATED."
+        else:
+            yield f"baseline: the {len(accounts)} accounts recover; every instance is CURRENT."
+
+    def _provision(self) -> str:
         product_id, name = TEMPORARY_PRODUCT
         self._network.add_product(product_id, name, tags=TAGS)
-        for account, region in pairs(self._accounts[:5], REGIONS):
+        for account, region in pairs(ACCOUNTS[:5], REGIONS):
             self._network.set(product_id, account, region, "CURRENT")
+        return f"{name}: a new product; the monitor discovers it by its tag."
 
-    def _start_rollout(self, product_id: str) -> None:
-        # As at AWS, an update leaves INOPERABLE instances out.
-        self._stack_sets[product_id].set_status(product_id, "UNDER_CHANGE")
-        for (account, region), status in self._instances(product_id).items():
-            if status != "INOPERABLE":
-                self._set(product_id, account, region, "OUTDATED")
-        accounts = list(self._accounts)
-        self._waves.append(
-            (product_id, iter([accounts[n : n + _WAVE_ACCOUNTS] for n in range(0, len(accounts), _WAVE_ACCOUNTS)]))
-        )
+    def _terminate(self) -> str:
+        self._network.remove_product(TEMPORARY_PRODUCT[0])
+        return f"{TEMPORARY_PRODUCT[1]}: the product is terminated."
 
-    def _continue_rollouts(self) -> None:
-        for entry in list(self._waves):
-            product_id, waves = entry
-            wave = next(waves, None)
-            if wave is None:
-                self._waves.remove(entry)
-                skipped = "OUTDATED" in self._instances(product_id).values()
-                self._stack_sets[product_id].set_status(product_id, "TAINTED" if skipped else "AVAILABLE")
-                continue
-            for (account, region), status in self._instances(product_id).items():
-                if account in wave and status == "OUTDATED" and self._random.random() > _SKIPPED_SHARE:
-                    self._set(product_id, account, region, "CURRENT")
+    def _throttle(self) -> str:
+        self._hub.throttled = self._network.throttled = True
+        return "AWS throttles every call for a minute: polls fail, the data stays."
 
-    def _fail_an_instance(self) -> None:
-        # As at AWS when a stack cannot be deleted.
-        product_id = self._random.choice(list(PRODUCTS))
-        account, region = self._random.choice(sorted(self._instances(product_id)))
-        self._set(product_id, account, region, "INOPERABLE")
+    def _answer(self) -> str:
+        self._hub.throttled = self._network.throttled = False
+        return "AWS answers again."
 
-    def _recover(self, *, everything: bool) -> None:
-        in_rollout = {product_id for product_id, _ in self._waves}
-        for product_id in PRODUCTS:
-            if product_id in in_rollout:
-                continue
-            for (account, region), status in self._instances(product_id).items():
-                if status != "CURRENT" and (everything or self._random.random() < 0.5):  # noqa: PLR2004
-                    self._set(product_id, account, region, "CURRENT")
-            if "OUTDATED" not in self._instances(product_id).values():
-                self._stack_sets[product_id].set_status(product_id, "AVAILABLE")
-
-    def _add_account(self) -> None:
-        self._added += 1
-        account = f"{900_000_000_000 + self._added}"
-        self._accounts.append(account)
+    def _add_account(self) -> str:
         for region in REGIONS:
-            self._set("pp-baseline00001", account, region, "CURRENT")
+            self._hub.set(BASELINE, NEW_ACCOUNT, region, "CURRENT")
+        return f"baseline: account {NEW_ACCOUNT} joins; {len(REGIONS)} instances appear."
 
-    def _remove_account(self) -> None:
-        account = self._accounts.pop()
-        for product_id in PRODUCTS:
-            for region in REGIONS:
-                self._set(product_id, account, region, None)
+    def _remove_account(self) -> str:
+        for region in REGIONS:
+            self._hub.set(BASELINE, NEW_ACCOUNT, region, None)
+        return f"baseline: account {NEW_ACCOUNT} leaves again; its instances disappear."
+
+    def _repair(self) -> str:
+        for account, region in BROKEN:
+            self._hub.set(GUARDRAILS, account, region, "CURRENT")
+        return f"guardrails: the {len(BROKEN)} INOPERABLE instances are repaired."
+
+    def _break(self) -> str:
+        for account, region in BROKEN:
+            self._hub.set(GUARDRAILS, account, region, "INOPERABLE")
+        return f"guardrails: a delete fails; {len(BROKEN)} instances are INOPERABLE."

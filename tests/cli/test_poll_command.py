@@ -51,7 +51,7 @@ def test_only_what_is_not_current_is_printed(fleet: Aws, tmp_path: Path, capsys:
         1,
         """\
 guardrails (pp-bbbbbbbbbbbbb): TAINTED, 1 CURRENT, 1 OUTDATED, 1 INOPERABLE, 1 UNKNOWN
-STATUS      ACCOUNT       REGION
+STATUS      ACCOUNT       REGIONS
 INOPERABLE  222222222222  eu-west-1
 UNKNOWN     333333333333  eu-west-1
 OUTDATED    111111111111  eu-west-1
@@ -72,9 +72,8 @@ def test_every_instance_is_printed_on_request(fleet: Aws, tmp_path: Path, capsys
         0,
         """\
 baseline (pp-aaaaaaaaaaaaa): AVAILABLE, 3 CURRENT
-STATUS   ACCOUNT       REGION
-CURRENT  111111111111  eu-west-1
-CURRENT  111111111111  us-east-1
+STATUS   ACCOUNT       REGIONS
+CURRENT  111111111111  eu-west-1, us-east-1
 CURRENT  222222222222  eu-west-1
 
 1 product: 3 CURRENT

@@ -1,12 +1,10 @@
-"""`run` and `demo` if they cannot start: one sentence and an exit code."""
+"""`run` if it cannot start: one sentence and an exit code."""
 
 import json
 import os
 import signal
 import socket
 from pathlib import Path
-
-import pytest
 
 from monitor.state.lock import StateLock
 from tests.cli.commands import Result, configuration, process, python, started
@@ -18,13 +16,11 @@ def run(path: str, *more: str) -> Result:
     return process(python("run", "--config", path, *more))
 
 
-@pytest.mark.parametrize("command", ["run", "demo"])
-def test_an_occupied_port(command: str, tmp_path: Path) -> None:
+def test_an_occupied_port(tmp_path: Path) -> None:
     """The message shows the address as it was given; exit code 3."""
     with socket.create_server(("127.0.0.1", 0)) as occupied:
         address = "{}:{}".format(*occupied.getsockname())
-        options = ["--config", configuration(tmp_path)] if command == "run" else []
-        found = process(python(command, *options, "--listen", address))
+        found = run(configuration(tmp_path), "--listen", address)
     assert found == Result(3, "", f"stackset-monitor: cannot listen on {address}: Address already in use\n")
     assert not (tmp_path / "monitor.db").exists()
 

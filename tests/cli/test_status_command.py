@@ -62,7 +62,7 @@ def test_what_is_not_current_is_printed(path: str, capsys: pytest.CaptureFixture
         1,
         """\
 guardrails (pp-bbbbbbbbbbbbb): TAINTED for 3h5m, 1 CURRENT, 1 OUTDATED, 1 INOPERABLE, polled 5m ago
-STATUS      FOR   ACCOUNT       REGION
+STATUS      FOR   ACCOUNT       REGIONS
 INOPERABLE  5m    222222222222  eu-west-1
 OUTDATED    2d4h  111111111111  eu-west-1
 

@@ -8,6 +8,8 @@ import pytest
 
 from monitor.aws.source import operations
 from monitor.cli import COMMANDS
+from monitor.cli.history import COLUMNS as HISTORY_COLUMNS
+from monitor.cli.report import POLL_COLUMNS, STATUS_COLUMNS
 from monitor.config.load import parse_settings
 from monitor.events.names import EventName
 from monitor.events.transitions import transition_fields
@@ -70,6 +72,14 @@ def test_named_commands_exist() -> None:
     for document in DOCUMENTS:
         for command in re.findall(r"stackset-monitor ([a-z][a-z-]*) --", document.read_text()):
             assert command in COMMANDS, f"{document.name} names {command}"
+
+
+def test_documented_columns_match_the_output() -> None:
+    """docs/commands.md has the columns of the CSV output in order."""
+    poll, status, history = (re.findall(r"`(\w+)`", row[1].partition(";")[0]) for row in rows("commands.md"))
+    assert tuple(poll) == POLL_COLUMNS
+    assert (*POLL_COLUMNS, *status[1:]) == STATUS_COLUMNS
+    assert tuple(history) == HISTORY_COLUMNS
 
 
 def test_readme_configuration_is_valid() -> None:

@@ -1,101 +1,131 @@
 """The scenario of the demo, and the simulated products that it changes."""
 
 from collections import Counter
-from collections.abc import Mapping
-from itertools import groupby
+from itertools import groupby, pairwise
+from pathlib import Path
 
 import pytest
+import yaml
 
-from monitor.simulation.rollouts import Key
-from monitor.simulation.scenario import CYCLE, HUB_PRODUCTS, PRODUCTS, TEMPORARY_PRODUCT, THROTTLED, Scenario
-from monitor.simulation.stack_sets import InstanceChange, NotAStackSetError, ProductNotFoundError, StackSets
+from monitor.simulation.scenario import (
+    BASELINE,
+    BROKEN,
+    CYCLE,
+    GUARDRAILS,
+    HUB_PRODUCTS,
+    NETWORK,
+    OUTDATED,
+    PRODUCTS,
+    TEMPORARY_PRODUCT,
+    THROTTLED,
+    Scenario,
+)
+from monitor.simulation.stack_sets import NotAStackSetError, ProductNotFoundError, StackSets
+
+ROOT = Path(__file__).parents[2]
+WIDTH = 80 - len("20:43:37 ")
+"""What a terminal of 80 columns leaves for a sentence after its time."""
 
 
 class Run:
     """A scenario, and what was observed after each of its steps."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self) -> None:
         """Create the scenario."""
         self.hub, self.network = StackSets(), StackSets("210987654321")
-        self.scenario = Scenario(self.hub, self.network, seed)
-        self.throttled: list[bool] = []
-        self.statuses: dict[str, list[str]] = {product: [] for product in PRODUCTS}
+        self.scenario = Scenario(self.hub, self.network)
+        self.sentences: dict[int, str] = {}
+        self.throttled: list[int] = []
+        self.statuses: list[str] = []
+        self.counts: list[Counter[str]] = []
+        self.broken: list[bool] = []
         self.temporary: list[bool] = []
 
     def run(self, steps: int) -> "Run":
         """Make this many steps."""
         for number in range(steps):
-            self.scenario.step(number)
-            self.throttled.append(self.hub.throttled)
-            for product, statuses in self.statuses.items():
-                statuses.append(self.account_of(product).describe(product).status)
+            if sentence := self.scenario.step(number):
+                self.sentences[number] = sentence
+            if self.hub.throttled and self.network.throttled:
+                self.throttled.append(number)
+            self.statuses.append(self.hub.describe(BASELINE).status)
+            self.counts.append(Counter(self.hub.instances(BASELINE).values()))
+            self.broken.append("INOPERABLE" in self.hub.instances(GUARDRAILS).values())
             self.temporary.append(TEMPORARY_PRODUCT[0] in self.network.product_ids())
         return self
 
-    def account_of(self, product: str) -> StackSets:
-        """Return the account of a product."""
-        return self.hub if product in HUB_PRODUCTS else self.network
 
-    def instances(self, product: str) -> Mapping[Key, str]:
-        """Return the instances of a product."""
-        return self.account_of(product).instances(product)
+@pytest.fixture(scope="module")
+def cycle() -> Run:
+    """Run one cycle."""
+    return Run().run(CYCLE)
 
-    @property
-    def changes(self) -> list[InstanceChange]:
-        """All changes of the permanent products."""
-        return [change for change in self.hub.changes + self.network.changes if change.product_id in PRODUCTS]
+
+def seconds_of(alert: str) -> int:
+    """Return how long the condition of a shipped alert must hold before it fires."""
+    groups = yaml.safe_load((ROOT / "helm" / "alerts.yaml").read_text())["groups"]
+    (minutes,) = [rule["for"] for group in groups for rule in group["rules"] if rule.get("alert") == alert]
+    assert minutes.endswith("m")
+    return int(minutes[:-1]) * 60
 
 
 def test_the_scenario_starts_with_problems() -> None:
-    """Three products in 40 accounts and 4 Regions each; at least one instance is INOPERABLE at the start."""
-    instances = [Run().instances(product) for product in PRODUCTS]
-    assert [len(one) for one in instances] == [160] * 3
-    assert [len({account for account, _ in one}) for one in instances] == [40] * 3
-    assert [len({region for _, region in one}) for one in instances] == [4] * 3
-    assert Counter(status for one in instances for status in one.values())["INOPERABLE"] >= 1
-
-
-def test_a_cycle_contains_every_kind_of_change() -> None:
-    """A rollout of each product, failures, recoveries, added and removed accounts, and a minute of throttling."""
-    run = Run().run(CYCLE)
-    counts = Counter((change.before, change.after) for change in run.changes)
+    """Three products in 40 accounts and 4 Regions each, with failures from before."""
+    run = Run()
     for product in PRODUCTS:
-        outdated = sum(change.product_id == product and change.after == "OUTDATED" for change in run.changes)
-        assert outdated >= 140
-    assert counts["OUTDATED", "CURRENT"] > 400
-    assert counts["CURRENT", "INOPERABLE"] + counts["OUTDATED", "INOPERABLE"] >= 10
-    assert counts["INOPERABLE", "CURRENT"] >= 10
-    assert counts[None, "CURRENT"] == 480 + 5 * 4
-    assert counts["CURRENT", None] + counts["OUTDATED", None] + counts["INOPERABLE", None] == 5 * 4
-    assert [number for number, now in enumerate(run.throttled) if now] == list(THROTTLED)
-    assert sum(run.throttled) == 60
+        instances = (run.hub if product in HUB_PRODUCTS else run.network).instances(product)
+        assert len(instances) == 160
+        assert (len({account for account, _ in instances}), len({region for _, region in instances})) == (40, 4)
+    assert [key for key, status in run.hub.instances(GUARDRAILS).items() if status == "INOPERABLE"] == list(BROKEN)
+    assert {key for key, status in run.network.instances(NETWORK).items() if status == "OUTDATED"} == set(OUTDATED)
+    assert run.network.describe(NETWORK).status == "TAINTED"
 
 
-def test_a_product_is_under_change_during_its_rollout() -> None:
-    """After it, the product is TAINTED while an instance is OUTDATED, then AVAILABLE."""
-    run = Run().run(CYCLE)
-    for statuses in run.statuses.values():
-        assert [status for status, _ in groupby(statuses)][:3] == ["AVAILABLE", "UNDER_CHANGE", "TAINTED"]
-        assert statuses[-1] == "AVAILABLE"
+def test_a_rollout_fails_in_some_accounts_which_recover(cycle: Run) -> None:
+    """The product is UNDER_CHANGE, TAINTED, UNDER_CHANGE and AVAILABLE; the instances become CURRENT in waves."""
+    phases = [(status, len(list(steps))) for status, steps in groupby(cycle.statuses)]
+    assert [status for status, _ in phases] == ["AVAILABLE", "UNDER_CHANGE", "TAINTED", "UNDER_CHANGE", "AVAILABLE"]
+    assert all(steps >= 10 for _, steps in phases)  # a poll every five seconds sees each of them
+    assert {counts["OUTDATED"] for counts in cycle.counts} >= {160, 100, 48, 0}
+    assert cycle.counts[-1] == {"CURRENT": 160}
 
 
-def test_a_product_is_provisioned_and_terminated() -> None:
-    """Discovery finds it, and later no longer finds it."""
-    assert [there for there, _ in groupby(Run().run(CYCLE).temporary)] == [False, True, False]
+def test_accounts_and_products_come_and_go(cycle: Run) -> None:
+    """Instances appear and disappear, and discovery finds a product and loses it."""
+    assert [total for total, _ in groupby(sum(counts.values()) for counts in cycle.counts)] == [160, 164, 160]
+    assert [there for there, _ in groupby(cycle.temporary)] == [False, True, False]
+    assert cycle.throttled == list(THROTTLED)
 
 
-def test_a_rollout_goes_in_waves() -> None:
-    """After some steps, a part of the instances is CURRENT and a part OUTDATED."""
-    statuses = Counter(Run().run(5).instances("pp-baseline00001").values())
-    assert statuses["CURRENT"] > 20
-    assert statuses["OUTDATED"] > 20
+def test_the_shipped_alerts_fire() -> None:
+    """A failure lasts longer than the alert waits, with two minutes for scrapes and evaluations."""
+    run = Run().run(4 * CYCLE)
+    *whole, _ = [len(list(steps)) for broken, steps in groupby(run.broken) if broken]
+    assert min(whole) >= seconds_of("StackInstanceInoperable") + 120
+    outdated = {key for key, status in run.network.instances(NETWORK).items() if status == "OUTDATED"}
+    assert outdated == set(OUTDATED)
+    assert all(change.product_id != NETWORK for change in run.network.changes[160 + len(OUTDATED) :])
+    for alert in ("StackInstanceOutdated", "StackInstancesOutdatedMany"):
+        assert seconds_of(alert) + 120 <= 4 * CYCLE
+    assert len(OUTDATED) > 0.1 * 160  # alerts.outdatedShare
 
 
-def test_a_cycle_ends_with_all_current_and_is_reproducible() -> None:
-    """The same seed gives the same changes, another seed gives others."""
-    one, again, other = (Run(seed).run(CYCLE) for seed in (1, 1, 2))
-    assert one.changes == again.changes != other.changes
-    assert {status for product in PRODUCTS for status in one.instances(product).values()} == {"CURRENT"}
+def test_a_sentence_says_what_happens(cycle: Run) -> None:
+    """Few lines a minute, each of which fits a terminal."""
+    assert 10 <= len(cycle.sentences) <= 2 * CYCLE / 60
+    assert max(map(len, cycle.sentences.values())) <= WIDTH
+    assert all(later - earlier >= 5 for earlier, later in pairwise(cycle.sentences))
+    assert list(cycle.sentences.values())[:3] == [
+        "baseline: a rollout to 40 accounts in 4 Regions begins.",
+        "baseline: the rollout has reached 60% of the accounts.",
+        "baseline: the rollout failed in 12 accounts; 48 instances are OUTDATED.",
+    ]
+
+
+def test_each_cycle_is_the_same(cycle: Run) -> None:
+    """Who comes later sees the same."""
+    twice = Run().run(2 * CYCLE).sentences
+    assert twice == cycle.sentences | {number + CYCLE: sentence for number, sentence in cycle.sentences.items()}
 
 
 def test_a_change_between_two_pages_moves_no_other_instance() -> None:

@@ -13,7 +13,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, RefreshableCredent
 from monitor.aws.background import current_deadline
 from monitor.aws.credentials import CredentialCache
 from monitor.aws.errors import NoCredentialsFoundError, RoleRefusedError, fault
-from monitor.config.validation import read_file
+from monitor.config.validation import path_of_secret, read_file
 from monitor.model.errors import PollFailedError, Reason
 
 ASSUME_ROLE = "AssumeRole"
@@ -64,5 +64,5 @@ class Role:
             return read_file(self.external_id_file).decode().strip()
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            message = f"the external id file {self.external_id_file} cannot be read: {why}"
+            message = f"external_id_file: cannot read {path_of_secret(self.external_id_file, error)}: {why}"
             raise PollFailedError(Reason.CREDENTIALS, type(error).__name__, message) from error

@@ -13,7 +13,7 @@ from monitor.cli.output import Output, counted, print_error, print_rows
 from monitor.config.document import Document, Problem
 from monitor.config.errors import ConfigurationError
 from monitor.config.settings import Settings
-from monitor.config.validation import read_file
+from monitor.config.validation import path_of_secret, read_file
 from monitor.web.web_config import WebConfigReloader
 
 
@@ -64,7 +64,8 @@ def _file_problems(settings: Settings, document: Document) -> tuple[list[Problem
             if path:
                 read_file(path)
         except OSError as error:
-            problems.append(document.problem(f'cannot read "{path}": {error.strerror or error}', *place))
+            name = path_of_secret(path, error) if path and "external_id_file" in place else f'"{path}"'
+            problems.append(document.problem(f"cannot read {name}: {error.strerror or error}", *place))
     try:
         _try_to_write(settings.state_path)
     except OSError as error:

@@ -48,6 +48,15 @@ def read_file(path: Path) -> bytes:
     raise OSError(errno.EFBIG, f"larger than {MAX_BYTES // 1024**2} MiB", str(path))
 
 
+def path_of_secret(path: Path, error: Exception) -> str:
+    """Return how a message names the file of a secret that could not be read.
+
+    If there is no such file, the value may be the secret itself, written in place of a path.
+    """
+    missing = isinstance(error, OSError) and error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
+    return "the file that it names" if missing else f'"{path}"'
+
+
 def validate(
     text: bytes,
     path: Path,

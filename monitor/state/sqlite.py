@@ -2,12 +2,12 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from monitor.model.diff import Change, Transition
-from monitor.model.instances import Product, Snapshot, count_statuses
+from monitor.model.instances import InstanceKey, InstanceState, Product, Snapshot, count_statuses
 from monitor.model.products import Description, ProductTransition
 from monitor.poller.protocols import StateError, StoredProduct
 from monitor.state import sqlite_rows as rows
@@ -46,8 +46,9 @@ class SqliteStore(StateDatabase):
             self._report(
                 f"{len(unreadable)} instances of {product_id} cannot be read and are moved to the table unreadable"
             )
+            states = stored.snapshot.states if stored.snapshot else {}
             with suppress(StateError):  # the others can be used all the same
-                self._write(lambda connection: _set_aside(connection, product_id, unreadable))
+                self._write(lambda connection: _set_aside(connection, product_id, unreadable, states))
         return stored
 
     def commit(self, change: Change, description: Description | None = None) -> None:
@@ -167,6 +168,7 @@ def load_product(connection: sqlite3.Connection, product_id: str) -> tuple[Store
     except rows.UNREADABLE:
         # The snapshot is still right to compare with; it is at least as new as its newest instance.
         moment = max((state.since for state in states.values()), default=rows.from_milliseconds(0))
+    states |= rows.repaired(unreadable, moment)
     snapshot = Snapshot(product_id, moment, states, count_statuses(states.values()))
     return StoredProduct(snapshot, missing, detail, status_since), unreadable
 
@@ -179,8 +181,13 @@ def load_discovered(connection: sqlite3.Connection, source: str) -> tuple[Sequen
     return readable, len(found) - len(readable)
 
 
-def _set_aside(connection: sqlite3.Connection, product_id: str, instances: Iterable[rows.Row]) -> None:
-    """Move instances that cannot be read to the table `unreadable`."""
+def _set_aside(
+    connection: sqlite3.Connection,
+    product_id: str,
+    instances: Iterable[rows.Row],
+    states: Mapping[InstanceKey, InstanceState],
+) -> None:
+    """Move instances that cannot be read to the table `unreadable`, and store the states that replace them."""
     for account, region, *others in instances:
         content = (product_id, account, region, *others)
         connection.execute("INSERT INTO unreadable VALUES ('instance', ?, ?)", (repr(content), int(time.time() * 1000)))
@@ -190,6 +197,8 @@ def _set_aside(connection: sqlite3.Connection, product_id: str, instances: Itera
             " AND CAST(region AS BLOB) = CAST(? AS BLOB)",
             content[:3],
         )
+        if state := states.get((account, region)):
+            connection.execute(_INSERT_INSTANCE, rows.instance_row(product_id, (account, region), state))
 
 
 def _write_change(connection: sqlite3.Connection, change: Change, description: Description | None) -> None:

@@ -50,9 +50,14 @@ def read_table(
     source: sqlite3.Connection, table: str, condition: str = "", arguments: tuple[object, ...] = ()
 ) -> Iterator[tuple[object, ...]]:
     """Yield the rows of a table, with the columns of COLUMNS; none of a file that is still empty."""
-    if source.execute(f"PRAGMA table_info({table})").fetchone():
+    if is_table(source, table):
         query = f"SELECT {', '.join(COLUMNS[table])} FROM {table} {condition}"  # noqa: S608 - constants
         yield from source.execute(query, arguments)
+
+
+def is_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Return whether a table exists; a file has none before its first transaction."""
+    return connection.execute(f"PRAGMA table_info({name})").fetchone() is not None
 
 
 def _transitions(source: sqlite3.Connection, *, published: bool) -> Iterator[tuple[object, ...]]:

@@ -12,8 +12,11 @@ from monitor.poller.protocols import StateError, StoredProduct
 from monitor.state import sqlite_rows as rows
 from monitor.state.errors import translated_errors
 from monitor.state.sqlite import load_discovered, load_product
-from monitor.state.sqlite_copy import read_table
+from monitor.state.sqlite_copy import is_table
 from monitor.state.sqlite_file import connect_read_only
+
+BATCH = 1000
+"""Transitions that are read at once."""
 
 
 def read_transitions(
@@ -26,22 +29,31 @@ def read_transitions(
     """Yield the stored transitions of stack instances since a moment, oldest first.
 
     Empty `products` or `accounts` let all pass. `on_unreadable` is called for each row that cannot be read, which
-    is left out. Raises `StateError`.
+    is left out. No transaction is open while the caller has a row: with `history | less` it would last until the
+    user leaves, and meanwhile the daemon's write-ahead log only grows. Raises `StateError`.
     """
-    condition = "WHERE observed_at >= ? AND account != ''"
+    condition = "observed_at >= ? AND account != ''"
     for column, values in (("product_id", products), ("account", accounts)):
         if values:
             condition += f" AND {column} IN ({','.join('?' * len(values))})"
-    arguments = (rows.to_milliseconds(since), *products, *accounts)
+    query = (
+        f"SELECT observed_at, sequence, {rows.TRANSITION_COLUMNS} FROM transition WHERE {condition}"  # noqa: S608
+        " AND (observed_at, sequence) > (?, ?) ORDER BY observed_at, sequence LIMIT ?"
+    )
+    after: tuple[object, ...] = (rows.to_milliseconds(since), 0)
     with _read_only(path) as connection:
-        for row in read_table(connection, "transition", f"{condition} ORDER BY observed_at, rowid", arguments):
-            try:
-                transition = rows.transition(row[:-1])
-            except rows.UNREADABLE:
-                on_unreadable()
-                continue
-            if isinstance(transition, Transition):
-                yield transition
+        if not is_table(connection, "transition"):
+            return
+        while batch := connection.execute(query, (after[0], *products, *accounts, *after, BATCH)).fetchall():
+            for row in batch:
+                try:
+                    transition = rows.transition(row[2:])
+                except rows.UNREADABLE:
+                    on_unreadable()
+                    continue
+                if isinstance(transition, Transition):
+                    yield transition
+            after = batch[-1][:2]
 
 
 def read_products(path: Path) -> Sequence[Product]:

@@ -62,6 +62,24 @@ def instance_states(rows: Iterable[Row]) -> tuple[dict[InstanceKey, InstanceStat
     return states, unreadable
 
 
+def repaired(unreadable: Iterable[Row], observed_at: datetime) -> dict[InstanceKey, InstanceState]:
+    """Return the instances of rows whose account and Region can be read: status UNKNOWN, if it cannot, since a moment.
+
+    Without them, an instance of which a byte was damaged would appear again with the next poll.
+    """
+    states: dict[InstanceKey, InstanceState] = {}
+    for account, region, status, _ in unreadable:
+        try:
+            key = _label(account), _label(region)
+        except UNREADABLE:
+            continue
+        try:
+            states[key] = InstanceState(_member(Status, status), observed_at)
+        except UNREADABLE:
+            states[key] = InstanceState(Status.UNKNOWN, observed_at)
+    return states
+
+
 def instance_row(product_id: str, key: InstanceKey, state: InstanceState) -> tuple[object, ...]:
     """Return product, account, Region, status and since."""
     return (product_id, *key, state.status, to_milliseconds(state.since))

@@ -145,7 +145,7 @@ def test_a_role_requires_its_external_id(proxy: FaultyAws, observer: Observer) -
 def test_the_file_of_the_external_id_is_read_for_each_assume_role(
     proxy: FaultyAws, observer: Observer, tmp_path: Path
 ) -> None:
-    """A rotated external id needs no restart, and a missing file is named."""
+    """A rotated external id needs no restart. A missing file is not named: its path may be the external id itself."""
     account, file = ACCOUNTS[0], tmp_path / "external-id"
     roles.require_external_id(role(account), EXTERNAL_ID)
     source = Source(assuming(account, external_id_file=file), observer, 4)
@@ -153,15 +153,15 @@ def test_the_file_of_the_external_id_is_read_for_each_assume_role(
         Reason.CREDENTIALS,
         "FileNotFoundError",
         (
-            f"the role {role(account)} cannot be assumed: the external id file {file} cannot be read:"
+            f"the role {role(account)} cannot be assumed: external_id_file: cannot read the file that it names:"
             " No such file or directory"
         ),
     )
     file.write_bytes(b"\xff")
-    assert failure(source)[2].endswith("cannot be read: it is not UTF-8 text")
+    assert failure(source)[2].endswith(f'external_id_file: cannot read "{file}": it is not UTF-8 text')
     file.unlink()
     file.symlink_to("/dev/zero")
-    assert failure(source)[2].endswith("cannot be read: larger than 4 MiB")
+    assert failure(source)[2].endswith(": larger than 4 MiB")
     file.unlink()
     file.write_text("another-canary-id\n")
     assert failure(source)[0] is Reason.ACCESS_DENIED

@@ -205,8 +205,8 @@ def test_check_reads_the_web_configuration_too(tmp_path: Path, capsys: pytest.Ca
     [
         ("web: {config_file: none.yml}", "web.config_file: cannot read {folder}/none.yml: No such file or directory"),
         (
-            "sources: [{name: a, role_arn: 'arn:aws:iam::111122223333:role/x', external_id_file: none}]",
-            "sources[0].external_id_file: cannot read {folder}/none: No such file or directory",
+            "sources: [{name: a, role_arn: 'arn:aws:iam::111122223333:role/x', external_id_file: canary-id}]",
+            "sources[0].external_id_file: cannot read the file that it names: No such file or directory",
         ),
         ("state: {path: /dev/null/x/monitor.db}", "state.path: cannot write /dev/null/x/monitor.db: Not a directory"),
         (

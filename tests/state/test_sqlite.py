@@ -13,6 +13,7 @@ from monitor.model.diff import diff
 from monitor.model.instances import Status
 from monitor.model.products import ProductStatus
 from monitor.poller.protocols import StateError
+from monitor.state import sqlite_history
 from monitor.state.sqlite import SqliteStore
 from monitor.state.sqlite_history import read_transitions
 from monitor.state.sqlite_schema import VERSION
@@ -74,6 +75,23 @@ def test_there_is_no_history_without_a_file(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"^there is no state file .*none\.db$"):
         list(read_transitions(path, EPOCH))
     assert not path.exists()
+
+
+def test_a_reader_of_the_history_does_not_hold_back_the_daemon(
+    state: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`history | less` may wait for hours: the write-ahead log can be emptied, and no row is lost or doubled."""
+    monkeypatch.setattr(sqlite_history, "BATCH", 2)
+    first = baseline(STATUSES)
+    change = diff(first.snapshot, listing(dict.fromkeys(STATUSES, Status.INOPERABLE)), BASELINE, "poll-2", LATER)
+    state.commit(first)
+    state.commit(change)
+    reader = iter(read_transitions(path, EPOCH))
+    read = [next(reader)]
+    state.mark_missing("pp-other")
+    assert state._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+    assert [*read, *reader] == list(change.transitions)
+    assert len(change.transitions) > sqlite_history.BATCH
 
 
 def test_the_file_is_durable(state: SqliteStore) -> None:

@@ -25,6 +25,8 @@ from monitor.web.scrape import wants_gzip
 from monitor.web.views import Views
 
 DEFAULT_SINCE = "24h"
+# Seconds after which the script of a page loads it again: the interval of the polls, within these bounds.
+SHORTEST_REFRESH, LONGEST_REFRESH = 5.0, 30.0
 INSTANCE_PARAMETERS = ("status", "account", "region")
 
 # What a template is rendered with.
@@ -94,7 +96,13 @@ class Pages:
         return _Rendered(self._page(request, now, "message.html", {"heading": heading, "sentence": sentence}), status)
 
     def _page(self, request: Request, now: datetime, template: str, values: Values) -> str:
-        common = {"now": now, "path": request.url.path, "query": request.url.query, "instance_link": instance_link}
+        common = {
+            "now": now,
+            "path": request.url.path,
+            "query": request.url.query,
+            "instance_link": instance_link,
+            "refresh": LONGEST_REFRESH,
+        }
         parameters = Parameters(request.query_params)
         return self._environment.get_template(template).render(common | {"parameters": parameters} | dict(values))
 
@@ -105,15 +113,22 @@ class Pages:
             page = wanted_instances(views, parameters.instance_filter(), ROWS, parameters.first("cursor"))
             return self._page(request, now, "instances.html", {"instances": page, "regions": regions})
         values = {"fleet": fleet(views, parameters.first("cursor")), "sources": self._views.sources()}
-        return self._page(request, now, "fleet.html", values | {"regions": regions})
+        refresh = _refresh(min((view.interval for view in views), default=LONGEST_REFRESH))
+        return self._page(request, now, "fleet.html", values | {"regions": regions, "refresh": refresh})
 
     def _product(self, request: Request, parameters: Parameters, now: datetime) -> str:
         view = self._find(request.path_params["product"])
         wanted = parameters.instance_filter()
         cursors = Cursors(parameters.first("cursor"), parameters.first("map_cursor"))
         page = product_page(self._views, view, wanted, cursors, parameters.since(now, DEFAULT_SINCE), now)
-        values = {"page": page, "view": view, "regions": sorted(view.regions)}
-        return self._page(request, now, "product.html", values | {"since": parameters.first("since") or DEFAULT_SINCE})
+        values = {
+            "page": page,
+            "view": view,
+            "regions": sorted(view.regions),
+            "refresh": _refresh(view.interval),
+            "since": parameters.first("since") or DEFAULT_SINCE,
+        }
+        return self._page(request, now, "product.html", values)
 
     def _transitions(self, request: Request, parameters: Parameters, now: datetime) -> str:
         products = {view.product.id: view for view in self._views.products()}
@@ -143,6 +158,10 @@ class Pages:
             else f"No product with the ID or name {product} is monitored."
         )
         raise _NotFoundError(message)
+
+
+def _refresh(interval: float) -> float:
+    return min(max(interval, SHORTEST_REFRESH), LONGEST_REFRESH)
 
 
 def _ids(names: Sequence[str], products: Mapping[str, ProductView]) -> list[str]:

@@ -73,7 +73,7 @@ class Timeline:
 def timeline(
     view: ProductView, transitions: Sequence[Transition], begin: datetime, end: datetime, *, complete: bool
 ) -> Timeline:
-    """Return the chart of a product from `begin` to `end`.
+    """Return the chart of a product from `begin` to `end`, or from when its stack instances were first seen.
 
     Args:
         view: the product as it is at `end`.
@@ -94,7 +94,8 @@ def timeline(
         ),
         default=end,
     )
-    peaks = _peaks(_steps(view.counts, transitions, max(begin, known_since), end), begin, end)
+    begin = min(max(begin, known_since), end)
+    peaks = _peaks(_steps(view.counts, transitions, begin, end), begin, end)
     highest = max((sum(counts.values()) for counts in peaks.values()), default=0)
     return Timeline(begin, end, list(_bars(peaks, begin, end, highest)), list(_labels(begin, end)), highest)
 

@@ -1,7 +1,7 @@
-// Loads the page again every 30 seconds and replaces its content. Every page works without this script.
+// Loads the page again every few seconds and replaces its content. Every page works without this script.
 "use strict";
 
-const SECONDS = 30;
+const seconds = Number(document.body.dataset.refresh);
 const updated = document.getElementById("updated");
 const main = document.getElementById("main");
 let paused = false;
@@ -39,5 +39,5 @@ async function refresh() {
   document.title = page.title;
 }
 
-setInterval(refresh, SECONDS * 1000);
+setInterval(refresh, seconds * 1000);
 document.addEventListener("visibilitychange", refresh);

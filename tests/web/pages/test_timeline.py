@@ -79,13 +79,21 @@ def test_each_poll_is_shown_as_it_was(statuses: list[Statuses]) -> None:
         assert [dict(bar.counts) for bar in shown] == [expected]
 
 
-def test_nothing_is_shown_before_the_first_poll() -> None:
-    """The chart is empty where the monitor did not know the product yet."""
+def test_a_chart_begins_with_the_first_poll() -> None:
+    """A product that is monitored for an hour has a chart of an hour, whatever time was asked for."""
     last, history = polls({(ONE, EU): OUTDATED})
     begin = EPOCH - 9 * HOUR
     found = timeline(product_view({}).with_snapshot(last), history, begin, EPOCH + HOUR, complete=True)
+    assert (found.begin, found.end) == (EPOCH, EPOCH + HOUR)
     (bar,) = found.bars
-    assert (round(bar.x), round(bar.width)) == (90, 10)
+    assert (bar.x, bar.width) == (0, 100)
+
+
+def test_a_chart_of_no_time_is_empty() -> None:
+    """A product that was first seen now has a chart without bars."""
+    last, history = polls({(ONE, EU): OUTDATED})
+    found = timeline(product_view({}).with_snapshot(last), history, EPOCH - HOUR, EPOCH, complete=True)
+    assert (found.begin, found.labels) == (EPOCH, [])
 
 
 def test_a_chart_of_too_many_transitions_begins_with_the_oldest() -> None:

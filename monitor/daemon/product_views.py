@@ -59,6 +59,7 @@ class ProductViews:
             polled_at=snapshot.observed_at,
             seconds=poll.seconds,
             failure=None,
+            details=poll.details,
         )
 
     def failed(self, poll: FailedPoll) -> None:

@@ -10,6 +10,7 @@ from heapq import nsmallest
 from itertools import islice
 from typing import Generic, TypeVar
 
+from monitor.model.details import InstanceDetail
 from monitor.model.instances import InstanceKey, InstanceState, Status
 from monitor.model.views import ProductView
 
@@ -46,6 +47,12 @@ class InstanceView:
     account: str
     region: str
     state: InstanceState
+
+    @property
+    def detail(self) -> InstanceDetail | None:
+        """Why it is not CURRENT; None if that is not known."""
+        details = self.product.details
+        return details.instances.get((self.account, self.region)) if details else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
+from monitor.model.details import StackSetDetails
 from monitor.model.errors import Reason
 from monitor.model.instances import KNOWN_STATUSES, InstanceKey, InstanceState, Product, Snapshot, Status
 from monitor.model.products import ProductDetail, ProductStatus
@@ -71,6 +72,8 @@ class ProductView:
     """How long the last poll took, complete or not."""
     failure: PollFailure | None = None
     """Why the last poll failed; None if it completed."""
+    details: StackSetDetails | None = None
+    """Why instances are not CURRENT, and the last rollout; None before a poll that could read them."""
     next_poll_at: datetime | None = None
     """When the next poll is due; in the past while one is waiting or under way. None: not scheduled yet."""
 
@@ -103,7 +106,7 @@ class ProductView:
     def with_snapshot(self, snapshot: Snapshot | None) -> "ProductView":
         """Return the view with another snapshot. What is derived from its instances is kept if they are the same."""
         if snapshot is None:
-            return replace(self, snapshot=None, keys=(), regions=frozenset(), non_current=())
+            return replace(self, snapshot=None, keys=(), regions=frozenset(), non_current=(), details=None)
         if self.snapshot is not None and snapshot.states is self.snapshot.states:
             return replace(self, snapshot=snapshot)
         keys = tuple(sorted(snapshot.states))

@@ -9,6 +9,7 @@ from monitor.config.settings import MonitoredProduct, SeriesOptions
 from monitor.daemon.product_views import ProductViews
 from monitor.daemon.publishers import Publishers
 from monitor.metrics.cache import MetricsCache
+from monitor.model.details import InstanceDetail, StackSetDetails
 from monitor.model.diff import diff
 from monitor.model.errors import PollFailedError, Reason, SkipReason
 from monitor.model.instances import InstanceKey, Product, Snapshot, Status
@@ -95,6 +96,19 @@ def test_a_completed_poll(publishers: Publishers, views: ProductViews) -> None:
     publishers.completed(completed(SECOND, poll.change.snapshot, description=None))
     assert view(views).non_current == ()
     assert (view(views).detail, view(views).status_since) == (None, None)
+
+
+def test_details_are_those_of_the_last_complete_poll(publishers: Publishers, views: ProductViews) -> None:
+    """They stay after a failed poll, and end with a poll that has none or a product that is gone."""
+    details = StackSetDetails({(TWO, EU): InstanceDetail("FAILED", "It did not work.", "operation-1")})
+    publishers.completed(replace(completed(FIRST), details=details))
+    assert view(views).details is details
+    publishers.failed(failed())
+    assert view(views).details is details
+    publishers.failed(failed(Reason.NOT_FOUND))
+    assert view(views).details is None
+    publishers.completed(completed(FIRST))
+    assert view(views).details is None
 
 
 def test_a_failed_poll_keeps_the_snapshot(publishers: Publishers, views: ProductViews) -> None:

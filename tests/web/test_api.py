@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 import bcrypt
 import pytest
 
+from monitor.model.details import InstanceDetail, Operation, Progress, StackSetDetails
 from monitor.model.diff import Transition
-from monitor.model.errors import Reason
+from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Product, Status
 from monitor.model.paging import Page, TransitionFilter
 from monitor.model.products import ProductStatus
@@ -94,6 +95,8 @@ def test_a_product() -> None:
         "catalog_product_id": "prod-1",
         "provisioning_artifact_id": "pa-1",
         "instances": {"CURRENT": 2, "OUTDATED": 1, "INOPERABLE": 1},
+        "rollout": None,
+        "details_error": None,
         "missing": False,
         "stale": True,
         "polled_at": T0,
@@ -109,12 +112,46 @@ def test_a_product() -> None:
     }
 
 
+def test_the_details_of_a_product() -> None:
+    """Why instances are not CURRENT, how far the rollout is, and why the details are old."""
+    operation = Operation("op-1", "UPDATE", "RUNNING", "", EPOCH, None, Progress(40, 30, 2))
+    failed = InstanceDetail("FAILED", "ResourceLogicalId:Role", "op-1")
+    denied = PollFailedError(Reason.ACCESS_DENIED, "AccessDenied", "Not allowed.")
+    details = StackSetDetails({(ONE, US): failed}, None, operation, denied)
+    views = FakeViews([product_view(MIXED, detail=replace(detail(), account="", region=""), details=details)])
+    found = get("/api/v1/products/baseline", views)
+    assert found["rollout"] == {
+        "operation_id": "op-1",
+        "action": "UPDATE",
+        "status": "RUNNING",
+        "reason": None,
+        "started_at": T0,
+        "ended_at": None,
+        "total": 40,
+        "succeeded": 30,
+        "failed": 2,
+        "remaining": 8,
+    }
+    assert found["details_error"] == "Not allowed."
+    assert (found["account"], found["region"]) == (None, None)  # AWS did not say
+    one, two = get("/api/v1/instances?status=OUTDATED&status=INOPERABLE", views)["instances"]
+    assert (one["detailed_status"], one["status_reason"], one["operation_id"]) == (
+        "FAILED",
+        "ResourceLogicalId:Role",
+        "op-1",
+    )
+    assert (two["detailed_status"], two["status_reason"], two["operation_id"]) == (None, None, None)
+    views.history = [replace(transition(1), detailed_status="FAILED", status_reason="Why.", operation_id="op-1")]
+    (logged,) = get("/api/v1/transitions?since=100y", views)["transitions"]
+    assert (logged["detailed_status"], logged["status_reason"], logged["operation_id"]) == ("FAILED", "Why.", "op-1")
+
+
 def test_a_product_that_was_never_polled() -> None:
     """What is not known is null, and no instances is not the same as none known."""
     found = get("/api/v1/products/pp-ccccccccccccc", fleet())
     assert {name for name, value in found.items() if value is None} == {
         "status", "status_since", "account", "region", "catalog_product_id", "provisioning_artifact_id", "instances",
-        "polled_at", "poll_seconds", "failure", "next_poll_at",
+        "rollout", "details_error", "polled_at", "poll_seconds", "failure", "next_poll_at",
     }  # fmt: skip
     assert found["severity"] == "pending"
 
@@ -170,6 +207,9 @@ def test_the_instances_of_a_product() -> None:
             "region": EU,
             "status": "CURRENT",
             "since": T0,
+            "detailed_status": None,
+            "status_reason": None,
+            "operation_id": None,
         }
     ]
     assert found("") == [(ONE, EU), (ONE, US), (TWO, EU), (THREE, EU)]
@@ -217,6 +257,9 @@ def test_transitions() -> None:
             "previous_status": "CURRENT",
             "previous_since": T0,
             "status": None,
+            "detailed_status": None,
+            "status_reason": None,
+            "operation_id": None,
         }
     ]
     assert found(since) == ["event-3", "event-2", "event-1"]

@@ -68,20 +68,22 @@ class Api:
 
         def result() -> ProductList:
             views = self._views.products()
-            return ProductList.of(paginate(views, by_id, parameters.limit, parameters.cursor), totals(views))
+            page = paginate(views, by_id, parameters.limit, parameters.cursor)
+            return ProductList.model_validate({"totals": totals(views), "products": page.items, "cursor": page.cursor})
 
         return await self._answer(result)
 
     async def product(self, product: str, _: Annotated[Parameters, Query()]) -> Response:
         """Return a product by its ID, or by its name if no other product has that."""
-        return await self._answer(lambda: Product.of(find_product(self._views, product)))
+        return await self._answer(lambda: Product.model_validate(find_product(self._views, product)))
 
     async def product_instances(self, product: str, parameters: Annotated[InstanceParameters, Query()]) -> Response:
         """List the stack instances of a product by account and Region."""
 
         def result() -> InstanceList:
             view = find_product(self._views, product)
-            return InstanceList.of(instances([view], parameters.filter(), parameters.limit, parameters.cursor))
+            page = instances([view], parameters.filter(), parameters.limit, parameters.cursor)
+            return InstanceList.model_validate({"instances": page.items, "cursor": page.cursor})
 
         return await self._answer(result)
 
@@ -93,7 +95,8 @@ class Api:
 
         def result() -> InstanceList:
             views = find_products(self._views, parameters.product)
-            return InstanceList.of(instances(views, parameters.filter(), parameters.limit, parameters.cursor))
+            page = instances(views, parameters.filter(), parameters.limit, parameters.cursor)
+            return InstanceList.model_validate({"instances": page.items, "cursor": page.cursor})
 
         return await self._answer(result)
 
@@ -110,7 +113,8 @@ class Api:
                 frozenset(parameters.account),
                 parameters.statuses(),
             )
-            return TransitionList.of(self._views.transitions(wanted, parameters.limit, parameters.cursor))
+            page = self._views.transitions(wanted, parameters.limit, parameters.cursor)
+            return TransitionList.model_validate({"transitions": page.items, "cursor": page.cursor})
 
         return await self._answer(result)
 
@@ -118,9 +122,9 @@ class Api:
         """List the sources by name, with their use of the budget, their searches and failures."""
 
         def result() -> SourceList:
-            return SourceList.of(
-                paginate(self._views.sources(), lambda view: (view.name,), parameters.limit, parameters.cursor)
-            )
+            sources = self._views.sources()
+            page = paginate(sources, lambda view: (view.name,), parameters.limit, parameters.cursor)
+            return SourceList.model_validate({"sources": page.items, "cursor": page.cursor})
 
         return await self._answer(result)
 

@@ -1,27 +1,19 @@
-"""The responses of the API. Their docstrings and descriptions are those of the OpenAPI document."""
+"""The responses of the API, which pydantic reads from the attributes of the views.
+
+A `validation_alias` says where a value comes from; part of a path that is None gives the default. The docstrings and
+descriptions are those of the OpenAPI document.
+"""
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from monitor.model import diff, paging, views
+from monitor.model import views
 from monitor.model.errors import Reason
 from monitor.model.instances import Status
 from monitor.model.products import ProductStatus
-
-
-def _rfc3339(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
-
-
-Time = Annotated[
-    datetime,
-    PlainSerializer(_rfc3339, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-Cursor = Annotated[str | None, Field(description="Pass it as `cursor` to get the next page; null on the last page.")]
 
 
 class Severity(StrEnum):
@@ -39,13 +31,45 @@ class Severity(StrEnum):
     FINE = "fine"
 
 
-class Error(BaseModel):
+def _rfc3339(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def _severity(severity: views.Severity) -> Severity:
+    return Severity[severity.name]
+
+
+def _or_none(text: str | None) -> str | None:
+    """Return None for a text that AWS does not say, which is empty in the model."""
+    return text or None
+
+
+Time = Annotated[
+    datetime,
+    PlainSerializer(_rfc3339, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Text = Annotated[str | None, BeforeValidator(_or_none)]
+SeverityOfView = Annotated[Severity, BeforeValidator(_severity)]
+Cursor = Annotated[str | None, Field(description="Pass it as `cursor` to get the next page; null on the last page.")]
+
+
+def _from(*path: str, default: Any = ..., description: str | None = None) -> Any:
+    """Return a field whose value is found at a path of attributes."""
+    return Field(default, validation_alias=AliasPath(*path), description=description)
+
+
+class _Response(BaseModel):
+    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
+
+
+class Error(_Response):
     """Why a request failed."""
 
     error: str = Field(description="One sentence for people.")
 
 
-class Failure(BaseModel):
+class Failure(_Response):
     """Why a poll or a search failed."""
 
     reason: Reason
@@ -53,188 +77,138 @@ class Failure(BaseModel):
     message: str = Field(description="One sentence for people.")
     at: Time
 
-    @classmethod
-    def of(cls, failure: views.PollFailure | None) -> "Failure | None":
-        """Convert a failure."""
-        if failure is None:
-            return None
-        return cls(reason=failure.reason, error_code=failure.error_code, message=failure.message, at=failure.at)
+
+class Rollout(_Response):
+    """The last operation of the stack set, as CloudFormation says it. Read with `sources[].details`."""
+
+    operation_id: str = _from("id")
+    action: str = Field(description="CREATE, UPDATE or DELETE.")
+    status: str = Field(description="RUNNING, SUCCEEDED, FAILED, STOPPING, STOPPED or QUEUED.")
+    reason: Text
+    started_at: Time
+    ended_at: Time | None = Field(description="null: it is under way.")
+    total: int = _from("progress", "total", description="The stack instances of the operation.")
+    succeeded: int = _from("progress", "succeeded")
+    failed: int = _from("progress", "failed", description="Once it has ended, with those cancelled or skipped.")
+    remaining: int = _from("progress", "remaining")
 
 
-class Product(BaseModel):
+class Product(_Response):
     """A monitored provisioned product: its stack instances by status, and how its last poll ended."""
 
-    id: str = Field(description="The ID of the provisioned product (pp-...).")
-    name: str
+    id: str = _from("product", "id", description="The ID of the provisioned product (pp-...).")
+    name: str = _from("product", "name")
     source: str = Field(description="The source that it is read from.")
-    severity: Severity
+    severity: SeverityOfView
     status: ProductStatus | None = Field(description="The status of the provisioned product; null if it is not known.")
     status_since: Time | None = Field(description="When it was first seen with that status.")
-    account: str | None = Field(description="The account of the provisioned product; null if it is not known.")
-    region: str | None = Field(description="The Region of the provisioned product; null if it is not known.")
-    catalog_product_id: str | None = Field(description="The product that it was launched from (prod-...).")
-    provisioning_artifact_id: str | None = Field(description="The version of that product (pa-...).")
-    instances: dict[Status, int] | None = Field(
-        description="The number of stack instances of each status; null without a snapshot."
+    account: Text = _from("detail", "account", default=None, description="The account of the provisioned product.")
+    region: Text = _from("detail", "region", default=None, description="The Region of the provisioned product.")
+    catalog_product_id: Text = _from(
+        "detail", "product_id", default=None, description="The product that it was launched from (prod-...)."
+    )
+    provisioning_artifact_id: Text = _from(
+        "detail", "provisioning_artifact_id", default=None, description="The version of that product (pa-...)."
+    )
+    instances: dict[Status, int] | None = _from(
+        "snapshot", "counts", default=None, description="Stack instances by status; null without a snapshot."
+    )
+    rollout: Rollout | None = _from(
+        "details", "operation", default=None, description="null: there was none, or it was not read."
+    )
+    details_error: str | None = _from(
+        "details", "error", "message", default=None, description="Why the last poll could not read the details."
     )
     missing: bool = Field(description="AWS does not know the product.")
     stale: bool = Field(description="The snapshot is older than `poll.stale_after`: its series are not exposed.")
     polled_at: Time | None = Field(description="When the last complete poll ended; the instances are of that moment.")
-    poll_seconds: float | None = Field(description="How long the last poll took, complete or not.")
+    poll_seconds: float | None = _from("seconds", description="How long the last poll took, complete or not.")
     failure: Failure | None = Field(description="Why the last poll failed; null if it completed.")
-    interval_seconds: float = Field(description="The time between two polls.")
+    interval_seconds: float = _from("interval", description="The time between two polls.")
     next_poll_at: Time | None = Field(description="When the next poll is due; in the past while it waits or runs.")
 
-    @classmethod
-    def of(cls, view: views.ProductView) -> "Product":
-        """Convert a view."""
-        detail = view.detail
-        return cls(
-            id=view.product.id,
-            name=view.product.name,
-            source=view.source,
-            severity=Severity[view.severity.name],
-            status=view.status,
-            status_since=view.status_since,
-            account=(detail.account or None) if detail else None,
-            region=(detail.region or None) if detail else None,
-            catalog_product_id=(detail.product_id or None) if detail else None,
-            provisioning_artifact_id=(detail.provisioning_artifact_id or None) if detail else None,
-            instances=dict(view.counts) if view.snapshot else None,
-            missing=view.missing,
-            stale=view.stale,
-            polled_at=view.polled_at,
-            poll_seconds=view.seconds,
-            failure=Failure.of(view.failure),
-            interval_seconds=view.interval,
-            next_poll_at=view.next_poll_at,
-        )
 
-
-class Totals(BaseModel):
+class Totals(_Response):
     """The sum of all products."""
 
     products: int
     instances: dict[Status, int] = Field(description="The stack instances of each status.")
     product_statuses: dict[ProductStatus, int] = Field(description="The products of each known status.")
-    severities: dict[Severity, int] = Field(description="The products of each severity.")
+    severities: dict[SeverityOfView, int] = Field(description="The products of each severity.")
     oldest_poll_at: Time | None = Field(description="The end of the complete poll that is the longest ago.")
 
-    @classmethod
-    def of(cls, found: views.Totals) -> "Totals":
-        """Convert totals."""
-        return cls(
-            products=found.products,
-            instances=dict(found.instances),
-            product_statuses=dict(found.product_statuses),
-            severities={Severity[severity.name]: count for severity, count in found.severities.items()},
-            oldest_poll_at=found.oldest_poll_at,
-        )
 
-
-class ProductList(BaseModel):
+class ProductList(_Response):
     """A page of products, by ID, and the totals of all products."""
 
     totals: Totals
     products: list[Product]
     cursor: Cursor
 
-    @classmethod
-    def of(cls, page: paging.Page[views.ProductView], found: views.Totals) -> "ProductList":
-        """Convert a page."""
-        return cls(totals=Totals.of(found), products=list(map(Product.of, page.items)), cursor=page.cursor)
 
-
-class Instance(BaseModel):
+class Instance(_Response):
     """A stack instance."""
 
-    provisioned_product_id: str
-    provisioned_product_name: str
+    provisioned_product_id: str = _from("product", "product", "id")
+    provisioned_product_name: str = _from("product", "product", "name")
     account: str
     region: str
-    status: Status
-    since: Time = Field(description="When it was first seen with that status.")
+    status: Status = _from("state", "status")
+    since: Time = _from("state", "since", description="When it was first seen with that status.")
+    detailed_status: Text = _from(
+        "detail", "detailed_status", default=None, description="Why it is not CURRENT, with `sources[].details`."
+    )
+    status_reason: Text = _from("detail", "reason", default=None, description="The same as a text of CloudFormation.")
+    operation_id: Text = _from(
+        "detail", "operation_id", default=None, description="The last operation of CloudFormation on it."
+    )
 
 
-class InstanceList(BaseModel):
+class InstanceList(_Response):
     """A page of stack instances, by product ID, account and Region."""
 
     instances: list[Instance]
     cursor: Cursor
 
-    @classmethod
-    def of(cls, page: paging.Page[paging.InstanceView]) -> "InstanceList":
-        """Convert a page."""
-        found = [
-            Instance(
-                provisioned_product_id=one.product.product.id,
-                provisioned_product_name=one.product.product.name,
-                account=one.account,
-                region=one.region,
-                status=one.state.status,
-                since=one.state.since,
-            )
-            for one in page.items
-        ]
-        return cls(instances=found, cursor=page.cursor)
 
-
-class Transition(BaseModel):
+class Transition(_Response):
     """A stack instance that changed status, appeared or disappeared between two polls, as in the log."""
 
     event_id: str = Field(description="The ID of the event in the log.")
     poll_id: str
     observed_at: Time
-    provisioned_product_id: str
-    provisioned_product_name: str
+    provisioned_product_id: str = _from("product", "id")
+    provisioned_product_name: str = _from("product", "name")
     provisioned_product_status: ProductStatus | None = Field(description="In the same poll; null if it is not known.")
     account: str
     region: str
     previous_status: Status | None = Field(description="null: the stack instance appeared.")
     previous_since: Time | None
     status: Status | None = Field(description="null: the stack instance disappeared.")
+    detailed_status: Text = Field(description="Why it is not CURRENT, with `sources[].details`.")
+    status_reason: Text = Field(description="The same as a text of CloudFormation.")
+    operation_id: Text = Field(description="The last operation of CloudFormation on the stack instance.")
 
 
-class TransitionList(BaseModel):
+class TransitionList(_Response):
     """A page of transitions, the newest first."""
 
     transitions: list[Transition]
     cursor: Cursor
 
-    @classmethod
-    def of(cls, page: paging.Page[diff.Transition]) -> "TransitionList":
-        """Convert a page."""
-        found = [
-            Transition(
-                event_id=one.event_id,
-                poll_id=one.poll_id,
-                observed_at=one.observed_at,
-                provisioned_product_id=one.product.id,
-                provisioned_product_name=one.product.name,
-                provisioned_product_status=one.provisioned_product_status,
-                account=one.account,
-                region=one.region,
-                previous_status=one.previous_status,
-                previous_since=one.previous_since,
-                status=one.status,
-            )
-            for one in page.items
-        ]
-        return cls(transitions=found, cursor=page.cursor)
 
-
-class Discovery(BaseModel):
+class Discovery(_Response):
     """The search of a source for products."""
 
     names: list[str] = Field(description="The name patterns of `discover`.")
     tags: dict[str, str] = Field(description="The tags of `discover`.")
-    interval_seconds: float
+    interval_seconds: float = _from("interval")
     searched_at: Time | None = Field(description="When the last complete search ended.")
     found: int | None = Field(description="The products that it found.")
     failure: Failure | None = Field(description="Why the last search failed; null if it completed.")
 
 
-class Source(BaseModel):
+class Source(_Response):
     """An AWS account and Region that products are read from."""
 
     name: str
@@ -252,42 +226,9 @@ class Source(BaseModel):
     failure: Failure | None = Field(description="The latest of their failures.")
     discovery: Discovery | None = Field(description="null: the source has no `discover`.")
 
-    @classmethod
-    def of(cls, view: views.SourceView) -> "Source":
-        """Convert a view."""
-        search = view.discovery
-        return cls(
-            name=view.name,
-            region=view.region,
-            role_arn=view.role_arn,
-            profile=view.profile,
-            accounts=list(view.accounts),
-            calls_per_second=view.calls_per_second,
-            allowed_calls_per_second=view.allowed_calls_per_second,
-            used_calls_per_second=round(view.used_calls_per_second, 3),
-            products=view.products,
-            failing=view.failing,
-            failure=Failure.of(view.failure),
-            discovery=Discovery(
-                names=list(search.names),
-                tags=dict(search.tags),
-                interval_seconds=search.interval,
-                searched_at=search.searched_at,
-                found=search.found,
-                failure=Failure.of(search.failure),
-            )
-            if search
-            else None,
-        )
 
-
-class SourceList(BaseModel):
+class SourceList(_Response):
     """A page of sources, by name."""
 
     sources: list[Source]
     cursor: Cursor
-
-    @classmethod
-    def of(cls, page: paging.Page[views.SourceView]) -> "SourceList":
-        """Convert a page."""
-        return cls(sources=list(map(Source.of, page.items)), cursor=page.cursor)

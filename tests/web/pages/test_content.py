@@ -136,6 +136,6 @@ def test_an_account_with_instances_of_two_products() -> None:
         ]
     )
     text = text_of(f"/?account={ONE}&status=any", views)
-    assert "CURRENT 111111111111 eu-west-1 first" in text
-    assert "INOPERABLE 111111111111 eu-west-1 second" in text
+    assert re.search(r"CURRENT 111111111111 eu-west-1 .* UTC first", text)
+    assert re.search(r"INOPERABLE 111111111111 eu-west-1 .* UTC second", text)
     assert TWO not in text

@@ -4,6 +4,7 @@ The message of a validator continues a sentence that starts with the value: `"5 
 """
 
 import re
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,8 @@ _ROLE_ARN = "^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/([!-#%-)+->@-~]{1,510}/)?[A-
 _EXTERNAL_ID = "[A-Za-z0-9_+=,.@:/-]"
 _ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|([A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*)?):[0-9]{1,5}$"
 _PORT_MAX = 65535
+_ACCOUNT_ID = "^[0-9]{12}$"
+_DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _PRODUCT_ID = "^[A-Za-z0-9_-]{1,100}$"
 
 
@@ -36,6 +39,17 @@ def checked_address(text: str) -> str:
 def _duration(value: object) -> float:
     # Of another type, it is no duration either: the message then shows the value as it is written.
     return duration.parse_duration(value if isinstance(value, str) else "")
+
+
+def _day(value: object) -> date:
+    # YAML reads a date without quotes as a date, JSON has only text.
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        message = "is not a date like 2027-01-31"
+        raise ValueError(message) from None
 
 
 def _matching(pattern: str, expected: str) -> AfterValidator:
@@ -101,6 +115,17 @@ ProductId = Annotated[
     ),
     WithJsonSchema({"type": "string", "pattern": _PRODUCT_ID, "examples": ["pp-aaaaaaaaaaaaa"]}),
 ]
+AccountId = Annotated[
+    str,
+    _matching(_ACCOUNT_ID, 'the ID of an AWS account: 12 digits in quotes, like "444455556666"'),
+    WithJsonSchema({"type": "string", "pattern": _ACCOUNT_ID, "examples": ["444455556666"]}),
+]
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "pattern": _DAY, "examples": ["2027-01-31"]}),
+]
+Reason = Annotated[str, Field(min_length=1, max_length=500)]
 Listen = Annotated[
     str,
     AfterValidator(checked_address),

@@ -6,7 +6,7 @@ from pathlib import Path
 from monitor.config.cross_checks import DEFAULT_SOURCE, cross_checks
 from monitor.config.document import Document, Problem
 from monitor.config.errors import ConfigurationError, UnreadableError
-from monitor.config.schema import MonitorFile, PollSection, ProductSection, SourceSection
+from monitor.config.schema import AcceptedSection, MonitorFile, PollSection, ProductSection, SourceSection
 from monitor.config.settings import (
     DiscoverSettings,
     MonitoredProduct,
@@ -16,7 +16,8 @@ from monitor.config.settings import (
     SourceSettings,
 )
 from monitor.config.validation import read_file, validate
-from monitor.model.instances import Product
+from monitor.model.accepted import Acceptance
+from monitor.model.instances import Product, Status
 
 # Default timeout as a share of the interval: the rest is the gap before the next poll.
 TIMEOUT_SHARE = 0.8
@@ -86,6 +87,7 @@ def _settings(file: MonitorFile, folder: Path) -> Settings:
         listen=file.web.listen,
         log_level=file.log.level,
         log_format=file.log.format,
+        accepted=tuple(_acceptance(section) for section in file.accepted),
         web_config=folder / file.web.config_file if file.web.config_file else None,
     )
 
@@ -116,6 +118,17 @@ def _product(section: ProductSection, file: MonitorFile, first_source: str) -> M
         timeout=_timeout(file.poll, interval),
         own_name=section.name is None,
         adaptive_timeout=file.poll.timeout is None,
+    )
+
+
+def _acceptance(section: AcceptedSection) -> Acceptance:
+    return Acceptance(
+        account=section.account,
+        statuses=frozenset(map(Status, section.statuses)),
+        until=section.until,
+        reason=section.reason,
+        region=section.region,
+        product=section.product,
     )
 
 

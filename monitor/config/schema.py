@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from monitor.config.field_types import (
+    AccountId,
+    Day,
     Duration,
     ExternalId,
     FilePath,
@@ -13,6 +15,7 @@ from monitor.config.field_types import (
     Listen,
     Name,
     ProductId,
+    Reason,
     Region,
     RoleArn,
     Tag,
@@ -105,6 +108,19 @@ class ProductSection(Section):
     interval: Duration | None = Field(None, description="how often it is polled; default: poll.interval")
 
 
+class AcceptedSection(Section):
+    """Stack instances that are known not to be CURRENT and accepted: they stay visible and raise no alert."""
+
+    account: AccountId = Field(description="the account of the stack instances")
+    region: Region | None = Field(None, description="their Region; default: every Region")
+    product: Name | None = Field(None, description="the ID or the name of their product; default: every product")
+    statuses: list[Literal["OUTDATED", "INOPERABLE"]] = Field(
+        min_length=1, description="the accepted statuses: OUTDATED, INOPERABLE or both"
+    )
+    until: Day = Field(description="the last day on which the entry applies, in UTC")
+    reason: Reason = Field(description="why they are accepted, for people")
+
+
 class MetricsSection(Section):
     """Which series are exposed."""
 
@@ -158,6 +174,9 @@ class MonitorFile(Section):
     ] = Field(
         default_factory=list,
         description="the monitored products: IDs, or mappings with an ID; required unless a source has `discover`",
+    )
+    accepted: list[AcceptedSection] = Field(
+        default_factory=list, description="stack instances that are known not to be CURRENT and accepted; no alert"
     )
     metrics: MetricsSection = Field(default_factory=MetricsSection)
     state: StateSection = Field(default_factory=StateSection)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from monitor.model.accepted import Acceptance
 from monitor.model.instances import Product
 
 
@@ -139,5 +140,7 @@ class Settings:
     listen: str
     log_level: LogLevel
     log_format: LogFormat
+    accepted: tuple[Acceptance, ...] = ()
+    """The stack instances that are known not to be CURRENT and accepted."""
     web_config: Path | None = None
     """The web configuration file: TLS and users."""

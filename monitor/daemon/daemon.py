@@ -93,7 +93,7 @@ class Daemon:
         self._store = SqliteStore(
             settings.state_path, self._monitor_metrics.state_committed, self._state_failed, self._state_recovered
         )
-        self._metrics = MetricsCache(settings.series, self._monitor_metrics.render)
+        self._metrics = MetricsCache(settings.series, self._monitor_metrics.render, settings.accepted)
         self._scheduler = PollScheduler()
         product_views = ProductViews(lambda product_id: self._scheduler.next_run(PollJob(product_id)))
         publishers = Publishers(self._metrics, product_views)
@@ -238,7 +238,7 @@ class Daemon:
         before, self._settings = self._settings, settings
         self._sources.configure(settings.sources)
         self._poller.confirm_shrink, self._poller.stale_after = settings.poll.confirm_shrink, settings.poll.stale_after
-        self._metrics.configure(settings.series)
+        self._metrics.configure(settings.series, settings.accepted)
         changes = self._product_set.configure(settings)
         self._runner.workers.retain_groups({source.name for source in settings.sources})
         self._monitor_metrics.config_loaded()

@@ -14,6 +14,7 @@ from monitor.metrics.families import INSTANCE_SINCE, INSTANCE_STATUS, PRODUCT_FA
 from monitor.metrics.instance_blocks import Blocks
 from monitor.metrics.product_families import Lines, ProductFamilies
 from monitor.metrics.product_series import ProductSeries, SeriesBudget
+from monitor.model.accepted import Acceptance
 from monitor.poller.protocols import CompletedPoll, FailedPoll, StoredProduct
 
 # How long the metrics of the monitor itself are cached. Rendering them takes 1 ms, and 100 ms with fifty sources.
@@ -23,9 +24,17 @@ REGISTRY_SECONDS = 0.5
 class MetricsCache:
     """The `Publisher` of the polls and the source of `/metrics`. Safe to use from several threads."""
 
-    def __init__(self, options: SeriesOptions, render_registry: Callable[[bool], bytes]) -> None:
-        """Start without products. `render_registry(openmetrics)` returns the metrics of the monitor itself."""
-        self._budget = SeriesBudget(options)
+    def __init__(
+        self,
+        options: SeriesOptions,
+        render_registry: Callable[[bool], bytes],
+        accepted: tuple[Acceptance, ...] = (),
+    ) -> None:
+        """Start without products. `render_registry(openmetrics)` returns the metrics of the monitor itself.
+
+        `accepted`: the instances that the configuration accepts.
+        """
+        self._budget = SeriesBudget(options, accepted)
         self._registry = RegistryCache(render_registry)
         self._lock = threading.Lock()
         self._products: dict[str, ProductSeries] = {}
@@ -68,11 +77,11 @@ class MetricsCache:
         """Withdraw the snapshot of a product because it is stale, and return whether there was one to withdraw."""
         return bool(self._render(self._known(product_id), ProductSeries.withdraw))
 
-    def configure(self, options: SeriesOptions) -> None:
-        """Publish the series that other options select, of all products."""
-        if options == self._budget.options:
+    def configure(self, options: SeriesOptions, accepted: tuple[Acceptance, ...] = ()) -> None:
+        """Publish the series that other options select, of all products, and which instances are `accepted` now."""
+        if (options, accepted) == (self._budget.options, self._budget.accepted):
             return
-        self._budget = SeriesBudget(options)
+        self._budget = SeriesBudget(options, accepted)
         with self._lock:
             products = list(self._products.values())
         for product in products:

@@ -127,6 +127,46 @@ ANOMALIES = _counter(
     (*PRODUCT, "kind"),
     "Number of irregularities in complete listings by kind, for example a stack instance that was listed twice.",
 )
+DETAILED_STATUS = _gauge(
+    "servicecatalog_stack_instance_detailed_status",
+    (*INSTANCE, "detailed_status"),
+    "Always 1. Why a stack instance is not CURRENT, as CloudFormation says it; no series if it does not.",
+)
+INSTANCE_ACCEPTED = _gauge(
+    "servicecatalog_stack_instance_accepted",
+    INSTANCE,
+    "Always 1. A stack instance that is not CURRENT and that an entry of `accepted` in the configuration matches.",
+)
+INSTANCES_ACCEPTED = _gauge(
+    "servicecatalog_stack_instances_accepted",
+    (*PRODUCT, "status"),
+    "Number of stack instances of a provisioned product with this status that the configuration accepts.",
+)
+DRIFT = _gauge(
+    "servicecatalog_stack_instances_by_drift_status",
+    (*PRODUCT, "drift_status"),
+    "Number of stack instances of a provisioned product that had this drift status, at most an hour ago.",
+)
+ROLLOUT_INSTANCES = _gauge(
+    "servicecatalog_rollout_instances",
+    (*PRODUCT, "state"),
+    "Number of stack instances of the last operation of the stack set that succeeded, failed or remain.",
+)
+ROLLOUT_START = _gauge(
+    "servicecatalog_rollout_start_timestamp_seconds",
+    PRODUCT,
+    "Unix time when the last operation of the stack set started.",
+)
+ROLLOUT_END = _gauge(
+    "servicecatalog_rollout_end_timestamp_seconds",
+    PRODUCT,
+    "Unix time when the last operation of the stack set ended; no series while it is running.",
+)
+DETAILS_UP = _gauge(
+    "servicecatalog_details_up",
+    PRODUCT,
+    "Whether the details of the provisioned product could be read from CloudFormation: 1 if so, 0 if not.",
+)
 API_REQUESTS = _counter(
     "servicecatalog_api_requests_total", ("source", "operation"), "Number of HTTP requests to AWS, including retries."
 )
@@ -208,9 +248,13 @@ SHARD = _gauge("stackset_monitor_shard_ordinal", (), "Number of the shard that t
 SHARDS = _gauge("stackset_monitor_shards", (), "Number of shards that the products are divided into.")
 
 INSTANCE_FAMILIES = (INSTANCE_STATUS, INSTANCE_SINCE)
+DETAIL_FAMILIES = (
+    DETAILED_STATUS, INSTANCE_ACCEPTED, INSTANCES_ACCEPTED, DRIFT, ROLLOUT_INSTANCES, ROLLOUT_START, ROLLOUT_END,
+    DETAILS_UP,
+)  # fmt: skip
 PRODUCT_FAMILIES = (
     INSTANCES, TRANSITIONS, PRODUCT_STATUS, PRODUCT_INFO, UP, LAST_SUCCESS, INTERVAL, DURATION, PAGES, POLLS, FAILURES,
-    FAILING, SKIPPED, DROPPED, ANOMALIES,
+    FAILING, SKIPPED, DROPPED, ANOMALIES, *DETAIL_FAMILIES,
 )  # fmt: skip
 OWN_FAMILIES = (
     API_REQUESTS, API_ERRORS, API_DURATION, API_WAIT, API_RATE_LIMIT, DISCOVERY_SUCCESS, DISCOVERY_INTERVAL,

@@ -71,7 +71,7 @@ class ProductMetrics:
         self.failures[poll.error.reason] += 1
 
     def lines(self, labels: str) -> Mapping[Family, bytes]:
-        """Return the sample lines of each of PRODUCT_FAMILIES for a product with these labels."""
+        """Return the sample lines of each of PRODUCT_FAMILIES but DETAIL_FAMILIES for a product with these labels."""
 
         def sample(family: Family, value: float) -> bytes:
             return f"{family.name}{{{labels}}} {number(value)}\n".encode()

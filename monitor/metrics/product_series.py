@@ -4,9 +4,12 @@ import threading
 from collections.abc import Mapping
 
 from monitor.config.settings import MonitoredProduct, SeriesOptions
+from monitor.metrics.detail_lines import detail_lines
 from monitor.metrics.families import Family, product_labels
 from monitor.metrics.instance_blocks import Blocks, InstanceRenderer
 from monitor.metrics.product_metrics import ProductMetrics
+from monitor.model.accepted import Acceptance
+from monitor.model.details import StackSetDetails
 from monitor.model.diff import Change
 from monitor.model.errors import Reason
 from monitor.model.instances import Snapshot
@@ -16,9 +19,10 @@ from monitor.poller.protocols import CompletedPoll, FailedPoll, StoredProduct
 class SeriesBudget:
     """Divides `metrics.max_instance_series` among the products, first come, first served. Thread-safe."""
 
-    def __init__(self, options: SeriesOptions) -> None:
-        """Start with all series unused."""
+    def __init__(self, options: SeriesOptions, accepted: tuple[Acceptance, ...]) -> None:
+        """Start with all series unused. `accepted` is what the configuration accepts."""
         self.options = options
+        self.accepted = accepted
         self._lock = threading.Lock()
         self._used = 0
 
@@ -42,6 +46,7 @@ class ProductSeries:
         self._budget = budget
         self._metrics = ProductMetrics(monitored.interval, monitored.source)
         self._snapshot: Snapshot | None = None
+        self._details: StackSetDetails | None = None
         self.blocks: Blocks = ()
         """The rendered instances of the published snapshot."""
         self._held = 0
@@ -55,11 +60,13 @@ class ProductSeries:
         if stored.snapshot is not None:
             self._metrics.last_success = stored.snapshot.observed_at.timestamp()
             if not stored.missing and not stale:
+                self._details = stored.details
                 self._show(stored.snapshot, None)
 
     def completed(self, poll: CompletedPoll) -> None:
         """Replace the snapshot by that of a completed poll."""
         self._metrics.record_completed(poll)
+        self._details = poll.details
         self._show(poll.change.snapshot, poll.change)
 
     def failed(self, poll: FailedPoll) -> None:
@@ -96,7 +103,15 @@ class ProductSeries:
 
     def lines(self) -> Mapping[Family, bytes]:
         """Return the lines of all families but those of the instances."""
-        return self._metrics.lines(self._labels)
+        details = detail_lines(
+            self._labels,
+            self.monitored.product,
+            self._snapshot,
+            self._details,
+            self._budget.accepted,
+            self._budget.options.instance_series,
+        )
+        return {**self._metrics.lines(self._labels), **details}
 
     def _prepare(self) -> None:
         self._labels = product_labels(self.monitored.product)

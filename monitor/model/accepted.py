@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from monitor.model.instances import InstanceKey, InstanceState, Status
+from monitor.model.instances import InstanceKey, InstanceState, Product, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,26 +18,26 @@ class Acceptance:
     reason: str
     region: str | None = None
     """None: every Region."""
-    product_id: str | None = None
-    """None: every product."""
+    product: str | None = None
+    """The ID or the name of a product. None: every product."""
 
     def expired(self, today: date) -> bool:
         """Return whether the entry does not apply any more."""
         return today > self.until
 
-    def matches(self, product_id: str, key: InstanceKey, status: Status) -> bool:
+    def matches(self, product: Product, key: InstanceKey, status: Status) -> bool:
         """Return whether the entry, if it has not expired, accepts a stack instance with this status."""
         return (
             key[0] == self.account
             and status in self.statuses
             and self.region in (None, key[1])
-            and self.product_id in (None, product_id)
+            and self.product in (None, product.id, product.name)
         )
 
 
 def accepted_instances(
     entries: Sequence[Acceptance],
-    product_id: str,
+    product: Product,
     states: Mapping[InstanceKey, InstanceState],
     candidates: Iterable[InstanceKey],
     today: date,
@@ -45,14 +45,14 @@ def accepted_instances(
     """Return which of the `candidates` are accepted, each with the first entry that matches it."""
     valid: dict[str, list[Acceptance]] = {}
     for entry in entries:
-        if not entry.expired(today) and entry.product_id in (None, product_id):
+        if not entry.expired(today) and entry.product in (None, product.id, product.name):
             valid.setdefault(entry.account, []).append(entry)
     if not valid:
         return {}
     found: dict[InstanceKey, Acceptance] = {}
     for key in candidates:
         for entry in valid.get(key[0], ()):
-            if entry.matches(product_id, key, states[key].status):
+            if entry.matches(product, key, states[key].status):
                 found[key] = entry
                 break
     return found

@@ -25,6 +25,8 @@ class StoredProduct:
     """The last description of the product by AWS; None before the first."""
     status_since: datetime | None = None
     """When the status of `detail` was first seen."""
+    details: StackSetDetails | None = None
+    """The last details of its stack set; None if its source has no `details`."""
 
 
 @dataclass(frozen=True, slots=True)

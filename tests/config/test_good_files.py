@@ -1,6 +1,7 @@
 """Configuration files that are right, and the settings that they give."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from monitor.config.settings import (
     Settings,
     SourceSettings,
 )
-from monitor.model.instances import Product
+from monitor.model.accepted import Acceptance
+from monitor.model.instances import Product, Status
 
 GOOD = Path(__file__).parent / "data" / "good"
 
@@ -205,3 +207,28 @@ def test_roles_may_have_paths_and_any_partition() -> None:
         "arn:aws-iso-e:iam::111122223333:role/stackset-monitor",
         "arn:aws-eusc:iam::111122223333:role/stackset-monitor",
     ]
+
+
+def test_accepted_instances() -> None:
+    """A date may be written with or without quotes; Region and product are optional."""
+    full, least = load_settings(GOOD / "accepted.yaml").accepted
+    assert full == Acceptance(
+        account="444455556666",
+        statuses=frozenset({Status.OUTDATED, Status.INOPERABLE}),
+        until=date(2027, 1, 31),
+        reason="account is suspended",
+        region="eu-west-1",
+        product="pp-aaaaaaaaaaaaa",
+    )
+    assert least == Acceptance("777788889999", frozenset({Status.OUTDATED}), date(2027, 2, 28), "is being closed")
+    unquoted = (GOOD / "accepted.yaml").read_bytes().replace(b"'2027-01-31'", b"2027-01-31")
+    assert parse_settings(unquoted, Path("monitor.yaml")).accepted == (full, least)
+    assert [full.expired(day) for day in (date(2027, 1, 31), date(2027, 2, 1))] == [False, True]
+
+
+def test_details_are_off_by_default(tmp_path: Path) -> None:
+    """They need more permissions."""
+    file = tmp_path / "monitor.yaml"
+    file.write_text("products: [pp-1]\nsources: [{name: a, details: true}]\n")
+    assert load_settings(file).sources[0].details
+    assert not load_settings(GOOD / "least.yaml").sources[0].details

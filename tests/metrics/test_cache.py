@@ -16,6 +16,8 @@ from monitor.config.settings import SeriesOptions
 from monitor.metrics.cache import MetricsCache
 from monitor.metrics.families import FAMILIES, Kind
 from monitor.metrics.registry import MonitorMetrics
+from monitor.model.accepted import Acceptance
+from monitor.model.details import InstanceDetail, Operation, Progress, StackSetDetails
 from monitor.model.diff import Change, diff
 from monitor.model.errors import PollFailedError, Reason, SkipReason
 from monitor.model.instances import Anomaly, InstanceKey, Product, Status
@@ -71,13 +73,18 @@ def samples(shown: MetricsCache, name: str, **labels: str) -> dict[str, float]:
 
 def filled(own: MonitorMetrics) -> MetricsCache:
     """Return a cache in which each family has a sample."""
-    shown = MetricsCache(SeriesOptions(), own.render)
+    accepted = Acceptance(ONE, frozenset({Status.INOPERABLE}), LATER.date(), "being repaired")
+    shown = MetricsCache(SeriesOptions(), own.render, (accepted,))
     first = baseline(FLEET)
     shown.completed(completed(first))
     now = {(ONE, EU): Status.INOPERABLE, (ONE, US): Status.UNKNOWN, (THREE, EU): Status.CURRENT}
     change = diff(first.snapshot, listing(now), BASELINE, "poll-2", LATER)
     described = Description(detail(ProductStatus.UNDER_CHANGE), None, EPOCH)
-    shown.completed(replace(completed(change, duplicate=2, shrink=1), description=described))
+    operation = Operation("op-1", "UPDATE", "FAILED", "", EPOCH, LATER, Progress(3, 1, 1))
+    details = StackSetDetails(
+        {(ONE, EU): InstanceDetail("FAILED", "no quota")}, {"DRIFTED": 1, "IN_SYNC": 2}, operation
+    )
+    shown.completed(replace(completed(change, duplicate=2, shrink=1), description=described, details=details))
     shown.failed(failed(ODD, Reason.ACCESS_DENIED))
     shown.skipped(monitored(ODD), SkipReason.OVERRUN)
     shown.skipped(monitored(ODD), SkipReason.MISFIRE, 3)

@@ -67,6 +67,10 @@ $(VENV)/.chart: $(INSTALLED) $(LOCKS)/chart.txt
 chart: $(VENV)/.chart ## Render, lint and validate the Helm chart, and test the queries of the dashboard
 	$(BIN)/python -m pytest tests/chart tests/dashboard
 
+.PHONY: pictures
+pictures: $(INSTALLED) ## Draw the pictures of the README (needs Prometheus and Chromium, 20 seconds)
+	$(BIN)/python -m tests.dashboard.pictures
+
 .PHONY: chart-docs
 chart-docs: $(VENV)/.chart ## Update the table of values in helm/README.md, and helm/values.schema.json
 	PYTHONPATH=. $(BIN)/python .ci/chart_docs.py

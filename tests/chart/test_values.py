@@ -345,12 +345,30 @@ def test_alert_overrides_change_only_their_alert() -> None:
     assert (inoperable["for"], inoperable["expr"]) == ("5m", before["StackInstanceInoperable"]["expr"])
 
 
-def test_dashboard_equals_the_file() -> None:
-    """The ConfigMap has the label that the sidecar of Grafana selects."""
-    one = manifest({"dashboard": {"enabled": True}}, "ConfigMap", "demo-stackset-monitor-dashboard")
+@pytest.mark.parametrize("runbooks", ["", "https://runbooks.example.com/mine/"])
+@pytest.mark.parametrize("pages", ["", "https://monitor.example.com/"])
+def test_dashboard_links_only_addresses_of_the_values(runbooks: str, pages: str) -> None:
+    """A link whose address is not set is removed, and everything else equals the file."""
+
+    def kept(value: Any) -> Any:
+        if isinstance(value, list):
+            return [kept(one) for one in value if not (isinstance(one, dict) and one.get("url") == "")]
+        return {key: kept(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+    def linked(found: dict[str, Any]) -> dict[str, Any]:
+        url = found.get("url", "")
+        if url.startswith("https://runbooks.example.com/stackset-monitor/"):
+            name = url.removeprefix("https://runbooks.example.com/stackset-monitor/")
+            found["url"] = runbooks and runbooks + name + (".md" if name else "")
+        elif url.startswith("https://stackset-monitor.example.com/"):
+            found["url"] = pages and url.replace("https://stackset-monitor.example.com/", pages)
+        return found
+
+    given = {"dashboard": {"enabled": True}, "alerts": {"runbookUrl": runbooks, "monitorUrl": pages}}
+    one = manifest(given, "ConfigMap", "demo-stackset-monitor-dashboard")
     assert one["metadata"]["labels"]["grafana_dashboard"] == "1"
-    source = json.loads((CHART / "dashboards" / "stackset-monitor.json").read_text())
-    assert json.loads(one["data"]["stackset-monitor.json"]) == source
+    source = json.loads((CHART / "dashboards" / "stackset-monitor.json").read_text(), object_hook=linked)
+    assert json.loads(one["data"]["stackset-monitor.json"]) == kept(source)
 
 
 def test_extra_manifests_are_templates() -> None:

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,17 @@ class Prometheus:
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the result of an instant query; empty while Prometheus starts."""
-        url = f"http://{self.address}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
         try:
-            with urllib.request.urlopen(url, timeout=30) as answer:
-                found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-                return found
+            return self.get("query", query=expression)
         except OSError:
             return []
+
+    def get(self, path: str, **parameters: object) -> list[dict[str, Any]]:
+        """Return the result of a query of the HTTP API, `query` or `query_range`. Raises OSError if it fails."""
+        url = f"http://{self.address}/api/v1/{path}?" + urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+            return found
 
     def value(self, expression: str) -> float | None:
         """Return the only value of a query; None if there is none."""
@@ -92,11 +97,13 @@ def prometheus(
     evaluation_interval: str = "1m",
     alertmanager: str | None = None,
     target_labels: Mapping[str, str] | None = None,
+    lookback: timedelta = timedelta(minutes=5),
 ) -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes `target` (HOST:PORT) every `interval`, with its data in a folder.
 
     The scrape configuration is the shipped one with another target and interval. `target_labels` are labels of the
-    target. There are no rules yet; their alerts go to `alertmanager` (HOST:PORT).
+    target. There are no rules yet; their alerts go to `alertmanager` (HOST:PORT). A query finds a sample for as long as
+    `lookback`.
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -117,7 +124,12 @@ def prometheus(
     (folder / "prometheus.yml").write_text(json.dumps(configuration))  # JSON is YAML, too
     server = Prometheus(address, folder, target_labels or {})
     server.scrape_instead(target)
-    options = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={address}")
+    options = (
+        "--config.file=prometheus.yml",
+        "--storage.tsdb.path=data",
+        f"--web.listen-address={address}",
+        f"--query.lookback-delta={lookback.total_seconds():.0f}s",
+    )
     # Targets are otherwise taken over every five seconds only, after the five that a discovery waits.
     quick = ("--web.enable-lifecycle", "--scrape.discovery-reload-interval=100ms")
     with program("prometheus", *options, *quick, cwd=folder):

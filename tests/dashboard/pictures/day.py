@@ -101,6 +101,8 @@ class DayCatalog:
     requests: SourceMetrics
     sleep: Callable[[float], None]
     calls_per_second: float = 10.0
+    page_size: int = PAGE_SIZE
+    details: None = None
 
     def list_stack_instances(
         self, product_id: str, deadline: Deadline, on_page: Callable[[int, int], None] | None = None

@@ -3,8 +3,10 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from apscheduler.schedulers.blocking import BlockingScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -216,13 +218,24 @@ def test_a_job_that_is_removed_while_the_clock_is_adjusted(calls: Calls, monkeyp
     scheduler.stop()
 
 
-def test_jobs_that_are_added_during_the_start_are_not_lost(scheduler: PollScheduler, calls: Calls) -> None:
-    """A job added right before the start and right after it are both due."""
+def test_jobs_that_are_added_during_the_start_are_not_lost(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`start` returns once APScheduler has taken over the jobs from before, however long its thread takes for that."""
+    begin, real_add_job = threading.Event(), BlockingScheduler._real_add_job
+
+    def add_job(*arguments: Any) -> None:
+        begin.wait(0.1)  # a busy machine; what comes meanwhile must wait
+        real_add_job(*arguments)
+
+    monkeypatch.setattr(BlockingScheduler, "_real_add_job", add_job)
+    scheduler = PollScheduler()
     scheduler.add(ONE, 60.0)
     scheduler.start(calls.due, calls.misfired)
+    assert scheduler._scheduler.running
+    begin.set()
     scheduler.add(TWO, 60.0)
     assert calls.wait_for(2)
     assert set(calls.jobs) == {ONE, TWO}
+    scheduler.stop()
 
 
 @pytest.mark.parametrize("jump", [-3600.0, 3600.0])

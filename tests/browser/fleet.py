@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import product as pairs
 
+from monitor.model.details import InstanceDetail, Operation, Progress, StackSetDetails
 from monitor.model.diff import Transition
 from monitor.model.errors import Reason
 from monitor.model.instances import InstanceKey, InstanceState, Product, Status
@@ -25,6 +26,8 @@ GUARDRAILS = Product("pp-7vk3nzr5wqsta", "guardrails")
 NETWORK_HUB = Product("pp-b2x6yfp9klmno", "network-hub")
 LOGGING = Product("pp-c9w4tgs8hjkla", "central-logging")
 BACKUP = Product("pp-d5q7rvm3zxcvb", "backup-plans")
+FAILED = ("FAILED", 'Resource handler returned message: "Access denied by a service control policy" (AccessDenied).')
+SUSPENDED_ACCOUNT = ("SKIPPED_SUSPENDED_ACCOUNT", "")
 AUDIT = Product("pp-e8n2lkj6poiuy", "audit-roles")
 
 
@@ -58,6 +61,23 @@ def fleet(accounts: int = 40, now: datetime = NOW) -> FakeViews:
     for account in numbers[:22]:
         for region in REGIONS[5:12]:
             _change(guardrails, history, GUARDRAILS, (account, region), Status.OUTDATED, minutes(6))
+    operation = Operation(
+        "op-1", "UPDATE", "FAILED", "The failure tolerance was exceeded.", minutes(240), minutes(194),
+        Progress(len(baseline), len(baseline) - 12, 12),
+    )  # fmt: skip
+    details = StackSetDetails(
+        {
+            key: InstanceDetail(*(SUSPENDED_ACCOUNT if key[0] == numbers[11] else FAILED))
+            for key, state in baseline.items()
+            if state.status is Status.OUTDATED
+        },
+        {"IN_SYNC": 640, "DRIFTED": 3, "NOT_CHECKED": len(baseline) - 643},
+        operation,
+    )
+    running = Operation(
+        "op-2", "UPDATE", "RUNNING", "", minutes(6), None, Progress(len(guardrails), len(guardrails) - 154, 0),
+        {REGIONS[5]: Progress(40, 18, 0), **dict.fromkeys(REGIONS[6:12], None)},
+    )  # fmt: skip
     network = _states(now, numbers[:12], REGIONS[8:12])
     logging = _states(now, numbers, ("eu-west-1",))
     logging[numbers[7], "eu-west-1"] = InstanceState(Status.UNKNOWN, minutes(400))
@@ -69,8 +89,15 @@ def fleet(accounts: int = 40, now: datetime = NOW) -> FakeViews:
         minutes(2),
     )
     views = [
-        _view(now, baseline, BASELINE, ProductStatus.TAINTED, minutes(194)),
-        _view(now, guardrails, GUARDRAILS, ProductStatus.UNDER_CHANGE, minutes(6)),
+        _view(now, baseline, BASELINE, ProductStatus.TAINTED, minutes(194), details=details),
+        _view(
+            now,
+            guardrails,
+            GUARDRAILS,
+            ProductStatus.UNDER_CHANGE,
+            minutes(6),
+            details=StackSetDetails(operation=running),
+        ),
         _view(now, network, NETWORK_HUB, account=NETWORK, source="network", failure=denied, polled_at=minutes(47)),
         _view(now, logging, LOGGING, account=NETWORK, source="network"),
         _view(now, _states(now, numbers, ("eu-west-1", "eu-central-1")), BACKUP),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from monitor.config.region import partition_of
+from monitor.model.paging import InstanceView
 from monitor.model.products import ProductDetail
 
 _HOSTS = {
@@ -37,15 +38,21 @@ def product_links(detail: ProductDetail | None) -> ProductLinks | None:
     )
 
 
-def instance_link(detail: ProductDetail | None, region: str) -> str | None:
+def instance_link(instance: InstanceView) -> str | None:
     """Return the address of the stack of an instance, for a person who has signed in to the account of the instance.
 
-    None if the console of the Region is not known, or the name of the stack.
+    Without `details`, it is the list of the stacks whose name begins as that of the stack does. None if the console of
+    the Region is not known, or the name of the stack.
     """
-    home = _home("cloudformation", region)
-    if detail is None or not detail.account or home is None:
+    home = _home("cloudformation", instance.region)
+    if home is None:
         return None
-    return f"{home}#/stacks?filteringText={quote(f'StackSet-{stack_set_name(detail)}', safe='')}"
+    if instance.detail and instance.detail.stack_id:
+        return f"{home}#/stacks/stackinfo?stackId={quote(instance.detail.stack_id, safe='')}"
+    product = instance.product.detail
+    if product is None or not product.account:
+        return None
+    return f"{home}#/stacks?filteringText={quote(f'StackSet-{stack_set_name(product)}', safe='')}"
 
 
 def stack_set_name(detail: ProductDetail) -> str:

@@ -1,9 +1,10 @@
 """The values of the page of a product."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from monitor.model.details import Operation
 from monitor.model.diff import Transition
 from monitor.model.instances import Status
 from monitor.model.paging import MAX_LIMIT, InstanceFilter, InstanceView, Page, TransitionFilter
@@ -52,6 +53,16 @@ class ProductPage:
     def number(self) -> int:
         """Return the number of stack instances."""
         return len(self.view.keys)
+
+    @property
+    def operation(self) -> Operation | None:
+        """Return the last rollout; None if it was not read."""
+        return self.view.details.operation if self.view.details else None
+
+    @property
+    def detailed_statuses(self) -> Mapping[str, int]:
+        """Return how many instances have each detailed status of CloudFormation."""
+        return self.view.details.counts() if self.view.details else {}
 
     @property
     def in_rollout(self) -> bool:

@@ -5,9 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from monitor.model.details import StackSetDetails
+from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Product, Status
-from tests.browser.fleet import BASELINE, GUARDRAILS, HUB
-from tests.making import EU, ONE, TWO
+from monitor.model.products import ProductStatus
+from tests.browser.fleet import BASELINE, GUARDRAILS, HUB, NOW
+from tests.making import EU, ONE, THREE, TWO, detail
 from tests.web.fake_views import FakeViews, product_view, source_view
 from tests.web.pages.pages import FLEET, Links, get, text_of
 
@@ -74,8 +77,46 @@ def test_the_page_of_a_product() -> None:
 def test_a_product_in_a_rollout() -> None:
     """A rollout shows its progress, and that there is nothing to do but wait."""
     text = text_of(f"/products/{GUARDRAILS.id}")
-    assert "Rollout 45 % CURRENT 126 of 280" in text
+    assert "Rollout UPDATE RUNNING, began 6 min ago 126 succeeded, 0 failed, 154 remaining" in text
+    assert "Regions in this order: ca-central-1 (18 of 40), eu-central-1, eu-north-1" in text
     assert "A rollout is in progress. Wait for its end" in text
+
+
+def test_a_rollout_without_details() -> None:
+    """If CloudFormation was not asked, the progress is the share of the instances that are CURRENT."""
+    statuses = {(ONE, EU): Status.CURRENT, (TWO, EU): Status.OUTDATED, (THREE, EU): Status.OUTDATED}
+    views = FakeViews([product_view(statuses, detail=detail(ProductStatus.UNDER_CHANGE))])
+    assert "Rollout 33 % CURRENT 1 of 3" in text_of("/products/baseline", views)
+    assert "33 % CURRENT, UNDER_CHANGE" in text_of("/", views)
+
+
+def test_why_an_instance_is_not_current() -> None:
+    """With `details`, each broken instance has its reason, and the product its last rollout and its drift."""
+    text = text_of(f"/products/{BASELINE.id}")
+    for part in (
+        "Last rollout UPDATE FAILED, ended 3 h ago after 46 min 666 succeeded, 12 failed, 0 remaining",
+        "The failure tolerance was exceeded.",
+        "Drift 640 IN_SYNC, 3 DRIFTED, 35 NOT_CHECKED",
+        "4 SKIPPED_SUSPENDED_ACCOUNT The accounts are suspended.",
+        'FAILED Resource handler returned message: "Access denied by a service control policy" (AccessDenied).',
+    ):
+        assert part in text, part
+
+
+def test_details_that_cannot_be_read_are_noticed() -> None:
+    """The page says why there are no reasons, and what it shows instead."""
+    error = PollFailedError(Reason.ACCESS_DENIED, "AccessDenied", "cloudformation:ListStackInstances is not allowed.")
+    view = product_view({(ONE, EU): Status.CURRENT}, details=StackSetDetails(error=error))
+    text = text_of("/products/baseline", FakeViews([view]))
+    assert "no details The reasons could not be read: cloudformation:ListStackInstances is not allowed." in text
+
+
+def test_a_transition_has_its_reason() -> None:
+    """The reason that was stored with a transition is listed with it."""
+    transition = replace(
+        FLEET.history[0], observed_at=NOW, detailed_status="FAILED", status_reason="The role is missing."
+    )
+    assert "FAILED The role is missing." in text_of("/transitions", FakeViews(history=[transition]))
 
 
 def test_filters_are_in_the_address() -> None:

@@ -71,6 +71,11 @@ chart: $(VENV)/.chart ## Render, lint and validate the Helm chart, and test the 
 pictures: $(INSTALLED) ## Draw the pictures of the README (needs Prometheus and Chromium, 20 seconds)
 	$(BIN)/python -m tests.dashboard.pictures
 
+.PHONY: cluster
+cluster: $(VENV)/.chart ## Install and upgrade the chart in a Kubernetes control plane (5 minutes; first build 15 minutes, Go)
+	.ci/go_programs cluster
+	$(BIN)/python -m pytest -n 0 tests/cluster
+
 .PHONY: chart-docs
 chart-docs: $(VENV)/.chart ## Update the table of values in helm/README.md, and helm/values.schema.json
 	PYTHONPATH=. $(BIN)/python .ci/chart_docs.py

@@ -13,6 +13,7 @@
 {{- include "stackset-monitor.validateNames" . -}}
 {{- include "stackset-monitor.validateConfiguration" . -}}
 {{- include "stackset-monitor.validateWeb" . -}}
+{{- include "stackset-monitor.validateImmutable" . -}}
 {{- range $kind := list "serviceMonitor" "podMonitor" -}}
 {{- include "stackset-monitor.validateMonitor" (dict "root" $ "kind" $kind "monitor" (get $.Values $kind)) -}}
 {{- end -}}

@@ -68,8 +68,9 @@ chart: $(VENV)/.chart ## Render, lint and validate the Helm chart, and test the 
 	$(BIN)/python -m pytest tests/chart tests/dashboard
 
 .PHONY: pictures
-pictures: $(INSTALLED) ## Draw the pictures of the README (needs Prometheus and Chromium, 20 seconds)
+pictures: $(VENV)/.browser ## Draw the pictures of the README (needs Prometheus and Chromium, 25 seconds)
 	$(BIN)/python -m tests.dashboard.pictures
+	$(BIN)/python -m tests.browser.pictures
 
 .PHONY: cluster
 cluster: $(VENV)/.chart ## Install and upgrade the chart in a Kubernetes control plane (5 minutes; first build 15 minutes, Go)

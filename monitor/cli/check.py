@@ -14,6 +14,7 @@ from monitor.config.document import Document, Problem
 from monitor.config.errors import ConfigurationError
 from monitor.config.settings import Settings
 from monitor.config.validation import path_of_secret, read_file
+from monitor.poller.protocols import StateError
 from monitor.web.web_config import WebConfigReloader
 
 
@@ -66,6 +67,8 @@ def _file_problems(settings: Settings, document: Document) -> tuple[list[Problem
         except OSError as error:
             name = path_of_secret(path, error) if path and "external_id_file" in place else f'"{path}"'
             problems.append(document.problem(f"cannot read {name}: {error.strerror or error}", *place))
+    if settings.state_table is not None:
+        return problems, warnings
     try:
         _try_to_write(settings.state_path)
     except OSError as error:
@@ -103,8 +106,14 @@ def _unknown_regions(settings: Settings, document: Document) -> Iterator[Problem
 def _check_aws(settings: Settings) -> ExitCode:
     from monitor.cli.aws import open_sources
     from monitor.cli.preflight import preflight
+    from monitor.daemon.cluster import open_table
 
     report = preflight(settings, open_sources(settings))
+    if settings.state_table is not None:
+        try:
+            open_table(settings.state_table).get(("lease", "shard#0/1"))
+        except StateError as error:
+            report.problems.append(f"state: {error}")
     for source in report.sources:
         click.echo(f"\n{source.summary}")
         if source.products:

@@ -17,11 +17,11 @@ from monitor.cli.options import (
     select_products,
 )
 from monitor.cli.output import Output, Row, counted, print_error, print_rows
+from monitor.cli.state import stored_products, stored_transitions
 from monitor.config.duration import parse_duration
 from monitor.events.transitions import transition_fields
 from monitor.model.diff import Transition
 from monitor.poller.protocols import StateError
-from monitor.state.sqlite_history import read_products, read_transitions
 
 COLUMNS = (
     "observed_at",
@@ -64,9 +64,9 @@ def history(
     known = [monitored.product for monitored in settings.products]
     damaged: list[None] = []
     try:
-        chosen = select_products(products, [*known, *read_products(settings.state_path)]) if products else ()
+        chosen = select_products(products, [*known, *stored_products(settings)]) if products else ()
         begin = datetime.now(UTC) - timedelta(seconds=since[1])
-        found = iter(read_transitions(settings.state_path, begin, chosen, accounts, lambda: damaged.append(None)))
+        found = iter(stored_transitions(settings, begin, chosen, accounts, lambda: damaged.append(None)))
         first = list(islice(found, 1))
         transitions = chain(first, found)
         if output is not Output.TABLE:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.errors import EXIT_CODES, CommandError
+from monitor.cli.errors import EXIT_CODES, CommandError, ExitCode
 from monitor.cli.options import checked, config_option, configuration_error, load_configuration, shard_option
 from monitor.cli.output import colors
 from monitor.config.errors import ConfigurationError
@@ -67,6 +67,9 @@ def run_daemon(
     """
     if stop.is_set():
         return
+    if settings.state_table is not None and shard is not None:
+        message = "--shard cannot be combined with state.dynamodb: replicas divide the products (cluster.shards)"
+        raise CommandError(message, ExitCode.USAGE)
     try:
         bound = listen(settings.listen)
         writer = LineWriter(sys.stdout.fileno() if log_to is None else log_to)

@@ -19,6 +19,7 @@ from monitor.cli.options import (
 )
 from monitor.cli.output import Output, print_error
 from monitor.cli.report import print_report, short_age
+from monitor.cli.state import open_state
 from monitor.config.settings import MonitoredProduct, Settings
 from monitor.daemon.product_set import monitored_products, searched_sources
 from monitor.model.instances import Snapshot, Status, count_statuses
@@ -26,7 +27,6 @@ from monitor.model.shard import Shard
 from monitor.model.views import ProductView
 from monitor.poller.product_state import with_aws_name
 from monitor.poller.protocols import StateError, StoredProduct
-from monitor.state.sqlite_history import read_state
 
 # How many products without data are named; a first start may have hundreds.
 NAMED_PRODUCTS = 10
@@ -81,7 +81,7 @@ def status(
 def _read(
     settings: Settings, shard: Shard, accounts: Sequence[str], *, every_instance: bool, now: datetime
 ) -> Sequence[ProductView]:
-    with read_state(settings.state_path) as state:
+    with open_state(settings) as state:
         found = {source: state.discovered_products(source) for source in searched_sources(settings)}
         return [
             _view(

@@ -16,6 +16,7 @@ from monitor.config.schema import PollSection
 # The name of the only source of a file without `sources`.
 DEFAULT_SOURCE = "default"
 _DEFAULTS = PollSection()
+_MIN_LEASE = 5.0
 # Names that a message lists.
 _MAX_NAMES = 8
 
@@ -29,6 +30,7 @@ def cross_checks(document: Document) -> Iterator[Problem]:
         yield from _duplicates(document, "sources", "name")
         yield from _duplicates(document, "products", "id")
         yield from _sources_of_products(document)
+        yield from _cluster(document)
 
 
 def _no_products(document: Document) -> Iterator[Problem]:
@@ -110,6 +112,19 @@ def _sources_of_products(document: Document) -> Iterator[Problem]:
             similar = get_close_matches(source, known, n=1)
             hint = f"did you mean {quoted(similar[0])}?" if similar else f"the sources are {_listed(known)}"
             yield document.problem(f"unknown source {quoted(source)}; {hint}", "products", place, "source")
+
+
+def _cluster(document: Document) -> Iterator[Problem]:
+    state, cluster = _mapping(document.value, "state"), _mapping(document.value, "cluster")
+    if state.get("dynamodb") is None:
+        if cluster:
+            yield document.problem("needs `state.dynamodb`: replicas share their state in a table", "cluster")
+    elif "path" in state:
+        yield document.problem("cannot be combined with `dynamodb`: remove one of them", "state", "path")
+    lease = _seconds(cluster, "lease", None)
+    if lease and lease < _MIN_LEASE:
+        message = f"must be at least {_MIN_LEASE:g}s: a renewal, each third of it, may take a second"
+        yield document.problem(message, "cluster", "lease")
 
 
 def _listed(names: Sequence[str]) -> str:

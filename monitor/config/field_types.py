@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from monitor.config import duration, region
 
@@ -19,6 +20,8 @@ _ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|([A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*)?
 _PORT_MAX = 65535
 _ACCOUNT_ID = "^[0-9]{12}$"
 _DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_TABLE = "^[A-Za-z0-9_.-]{3,255}$"
+_ENDPOINT = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$"
 _PRODUCT_ID = "^[A-Za-z0-9_-]{1,100}$"
 
 
@@ -60,6 +63,14 @@ def _matching(pattern: str, expected: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _endpoint(value: str) -> str:
+    # The value is not shown, since it may have a password in it.
+    if not re.fullmatch(_ENDPOINT.removesuffix("$"), value):
+        sentence = "is not the URL of an endpoint like http://localhost:8000, without user information"
+        raise PydanticCustomError("sentence", "{sentence}", {"sentence": sentence})
+    return value
 
 
 def _path(value: object) -> object:
@@ -130,6 +141,16 @@ Listen = Annotated[
     str,
     AfterValidator(checked_address),
     WithJsonSchema({"type": "string", "pattern": _ADDRESS, "examples": [":9935", "0.0.0.0:9935", "[::1]:9935"]}),
+]
+TableName = Annotated[
+    str,
+    _matching(_TABLE, "the name of a DynamoDB table: 3 to 255 letters, digits, hyphens, underscores and dots"),
+    WithJsonSchema({"type": "string", "pattern": _TABLE, "examples": ["stackset-monitor"]}),
+]
+Endpoint = Annotated[
+    str,
+    AfterValidator(_endpoint),
+    WithJsonSchema({"type": "string", "pattern": _ENDPOINT, "examples": ["http://localhost:8000"]}),
 ]
 FilePath = Annotated[
     Path, Field(strict=False), BeforeValidator(_path), WithJsonSchema({"type": "string", "minLength": 1})

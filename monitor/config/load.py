@@ -8,12 +8,14 @@ from monitor.config.document import Document, Problem
 from monitor.config.errors import ConfigurationError, UnreadableError
 from monitor.config.schema import AcceptedSection, MonitorFile, PollSection, ProductSection, SourceSection
 from monitor.config.settings import (
+    ClusterSettings,
     DiscoverSettings,
     MonitoredProduct,
     PollSettings,
     SeriesOptions,
     Settings,
     SourceSettings,
+    TableSettings,
 )
 from monitor.config.validation import read_file, validate
 from monitor.model.accepted import Acceptance
@@ -70,6 +72,7 @@ def _settings(file: MonitorFile, folder: Path) -> Settings:
     stale_after = file.poll.stale_after
     if "stale_after" not in file.poll.model_fields_set:
         stale_after = max(stale_after, STALE_INTERVALS * max(intervals))
+    table = file.state.dynamodb
     return Settings(
         poll=PollSettings(
             concurrency=file.poll.concurrency,
@@ -84,6 +87,8 @@ def _settings(file: MonitorFile, folder: Path) -> Settings:
         series=SeriesOptions(file.metrics.instance_series, file.metrics.zero_series, file.metrics.max_instance_series),
         state_path=file.state.path,
         history=file.state.history,
+        state_table=TableSettings(table.table, table.region, table.endpoint) if table else None,
+        cluster=ClusterSettings(file.cluster.shards, file.cluster.lease),
         listen=file.web.listen,
         log_level=file.log.level,
         log_format=file.log.format,

@@ -9,6 +9,7 @@ from monitor.config.field_types import (
     AccountId,
     Day,
     Duration,
+    Endpoint,
     ExternalId,
     FilePath,
     Given,
@@ -18,6 +19,7 @@ from monitor.config.field_types import (
     Reason,
     Region,
     RoleArn,
+    TableName,
     Tag,
     TagValue,
 )  # fmt: skip
@@ -133,11 +135,29 @@ class MetricsSection(Section):
     )
 
 
+class TableSection(Section):
+    """A table of DynamoDB, which several replicas share."""
+
+    table: TableName = Field(description="its name; `stackset-monitor aws-template` prints a table")
+    region: Region | None = Field(None, description="its Region; default: AWS_DEFAULT_REGION")
+    endpoint: Endpoint | None = Field(None, description="the URL of another endpoint, such as DynamoDB Local")
+
+
 class StateSection(Section):
     """What is kept across restarts."""
 
     path: FilePath = Field(Path("state/monitor.db"), description="the SQLite file, relative to the working directory")
+    dynamodb: TableSection | None = Field(None, description="keep the state in DynamoDB instead of a file")
     history: Duration = Field(90 * 86400.0, description="how long transitions are kept")
+
+
+class ClusterSection(Section):
+    """How replicas that share a table divide the products among themselves."""
+
+    shards: int = Field(1, ge=1, le=64, description="parts of the products; a replica owns one or more of them")
+    lease: Duration = Field(
+        15.0, description="how long after its last sign of life the parts of a replica are taken over"
+    )
 
 
 class WebSection(Section):
@@ -180,5 +200,6 @@ class MonitorFile(Section):
     )
     metrics: MetricsSection = Field(default_factory=MetricsSection)
     state: StateSection = Field(default_factory=StateSection)
+    cluster: ClusterSection = Field(default_factory=ClusterSection)
     web: WebSection = Field(default_factory=WebSection)
     log: LogSection = Field(default_factory=LogSection)

@@ -128,6 +128,14 @@ class TableSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """How replicas divide the products among themselves (`cluster`)."""
+
+    shards: int = 1
+    lease: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One whole configuration."""
 
@@ -136,6 +144,7 @@ class Settings:
     products: tuple[MonitoredProduct, ...]
     series: SeriesOptions
     state_path: Path
+    """The SQLite file, unless the state is in `state_table`."""
     history: float
     listen: str
     log_level: LogLevel
@@ -144,3 +153,5 @@ class Settings:
     """The stack instances that are known not to be CURRENT and accepted."""
     web_config: Path | None = None
     """The web configuration file: TLS and users."""
+    state_table: TableSettings | None = None
+    cluster: ClusterSettings = ClusterSettings()

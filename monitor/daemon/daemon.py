@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -13,12 +13,14 @@ from functools import partial
 from monitor import __version__
 from monitor.config.errors import ConfigurationError
 from monitor.config.settings import LogLevel, Settings
+from monitor.daemon.cluster import Cluster
 from monitor.daemon.discovery import Discovery
 from monitor.daemon.job_runner import JobRunner
 from monitor.daemon.product_set import ProductSet
 from monitor.daemon.product_views import ProductViews
+from monitor.daemon.protocols import Owner
 from monitor.daemon.publishers import Publishers
-from monitor.daemon.reload import Reloader, ReloadOptions
+from monitor.daemon.reload import NEEDS_RESTART, Reloader, ReloadOptions
 from monitor.daemon.sources import Sources
 from monitor.daemon.views import DaemonViews
 from monitor.events.event_logger import EventLogger
@@ -34,6 +36,7 @@ from monitor.poller.poller import Poller
 from monitor.poller.protocols import StateError
 from monitor.schedule.scheduler import PollScheduler
 from monitor.schedule.workers import PollJob
+from monitor.state.dynamodb import DynamoDbStore
 from monitor.state.sqlite import SqliteStore
 from monitor.web.app import application
 from monitor.web.server import Server
@@ -47,17 +50,13 @@ STUCK_SECONDS = 30.0
 STALE_CHECK_SECONDS = 10.0
 PRUNE_SECONDS = 3600.0
 # How long a stop waits for each part: less than the promised 10 s together.
-STOP_JOBS_SECONDS, STOP_OUTBOX_SECONDS, STOP_LOG_SECONDS, STOP_WEB_SECONDS = 3.0, 2.0, 1.0, 1.0
-
-# The keys that take effect at the next start only.
-NEEDS_RESTART: Mapping[str, Callable[[Settings], object]] = {
-    "poll.concurrency": lambda settings: settings.poll.concurrency,
-    "state.path": lambda settings: settings.state_path,
-    "web.listen": lambda settings: settings.listen,
-    "web.config_file": lambda settings: settings.web_config,
-    "log.level": lambda settings: settings.log_level,
-    "log.format": lambda settings: settings.log_format,
-}
+STOP_JOBS_SECONDS, STOP_OUTBOX_SECONDS, STOP_LEASES_SECONDS, STOP_LOG_SECONDS, STOP_WEB_SECONDS = (
+    3.0,
+    2.0,
+    2.0,
+    1.0,
+    1.0,
+)
 
 
 class DaemonFailedError(Exception):
@@ -90,13 +89,21 @@ class Daemon:
             version=__version__, revision=revision, shard=shard, lines_dropped=lambda: log.writer.dropped
         )
         web_config = WebConfigReloader(settings.web_config, self._log_web_config)
-        self._store = SqliteStore(
-            settings.state_path, self._monitor_metrics.state_committed, self._state_failed, self._state_recovered
-        )
-        self._metrics = MetricsCache(settings.series, self._monitor_metrics.render, settings.accepted)
+        render: Callable[[bool], bytes] = self._monitor_metrics.render
+        self._cluster: Cluster | None = None
+        self._store: SqliteStore | DynamoDbStore
+        if settings.state_table is not None:
+            self._cluster = Cluster(settings, settings.state_table, self._monitor_metrics, log, self._state_failed)
+            self._store, render = self._cluster.store, self._cluster.render(render)
+        else:
+            self._store = SqliteStore(
+                settings.state_path, self._monitor_metrics.state_committed, self._state_failed, self._state_recovered
+            )
+        owner: Owner = self._cluster.leases if self._cluster else shard
+        self._metrics = MetricsCache(settings.series, render, settings.accepted)
         self._scheduler = PollScheduler()
         product_views = ProductViews(lambda product_id: self._scheduler.next_run(PollJob(product_id)))
-        publishers = Publishers(self._metrics, product_views)
+        self._publishers = publishers = Publishers(self._metrics, product_views)
         self._outbox = Outbox(self._store, log.writer, partial(transition_line, log), self._state_failed)
         self._sources = Sources(self._monitor_metrics, settings.poll.concurrency, log)
         self._deadlines = Deadlines()
@@ -109,6 +116,7 @@ class Daemon:
             confirm_shrink=settings.poll.confirm_shrink,
             stale_after=settings.poll.stale_after,
             on_state_error=self._state_failed,
+            owns=owner.owns if self._cluster else lambda _: True,
         )
         self._product_set = ProductSet(
             settings,
@@ -119,6 +127,7 @@ class Daemon:
             schedule=self._scheduler,
             log=log,
             on_state_error=self._state_failed,
+            owner=owner,
         )
         discovery = Discovery(self._sources, self._product_set, self._deadlines, self._monitor_metrics, log)
         self._runner = JobRunner(settings.poll.concurrency, self._product_set, self._poller, discovery, publishers, log)
@@ -128,13 +137,15 @@ class Daemon:
         self._server = Server(
             application(self._metrics, self, views, version=__version__, reload=over_http), listening, web_config
         )
-        self._threads: Mapping[str, Callable[[], bool]] = {
+        self._threads: dict[str, Callable[[], bool]] = {
             "scheduler": self._scheduler.alive,
             "worker pool": self._runner.workers.alive,
             "web server": self._server.alive,
             "outbox": self._outbox.alive,
             "log writer": log.writer.alive,
         }
+        if self._cluster:
+            self._threads |= {"lease renewal": self._cluster.alive}
         """What returns whether the threads of a part are running: the daemon cannot work without any of them."""
         self._stopping = False
         self._last_round = self._next_stale_check = time.monotonic()
@@ -167,9 +178,13 @@ class Daemon:
             self._stop()
 
     def _start(self, stop: threading.Event) -> None:
+        if self._cluster:
+            self._cluster.start(self._product_set, self._publishers)
         self._product_set.restore(stop)
         if stop.is_set():
             return
+        if self._cluster:
+            self._cluster.follow()
         # A reload over HTTP while the parts start would find some that have not.
         with self._reloader.lock if self._reloader else nullcontext():
             self._monitor_metrics.config_loaded()
@@ -255,6 +270,8 @@ class Daemon:
         self._deadlines.cancel()
         jobs_ended = self._runner.workers.stop(STOP_JOBS_SECONDS)
         self._outbox.stop(STOP_OUTBOX_SECONDS)
+        if self._cluster:
+            self._cluster.stop(STOP_LEASES_SECONDS)
         self._log.event(LogLevel.INFO, EventName.STOPPED, version=__version__, polls_ended=jobs_ended)
         self._log.writer.drain(STOP_LOG_SECONDS)
         self._server.stop(STOP_WEB_SECONDS)

@@ -12,7 +12,7 @@ from monitor.model.deadline import Deadlines
 from monitor.model.errors import PollFailedError
 from monitor.model.instances import Product
 from monitor.model.views import PollFailure
-from monitor.poller.poller import utc_now
+from monitor.poller.product_state import utc_now
 
 # The deadline of one search. A page of it has 100 products.
 SEARCH_SECONDS = 60.0

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.config.settings import LogLevel, MonitoredProduct, Settings, SourceSettings
-from monitor.daemon.protocols import DiscoveryStore, EventLog, JobSchedule, ProductMetrics, ProductPoller
+from monitor.daemon.protocols import DiscoveryStore, EventLog, JobSchedule, Owner, ProductMetrics, ProductPoller
 from monitor.events.names import EventName
 from monitor.model.instances import Product
 from monitor.model.shard import Shard
-from monitor.poller.protocols import StateError
+from monitor.poller.protocols import NotOwnerError, StateError
 from monitor.schedule.workers import DiscoveryJob, Job, PollJob
 
 
@@ -47,10 +47,12 @@ class ProductSet:
         schedule: JobSchedule,
         log: EventLog,
         on_state_error: Callable[[StateError], None],
+        owner: Owner | None = None,
     ) -> None:
-        """Create a set without products; `restore` fills it."""
+        """Create a set without products; `restore` fills it. `owner` has the products of `shard` by default."""
         self._settings = settings
         self._shard = shard
+        self._owner = owner or shard
         self._store = store
         self._poller = poller
         self._metrics = metrics
@@ -107,7 +109,7 @@ class ProductSet:
                     self._store.delete_products(lambda product_id: not self._shard.owns(product_id))
                 except StateError as error:
                     self._on_state_error(error)
-            self._products = monitored_products(self._settings, self._discovered, self._shard)
+            self._products = monitored_products(self._settings, self._discovered, self._owner)
             for monitored in self._products.values():
                 if stop.is_set():
                     return
@@ -148,8 +150,18 @@ class ProductSet:
                 self._on_state_error(error)
             return changes
 
-    def _apply(self, why_removed: str) -> ProductChanges:
-        before, after = self._products, monitored_products(self._settings, self._discovered, self._shard)
+    def reassign(self, lost: Callable[[str], bool]) -> None:
+        """Follow the owner, which changed. Products that were `lost` meanwhile are loaded again if they returned."""
+        with self._lock:
+            for monitored in self._products.values():
+                if lost(monitored.product.id):
+                    self._remove(monitored, None)
+            self._products = {key: value for key, value in self._products.items() if not lost(key)}
+            self._apply(None)
+
+    def _apply(self, why_removed: str | None) -> ProductChanges:
+        """Bring everything in step with the settings; without `why_removed`, no event says so."""
+        before, after = self._products, monitored_products(self._settings, self._discovered, self._owner)
         self._products = after
         added = [monitored for product_id, monitored in after.items() if product_id not in before]
         removed = [before[product_id] for product_id in before if product_id not in after]
@@ -158,7 +170,8 @@ class ProductSet:
             self._remove(monitored, why_removed)
         for monitored in added:
             self._add(monitored)
-            self._log_product(EventName.ADDED, monitored, source=monitored.source)
+            if why_removed is not None:
+                self._log_product(EventName.ADDED, monitored, source=monitored.source)
         for monitored in changed:
             if monitored.interval != before[monitored.product.id].interval:
                 self._schedule.add(PollJob(monitored.product.id), monitored.interval)
@@ -169,6 +182,8 @@ class ProductSet:
         job = PollJob(monitored.product.id)
         try:
             restored = self._poller.restore(monitored)
+        except NotOwnerError:
+            restored = False  # it was lost meanwhile, and `reassign` follows
         except StateError as error:
             self._on_state_error(error)
             restored = False
@@ -178,7 +193,7 @@ class ProductSet:
                 self.log_stale(monitored.product.id, age)
         self._schedule.add(job, monitored.interval)
 
-    def _remove(self, monitored: MonitoredProduct, why: str) -> None:
+    def _remove(self, monitored: MonitoredProduct, why: str | None) -> None:
         named = self._poller.named(monitored)
         job = PollJob(monitored.product.id)
         self._schedule.remove(job)
@@ -186,7 +201,8 @@ class ProductSet:
         self._metrics.remove(monitored.product.id)
         self._first_runs.discard(job)
         self._update_ready()
-        self._log_product(EventName.REMOVED, named, message=why)
+        if why is not None:
+            self._log_product(EventName.REMOVED, named, message=why)
 
     def _schedule_searches(self) -> None:
         """Make the searches of new and changed sources due now, and remove those of other sources."""
@@ -218,9 +234,9 @@ class ProductSet:
 
 
 def monitored_products(
-    settings: Settings, found: Mapping[str, Sequence[Product]], shard: Shard
+    settings: Settings, found: Mapping[str, Sequence[Product]], owner: Owner
 ) -> Mapping[str, MonitoredProduct]:
-    """Return the products of a shard by id: first the configured ones, with their own settings.
+    """Return the products of an owner by id: first the configured ones, with their own settings.
 
     `found` has the discovered products by source. A product that two sources find is read from the one that is
     configured first.
@@ -237,7 +253,7 @@ def monitored_products(
                 adaptive_timeout=settings.poll.adaptive_timeout,
             )
             monitored.setdefault(product.id, discovered)
-    return {product_id: product for product_id, product in monitored.items() if shard.owns(product_id)}
+    return {product_id: product for product_id, product in monitored.items() if owner.owns(product_id)}
 
 
 def searched_sources(settings: Settings) -> Mapping[str, SourceSettings]:

@@ -65,6 +65,13 @@ class JobSchedule(Protocol):
         """Make a job never due again."""
 
 
+class Owner(Protocol):
+    """Which products this process monitors: a shard, or the leases that a replica holds."""
+
+    def owns(self, product_id: str) -> bool:
+        """Return whether a product is one of them now."""
+
+
 class DiscoveryStore(Protocol):
     """Which products were discovered. Every method raises `StateError`."""
 

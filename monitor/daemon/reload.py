@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,19 @@ from monitor.config.validation import read_file
 
 # Between two checks of the file. A changed ConfigMap takes a minute to reach a pod anyway.
 CHECK_SECONDS = 5.0
+
+
+# The keys that take effect at the next start only.
+NEEDS_RESTART: Mapping[str, Callable[[Settings], object]] = {
+    "poll.concurrency": lambda settings: settings.poll.concurrency,
+    "state.path": lambda settings: settings.state_path,
+    "state.dynamodb": lambda settings: settings.state_table,
+    "cluster": lambda settings: settings.cluster,
+    "web.listen": lambda settings: settings.listen,
+    "web.config_file": lambda settings: settings.web_config,
+    "log.level": lambda settings: settings.log_level,
+    "log.format": lambda settings: settings.log_format,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ class EventName(StrEnum):
     DISCOVERY_FAILED = "discovery.failed"
     THROTTLED = "source.throttled"
     THROTTLING_ENDED = "source.throttling_ended"
+    LEASE_ACQUIRED = "lease.acquired"
+    LEASE_LOST = "lease.lost"
     CONFIG_RELOADED = "config.reloaded"
     CONFIG_REFUSED = "config.reload_failed"
     STARTED = "monitor.started"
@@ -60,6 +62,8 @@ MESSAGES: Mapping[str, str] = {
     EventName.THROTTLED: "AWS throttles the calls to source {source};"
     " it is called at most {calls_per_second} times a second for now.",
     EventName.THROTTLING_ENDED: "Source {source} is called as often as configured again.",
+    EventName.LEASE_ACQUIRED: "Replica {replica} owns the products of shard {shard} from now on.",
+    EventName.LEASE_LOST: "Replica {replica} does not own the products of shard {shard} any more ({reason}).",
     EventName.CONFIG_RELOADED: "The configuration was reloaded;"
     " products added: {added}, removed: {removed}, changed: {changed}.",
     EventName.CONFIG_REFUSED: "The configuration is invalid; the previous one stays in use.",

@@ -246,6 +246,14 @@ LOG_LINES_DROPPED = _counter(
 )
 SHARD = _gauge("stackset_monitor_shard_ordinal", (), "Number of the shard that this process monitors, counted from 0.")
 SHARDS = _gauge("stackset_monitor_shards", (), "Number of shards that the products are divided into.")
+LEASE_OWNER = _gauge(
+    "stackset_monitor_lease_owner", ("shard",), "1 if this replica owns the products of the shard, 0 if it does not."
+)
+LEASE_CHANGES = _counter(
+    "stackset_monitor_lease_changes_total",
+    ("shard", "reason"),
+    "Number of times that this replica acquired, lost or released the lease of the shard.",
+)
 
 INSTANCE_FAMILIES = (INSTANCE_STATUS, INSTANCE_SINCE)
 DETAIL_FAMILIES = (
@@ -259,7 +267,7 @@ PRODUCT_FAMILIES = (
 OWN_FAMILIES = (
     API_REQUESTS, API_ERRORS, API_DURATION, API_WAIT, API_RATE_LIMIT, DISCOVERY_SUCCESS, DISCOVERY_INTERVAL,
     DISCOVERED, DISCOVERY_INVALID_ITEMS, DISCOVERY_FAILURES, BUILD_INFO, RELOAD_OK, RELOAD_TIME, STATE_COMMIT,
-    STATE_ERRORS, LOG_LINES_DROPPED, SHARD, SHARDS,
+    STATE_ERRORS, LOG_LINES_DROPPED, SHARD, SHARDS, LEASE_OWNER, LEASE_CHANGES,
 )  # fmt: skip
 FAMILIES = (*INSTANCE_FAMILIES, *PRODUCT_FAMILIES, *OWN_FAMILIES)
 

@@ -59,6 +59,8 @@ class MonitorMetrics:
         self._reload_time = _gauge(families.RELOAD_TIME, registry)
         self._state_commit = _gauge(families.STATE_COMMIT, registry)
         self._state_errors = _counter(families.STATE_ERRORS, registry)
+        self._lease_owner = _gauge(families.LEASE_OWNER, registry)
+        self._lease_changes = _counter(families.LEASE_CHANGES, registry)
         registry.register(_ReadCounter(families.LOG_LINES_DROPPED, lines_dropped))
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -81,6 +83,18 @@ class MonitorMetrics:
         for metric in vars(self._api).values():
             metric.remove_by_labels({"source": name})
         self.remove_discovery(name)
+
+    def dividing(self, shards: int) -> None:
+        """Start the series of the leases at 0."""
+        for shard in map(str, range(shards)):
+            self._lease_owner.labels(shard).set(0)
+            for reason in ("acquired", "lost", "released"):
+                self._lease_changes.labels(shard, reason)
+
+    def lease_changed(self, shard: int, reason: str) -> None:
+        """Record that a lease was acquired, lost or released."""
+        self._lease_owner.labels(str(shard)).set(reason == "acquired")
+        self._lease_changes.labels(str(shard), reason).inc()
 
     def discovering(self, source: str, interval: float) -> None:
         """Start the series of a source that is searched every `interval` seconds at 0."""

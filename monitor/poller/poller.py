@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import uuid4
 
 from monitor.config.settings import MonitoredProduct
@@ -19,15 +19,9 @@ from monitor.model.instances import Listing
 from monitor.model.products import STACK_SET, describe
 from monitor.poller.confirmation import list_confirmed
 from monitor.poller.details import read_details, with_details
-from monitor.poller.product_state import PollRun, ProductState, with_aws_name
+from monitor.poller.product_state import PollRun, ProductState, utc_now, with_aws_name
 from monitor.poller.protocols import Catalog, CompletedPoll, EventSink, FailedPoll, Publisher, StateError, Store
 from monitor.poller.timeouts import HEADROOM, STALLED, calls_of, explain_timeout, poll_timeout
-
-
-def utc_now() -> datetime:
-    """Return the time in UTC, in whole milliseconds: the precision that both the events and the state hold."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 class Poller:
@@ -44,13 +38,14 @@ class Poller:
         confirm_shrink: float,
         stale_after: float,
         on_state_error: Callable[[StateError], None],
+        owns: Callable[[str], bool] = lambda _: True,
         now: Callable[[], datetime] = utc_now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Read products from `catalogs`, by the name of their source.
 
         A snapshot that is older than `stale_after` seconds is not published. `on_state_error` is called with each
-        error of the store: the poll goes on without it.
+        error of the store: the poll goes on without it. A product that another process `owns` is not published.
         """
         self._catalogs = catalogs
         self._store = store
@@ -60,6 +55,7 @@ class Poller:
         self.confirm_shrink = confirm_shrink
         self.stale_after = stale_after
         self._on_state_error = on_state_error
+        self._owns = owns
         self._now = now
         self._clock = clock
         self._lock = threading.Lock()
@@ -130,7 +126,7 @@ class Poller:
         if state is None or catalog is None:  # it was removed between becoming due and now
             raise PollCancelledError
         if not state.loaded:
-            with self._unless_forgotten(state):
+            with self._unless_forgotten(monitored, state):
                 self._attempt(lambda: self._load(monitored, state))
         poll = self._start(with_aws_name(monitored, state.detail), catalog, state)
         with self._deadlines.running(poll.timeout) as deadline:
@@ -211,7 +207,7 @@ class Poller:
     def _complete(self, poll: PollRun, listing: Listing, details: StackSetDetails | None) -> None:
         state, description = poll.state, poll.description
         status = description.detail.status if description else None
-        with self._unless_forgotten(state):
+        with self._unless_forgotten(poll.monitored, state):
             change = diff(state.snapshot, listing, poll.monitored.product, poll.poll_id, self._now(), status)
             change, details, ended_operation = with_details(change, details, state.details)
             change = state.changed(change, description)
@@ -240,7 +236,7 @@ class Poller:
 
     def _fail(self, poll: PollRun, error: PollFailedError) -> None:
         monitored, state, description = poll.monitored, poll.state, poll.description
-        with self._unless_forgotten(state):
+        with self._unless_forgotten(monitored, state):
             committed = False
             newly_missing = error.reason is Reason.NOT_FOUND and not state.missing
             if newly_missing:
@@ -291,10 +287,10 @@ class Poller:
         return True
 
     @contextmanager
-    def _unless_forgotten(self, state: ProductState) -> Iterator[None]:
+    def _unless_forgotten(self, monitored: MonitoredProduct, state: ProductState) -> Iterator[None]:
         # `forget` waits while something is committed or published. A product that left and returned has another state:
         # if its old poll committed what the new one will find, the same transition would be logged under two ids.
         with state.lock:
-            if state.forgotten:
+            if state.forgotten or not self._owns(monitored.product.id):
                 raise PollCancelledError
             yield

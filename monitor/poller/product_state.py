@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from monitor.config.settings import MonitoredProduct
 from monitor.model.details import StackSetDetails
@@ -15,6 +15,12 @@ from monitor.poller.protocols import Catalog, StoredProduct
 # Transitions of a product that wait for a store that cannot be written: about 5 MB. Above it only the net change
 # since the last commit is kept.
 MAX_UNCOMMITTED = 10_000
+
+
+def utc_now() -> datetime:
+    """Return the time in UTC, in whole milliseconds: the precision that both the events and the state hold."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 @dataclass(slots=True, eq=False)

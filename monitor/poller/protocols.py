@@ -9,7 +9,7 @@ from monitor.config.settings import MonitoredProduct
 from monitor.model.deadline import Deadline
 from monitor.model.details import Operation, StackSetDetails
 from monitor.model.diff import Change
-from monitor.model.errors import PollFailedError
+from monitor.model.errors import PollCancelledError, PollFailedError
 from monitor.model.instances import InstanceKey, Listing, Snapshot, Status
 from monitor.model.products import Description, ProductDetail
 
@@ -112,7 +112,7 @@ class DetailsCatalog(Protocol):
 
 
 class Store(Protocol):
-    """What outlives the process. Every method raises `StateError`."""
+    """What outlives the process. Every method raises `StateError`, and `NotOwnerError` if replicas share the store."""
 
     def load(self, product_id: str) -> StoredProduct:
         """Return what is stored about a product."""
@@ -134,8 +134,8 @@ class StateError(Exception):
     """The state could not be read or written. The message is one sentence that says why."""
 
 
-class NotOwnerError(StateError):
-    """Another replica owns the product now. Nothing was written, and nothing of the poll may be published."""
+class NotOwnerError(PollCancelledError):
+    """Another replica owns the product now: nothing of the poll was written, and nothing of it may be published."""
 
 
 class Publisher(Protocol):

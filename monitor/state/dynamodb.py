@@ -4,15 +4,17 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
-from monitor.model.diff import Change
+from monitor.model.diff import Change, Transition
 from monitor.model.instances import Product
+from monitor.model.paging import Page, TransitionFilter
 from monitor.model.products import Description
 from monitor.poller.protocols import NotOwnerError, StoredProduct
 from monitor.state import dynamodb_items as items
 from monitor.state.dynamodb_items import AnyTransition
+from monitor.state.dynamodb_reader import DynamoDbReader
 from monitor.state.sqlite_rows import to_milliseconds
 from monitor.state.table import Item, Key, Table
 
@@ -61,8 +63,10 @@ class DynamoDbStore:
         ownership: Ownership,
         history_seconds: float,
         on_commit: Callable[[], None] = lambda: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Use a table that exists; `on_commit` is called after each commit."""
+        self._reader = DynamoDbReader(table, now)
         self._table = table
         self._ownership = ownership
         self._history_seconds = history_seconds
@@ -88,11 +92,13 @@ class DynamoDbStore:
             key = (str(outbox["pk"]), str(outbox["sk"]))
             history = self._table.get((str(outbox["history"]), key[1].removeprefix(items.OUTBOX)))
             self._add_unpublished(key, list(items.transitions_of(history)) if history else [])
+        self._ownership.epoch(product_id)  # reading may have taken longer than the lease
         return stored
 
     def commit(self, change: Change, description: Description | None = None) -> None:
         """Write a snapshot, a description and their transitions in one transaction. Raises `StateError`."""
         product_id, snapshot = change.product.id, change.snapshot
+        self._ownership.epoch(product_id)  # a poll without a change is not written each time, and must not be published
         known = self._known.get(product_id) or self._take_over(product_id)
         observed_at = to_milliseconds(snapshot.observed_at)
         item = items.product_item(product_id, known.item, description, observed_at=observed_at, missing=0)
@@ -163,6 +169,10 @@ class DynamoDbStore:
                 self._published.remove(key)
                 self._outboxes.discard(key)
 
+    def transitions(self, wanted: TransitionFilter, limit: int, cursor: str | None) -> Page[Transition]:
+        """Return a page of stored transitions, the newest first. Raises `StateError`, `CursorError`."""
+        return self._reader.page(wanted, limit, cursor)
+
     def release(self, which: Callable[[str], bool]) -> None:
         """Forget the products that another replica owns now, with their unpublished transitions."""
         with self._lock:
@@ -222,6 +232,8 @@ class DynamoDbStore:
             self._known.pop(product_id, None)
         if not self._table.write(written, deleted, {"epoch": epoch}):
             raise _taken_over(product_id)
+        # The answer may have taken longer than the lease: then the next owner publishes what was written.
+        self._ownership.epoch(product_id)
         with self._lock:
             self._known[product_id] = _Known(written[0], observed_at)
         for history, found in batches:

@@ -1,24 +1,29 @@
 """Read the state in a table of DynamoDB, beside the replicas that write it."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from monitor.model.diff import Transition
 from monitor.model.instances import Product
-from monitor.poller.protocols import StoredProduct
+from monitor.model.paging import Page, Place, TransitionFilter, decode, encode
+from monitor.poller.protocols import StateError, StoredProduct
 from monitor.state import dynamodb_items as items
+from monitor.state.dynamodb_items import history_partition
 from monitor.state.sqlite_rows import to_milliseconds
 from monitor.state.table import Table
 
 _DAY = timedelta(days=1)
+QUERY_SECONDS = 5.0
 
 
 class DynamoDbReader:
     """Reads what replicas store, without taking anything over. Every method raises `StateError`."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Read from this table."""
         self._table = table
+        self._now = now
 
     def load(self, product_id: str) -> StoredProduct:
         """Return what is stored about a product."""
@@ -46,13 +51,60 @@ class DynamoDbReader:
 
         Empty `products` or `accounts` let all pass.
         """
-        first, day = to_milliseconds(since), since
-        # The clock of a replica may be ahead of this one.
-        while day.date() <= (datetime.now(UTC) + _DAY).date():
-            for item in self._table.query(items.history_partition(to_milliseconds(day)), f"{first:015}"):
+        first = to_milliseconds(since)
+        for day in self._days(since):
+            for item in self._table.query(history_partition(to_milliseconds(day)), f"{first:015}"):
                 if products and item["product_id"] not in products:
                     continue
                 for transition in items.transitions_of(item):
                     if isinstance(transition, Transition) and (not accounts or transition.account in accounts):
                         yield transition
-            day += _DAY
+
+    def page(self, wanted: TransitionFilter, limit: int, cursor: str | None) -> Page[Transition]:
+        """Return a page of transitions of stack instances, by time (the newest first), product, account and Region.
+
+        Raises:
+            CursorError: the cursor is not one of this list.
+            StateError: the query took more than 5 seconds.
+        """
+        after = decode(cursor, (int, str, str, str))
+        end = time.monotonic() + QUERY_SECONDS
+        found: list[Transition] = []
+        for day in reversed(self._days(wanted.since)):
+            if time.monotonic() > end:
+                message = f"the query took longer than {QUERY_SECONDS:g} s: choose a later time, or a product"
+                raise StateError(message)
+            partition = history_partition(to_milliseconds(day))
+            if after is not None and partition > history_partition(int(after[0])):
+                continue
+            items_of_day = self._table.query(partition, f"{to_milliseconds(wanted.since):015}")
+            matching = [
+                transition
+                for item in items_of_day
+                if not wanted.products or item["product_id"] in wanted.products
+                for transition in items.transitions_of(item)
+                if isinstance(transition, Transition)
+                and (not wanted.accounts or transition.account in wanted.accounts)
+                and (not wanted.statuses or transition.status in wanted.statuses)
+            ]
+            for transition in sorted(matching, key=_order):
+                if after is not None and _order(transition) <= (-int(after[0]), *after[1:]):
+                    continue
+                found.append(transition)
+                if len(found) > limit:
+                    return Page(found[:limit], encode(_place(found[limit - 1])))
+        return Page(found, None)
+
+    def _days(self, since: datetime) -> Sequence[datetime]:
+        """Return a moment of each day until tomorrow: the clock of a replica may be ahead of this one."""
+        days = (self._now().date() - since.date()).days + 1
+        return [since + number * _DAY for number in range(days + 1)]
+
+
+def _place(transition: Transition) -> Place:
+    return (to_milliseconds(transition.observed_at), transition.product.id, *transition.key)
+
+
+def _order(transition: Transition) -> tuple[int | str, ...]:
+    observed_at, *others = _place(transition)
+    return (-int(observed_at), *others)

@@ -9,6 +9,7 @@ import pytest
 from monitor.config.errors import UnreadableError
 from monitor.config.load import load_settings, parse_settings
 from monitor.config.settings import (
+    ClusterSettings,
     DiscoverSettings,
     InstanceSeries,
     LogFormat,
@@ -18,6 +19,7 @@ from monitor.config.settings import (
     SeriesOptions,
     Settings,
     SourceSettings,
+    TableSettings,
 )
 from monitor.model.accepted import Acceptance
 from monitor.model.instances import Product, Status
@@ -169,6 +171,13 @@ def test_a_timeout_is_compared_with_the_intervals_in_use() -> None:
     text = "poll: {timeout: 8m}\nproducts: [{id: pp-a, interval: 10m}, {id: pp-b, interval: 1m}]"
     settings = parse_settings(text.encode(), Path("monitor.yaml"))
     assert [monitored.timeout for monitored in settings.products] == [480.0, 48.0]
+
+
+def test_the_state_in_a_table() -> None:
+    """A table with its Region and endpoint, and how the replicas divide the products."""
+    settings = load_settings(GOOD / "dynamodb.yaml")
+    assert settings.state_table == TableSettings("stackset-monitor", "eu-west-1", "http://localhost:8000")
+    assert settings.cluster == ClusterSettings(3, 30.0)
 
 
 def test_discover_alone_is_sufficient() -> None:

@@ -20,6 +20,7 @@ Schema = Mapping[str, Any]
 DATA = Path(__file__).parent / "data"
 SCHEMA = json_schema()
 SEMANTIC = {
+    "cluster_without_table",
     "listen_port_70000",
     "path_nul",
     "products_empty",
@@ -150,6 +151,8 @@ def test_each_default_is_a_valid_value() -> None:
         "MetricsSection.max_instance_series": 1_000_000,
         "StateSection.path": "state/monitor.db",
         "StateSection.history": "90d",
+        "ClusterSection.shards": 1,
+        "ClusterSection.lease": "15s",
         "WebSection.listen": ":9935",
         "LogSection.level": "info",
         "LogSection.format": "json",

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.simulation.aws import ENVIRONMENT
 from monitor.state.sqlite import SqliteStore
-from tests.state.engines import DynamoDbEngine, new_engine
+from tests.state.engines import DynamoDbEngine, Engine, new_engine
 from tests.state.reports import FIRST, SECOND, Reports
 
 
@@ -30,6 +30,15 @@ def path() -> Iterator[Path]:
 def reports() -> Reports:
     """Return what a store reports."""
     return Reports()
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """Run the test with a SQLite file and with a table of DynamoDB."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with new_engine(request.param, tmp_path) as new:
+        yield new
 
 
 @pytest.fixture

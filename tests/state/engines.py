@@ -18,6 +18,7 @@ from monitor.state.dynamodb import DynamoDbStore
 from monitor.state.dynamodb_reader import DynamoDbReader
 from monitor.state.sqlite import SqliteStore
 from monitor.state.sqlite_history import read_transitions
+from tests.making import LATER
 
 AnyStore = SqliteStore | DynamoDbStore
 ENDPOINT = os.environ.get("STACKSET_MONITOR_DYNAMODB")
@@ -87,13 +88,17 @@ class DynamoDbEngine:
 
     def open(self, on_commit: Callable[[], None] = lambda: None) -> DynamoDbStore:
         """Return a store that has nothing in memory yet."""
-        return DynamoDbStore(self.table, self.ownership, 90 * DAY, on_commit)
+        return DynamoDbStore(self.table, self.ownership, 90 * DAY, on_commit, lambda: LATER)
 
     def transitions(
         self, since: datetime, products: Sequence[str] = (), accounts: Sequence[str] = ()
     ) -> Sequence[Transition]:
         """Read the table."""
-        return list(DynamoDbReader(self.table).transitions(since, products, accounts))
+        return list(self.reader().transitions(since, products, accounts))
+
+    def reader(self) -> DynamoDbReader:
+        """Read the table beside the store."""
+        return DynamoDbReader(self.table, lambda: LATER)
 
 
 @contextmanager

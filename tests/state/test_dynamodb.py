@@ -11,11 +11,10 @@ from monitor.config.settings import TableSettings
 from monitor.model.diff import Change, diff
 from monitor.model.instances import InstanceKey, Product, Status
 from monitor.model.products import ProductStatus
-from monitor.poller.protocols import StateError
+from monitor.poller.protocols import NotOwnerError, StateError
 from monitor.simulation.aws import ENVIRONMENT
 from monitor.state import dynamodb_items
 from monitor.state.dynamodb import DynamoDbStore
-from monitor.state.dynamodb_reader import DynamoDbReader
 from monitor.state.table import Item, Key, Table, Value
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, baseline, listing
 from tests.state.engines import DAY, DynamoDbEngine, OwnEpoch
@@ -84,11 +83,11 @@ def test_a_former_owner_cannot_write(dynamodb: DynamoDbEngine) -> None:
         lambda: old.mark_missing(BASELINE.id),
         lambda: old.load(BASELINE.id),
     ):
-        with pytest.raises(StateError, match=r"^another replica has taken over pp-aaaaaaaaaaaaa; nothing was written$"):
+        with pytest.raises(NotOwnerError, match=r"^another replica has taken over pp-a+; nothing was written$"):
             write()
-    stored = DynamoDbReader(dynamodb.table).load(BASELINE.id)
+    stored = dynamodb.reader().load(BASELINE.id)
     assert (stored.snapshot, stored.missing, stored.detail) == (FIRST.snapshot, False, None)
-    assert list(DynamoDbReader(dynamodb.table).transitions(EPOCH)) == []
+    assert list(dynamodb.reader().transitions(EPOCH)) == []
     new.commit(SECOND)
     assert ids(new) == ids_of(SECOND)
 
@@ -125,8 +124,8 @@ def test_a_commit_whose_answer_was_lost(dynamodb: DynamoDbEngine, restart: bool)
     else:
         store.commit(replace(THIRD, earlier=SECOND.transitions))
     assert ids(store) == ids_of(SECOND, THIRD)
-    assert DynamoDbReader(dynamodb.table).load(BASELINE.id).snapshot == THIRD.snapshot
-    assert [t.event_id for t in DynamoDbReader(dynamodb.table).transitions(EPOCH)] == ids_of(SECOND, THIRD)
+    assert dynamodb.reader().load(BASELINE.id).snapshot == THIRD.snapshot
+    assert [t.event_id for t in dynamodb.reader().transitions(EPOCH)] == ids_of(SECOND, THIRD)
 
 
 def test_a_poll_without_changes_writes_one_small_item_each_ten_minutes(dynamodb: DynamoDbEngine) -> None:
@@ -206,9 +205,9 @@ def test_products_that_are_not_monitored_are_pruned(dynamodb: DynamoDbEngine) ->
     for name, moment in (("pp-new", new), ("pp-old", old), ("pp-monitored", old)):
         store.commit(baseline({(ONE, EU): Status.CURRENT}, Product(name, name), moment))
     store.prune(new + timedelta(days=1), {"pp-monitored"})
-    assert {product.id for product in DynamoDbReader(dynamodb.table).products()} == {"pp-new", "pp-old", "pp-monitored"}
+    assert {product.id for product in dynamodb.reader().products()} == {"pp-new", "pp-old", "pp-monitored"}
     store.prune(new - timedelta(days=1), {"pp-monitored"})
-    assert {product.id for product in DynamoDbReader(dynamodb.table).products()} == {"pp-new", "pp-monitored"}
+    assert {product.id for product in dynamodb.reader().products()} == {"pp-new", "pp-monitored"}
     assert list(dynamodb.table.query("state#pp-old")) == []
 
 

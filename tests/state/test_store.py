@@ -5,7 +5,6 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,19 +14,9 @@ from monitor.model.diff import Transition, diff
 from monitor.model.instances import InstanceKey, Product, Snapshot, Status
 from monitor.model.products import ProductStatus
 from monitor.poller.protocols import StoredProduct
-from monitor.simulation.aws import ENVIRONMENT
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, THREE, TWO, US, baseline, detail, listing, snapshot
-from tests.state.engines import AnyStore, Engine, new_engine
+from tests.state.engines import AnyStore, Engine
 from tests.state.values import CHANGED, STATUSES, described
-
-
-@pytest.fixture(params=["sqlite", "dynamodb"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """Run the test with a SQLite file and with a table of DynamoDB."""
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    with new_engine(request.param, tmp_path) as new:
-        yield new
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from monitor.state.sqlite import SqliteStore
 from monitor.state.sqlite_transitions import transition_page
 from tests.making import BASELINE, EPOCH, EU, ONE, TWO, US, baseline, detail, listing
 from tests.state.damage import execute
+from tests.state.engines import AnyStore, Engine
 
 GUARDRAILS = Product("pp-bbbbbbbbbbbbb", "guardrails")
 ALL = TransitionFilter(EPOCH)
@@ -40,11 +41,24 @@ def changes(product: Product, polls: int, first: datetime = EPOCH) -> Iterator[C
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     """Have a file with the history of two products, and a transition of a product itself."""
     with closing(SqliteStore(tmp_path / "monitor.db")) as state:
-        for change in (*changes(BASELINE, 4), *changes(GUARDRAILS, 3, EPOCH + timedelta(seconds=30))):
-            state.commit(change)
-        tainted = detail(ProductStatus.TAINTED)
-        state.save_description(BASELINE.id, describe(detail(), EPOCH, tainted, BASELINE, "poll-9", EPOCH))
+        fill(state)
         yield state
+
+
+@pytest.fixture
+def any_store(engine: Engine) -> Iterator[AnyStore]:
+    """Have the same with both engines."""
+    with closing(engine.open()) as state:
+        fill(state)
+        yield state
+
+
+def fill(state: AnyStore) -> None:
+    """Commit the history."""
+    for change in (*changes(BASELINE, 4), *changes(GUARDRAILS, 3, EPOCH + timedelta(seconds=30))):
+        state.commit(change)
+    tainted = detail(ProductStatus.TAINTED)
+    state.save_description(BASELINE.id, describe(detail(), EPOCH, tainted, BASELINE, "poll-9", EPOCH))
 
 
 def stored() -> list[Transition]:
@@ -59,7 +73,7 @@ def history(product: Product) -> list[Transition]:
     return [one for change in changes(product, polls, first) for one in change.transitions]
 
 
-def walk(store: SqliteStore, wanted: TransitionFilter, limit: int) -> list[Transition]:
+def walk(store: AnyStore, wanted: TransitionFilter, limit: int) -> list[Transition]:
     """Return all pages."""
     found: list[Transition] = []
     cursor = None
@@ -73,9 +87,9 @@ def walk(store: SqliteStore, wanted: TransitionFilter, limit: int) -> list[Trans
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 1000])
-def test_every_transition_is_on_one_page(store: SqliteStore, limit: int) -> None:
+def test_every_transition_is_on_one_page(any_store: AnyStore, limit: int) -> None:
     """The newest come first, in pages of any size; transitions of products themselves are not among them."""
-    assert walk(store, ALL, limit) == stored()
+    assert walk(any_store, ALL, limit) == stored()
 
 
 @pytest.mark.parametrize(
@@ -95,20 +109,20 @@ def test_every_transition_is_on_one_page(store: SqliteStore, limit: int) -> None
         (TransitionFilter(EPOCH, accounts=frozenset({"'"})), lambda _: False),
     ],
 )
-def test_filters(store: SqliteStore, wanted: TransitionFilter, matches: Callable[[Transition], bool]) -> None:
+def test_filters(any_store: AnyStore, wanted: TransitionFilter, matches: Callable[[Transition], bool]) -> None:
     """Time, product, account and status each narrow the list; None stands for instances that disappeared."""
-    assert walk(store, wanted, 2) == [one for one in stored() if matches(one)]
+    assert walk(any_store, wanted, 2) == [one for one in stored() if matches(one)]
 
 
-def test_new_transitions_do_not_move_the_pages(store: SqliteStore) -> None:
+def test_new_transitions_do_not_move_the_pages(any_store: AnyStore) -> None:
     """What is stored between two pages is newer than the cursor: nothing is repeated or left out."""
-    first = store.transitions(ALL, 3, None)
+    first = any_store.transitions(ALL, 3, None)
     later = list(changes(Product("pp-c", "later"), 2, EPOCH + timedelta(hours=1)))
     for change in later:
-        store.commit(change)
-    rest = store.transitions(ALL, 1000, first.cursor)
+        any_store.commit(change)
+    rest = any_store.transitions(ALL, 1000, first.cursor)
     assert [*first.items, *rest.items] == stored()
-    assert store.transitions(ALL, 1, None).items[0].product.id == "pp-c"
+    assert any_store.transitions(ALL, 1, None).items[0].product.id == "pp-c"
 
 
 def test_reading_does_not_wait_for_the_writer(store: SqliteStore, tmp_path: Path) -> None:
@@ -150,10 +164,10 @@ def test_a_query_without_end_is_interrupted(store: SqliteStore, monkeypatch: pyt
 @pytest.mark.parametrize(
     "cursor", ["x", encode((1, "a", "b")), encode(("1", "a", "b", "c")), encode((2**63, "a", "b", "c"))]
 )
-def test_a_cursor_of_another_list_is_refused(store: SqliteStore, cursor: str) -> None:
+def test_a_cursor_of_another_list_is_refused(any_store: AnyStore, cursor: str) -> None:
     """The error names the cursor."""
     with pytest.raises(CursorError, match="is not a cursor of this list"):
-        store.transitions(ALL, 1, cursor)
+        any_store.transitions(ALL, 1, cursor)
 
 
 def test_a_query_of_one_product_reads_no_other(store: SqliteStore, tmp_path: Path) -> None:

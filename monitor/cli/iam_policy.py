@@ -52,7 +52,8 @@ def iam_policy(
     if profile is not None and (name is not None or trust):
         message = f"Options {'--trust' if trust else '--source'!r} and '--profile' cannot be combined"
         raise click.UsageError(message)
-    sources = load_configuration(config).sources
+    settings = load_configuration(config)
+    sources, table = settings.sources, settings.state_table
     if principal is not None:
         role_arn = _trusting_role(sources, name, principal)
         policy = trust_policy(sources, role_arn, principal, session_tags=session_tags)
@@ -64,7 +65,8 @@ def iam_policy(
             policy, hints = role_policy(sources, source.role_arn), iter(())
         else:
             profile = source.profile if source else _profile(sources, profile)
-            policy, hints = own_policy(sources, profile, session_tags=session_tags), _other_policies(sources, profile)
+            policy = own_policy(sources, profile, session_tags=session_tags, table=table)
+            hints = _other_policies(sources, profile)
     click.echo(json.dumps(policy, indent=2))
     for hint in hints:
         print_error(hint)

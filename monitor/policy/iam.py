@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from monitor.config.settings import SourceSettings
+from monitor.config.region import partition_of
+from monitor.config.settings import SourceSettings, TableSettings
 
 # A policy document in the form of IAM, for `json.dumps`.
 Policy = dict[str, Any]
@@ -18,6 +19,8 @@ Policy = dict[str, Any]
 READ = ("servicecatalog:DescribeProvisionedProduct", "servicecatalog:ListStackInstancesForProvisionedProduct")
 # The action of `discover`.
 FIND = ("servicecatalog:SearchProvisionedProducts",)
+# The actions of a table: TransactWriteItems needs those of the writes in it.
+TABLE = tuple(f"dynamodb:{name}" for name in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"))
 ASSUME_ROLE = "sts:AssumeRole"
 TAG_SESSION = "sts:TagSession"
 # Placeholder of the external ID in a trust policy; `envsubst` replaces it.
@@ -27,10 +30,16 @@ _PRINCIPAL = r"arn:aws(-[a-z]+)*:iam::[0-9]{12}:(root|(role|user)/([!-#%-)+->@-~
 _SESSION = r"arn:(aws[a-z-]*):sts::([0-9]{12}):assumed-role/([A-Za-z0-9_+=,.@-]{1,64})/.*"
 
 
-def own_policy(sources: Sequence[SourceSettings], profile: str | None = None, *, session_tags: bool = False) -> Policy:
+def own_policy(
+    sources: Sequence[SourceSettings],
+    profile: str | None = None,
+    *,
+    session_tags: bool = False,
+    table: TableSettings | None = None,
+) -> Policy:
     """Return the policy of the identity of an AWS profile, or of the environment: to read sources and assume roles.
 
-    `session_tags`: its credentials carry tags that it passes to the roles (EKS Pod Identity).
+    `session_tags`: its credentials carry tags that it passes to the roles (EKS Pod Identity). `table` holds the state.
     """
     own = [source for source in sources if source.profile == profile]
     statements = _reading([source for source in own if source.role_arn is None])
@@ -38,6 +47,8 @@ def own_policy(sources: Sequence[SourceSettings], profile: str | None = None, *,
         statements.append(
             {"Sid": "AssumeRoles", "Effect": "Allow", "Action": _assuming(session_tags=session_tags), "Resource": roles}
         )
+    if table is not None and profile is None:
+        statements.append({"Sid": "KeepState", "Effect": "Allow", "Action": list(TABLE), "Resource": _table_arn(table)})
     return _policy(statements)
 
 
@@ -95,6 +106,12 @@ def _within(sources: Sequence[SourceSettings]) -> Policy:
     if None not in regions:
         equals["aws:RequestedRegion"] = sorted(region for region in regions if region is not None)
     return {"StringEquals": equals}
+
+
+def _table_arn(table: TableSettings) -> str:
+    # The configuration does not say the account. A name stands for a table of the account of the caller.
+    region = table.region or "*"
+    return f"arn:{partition_of(region) or 'aws'}:dynamodb:{region}:*:table/{table.table}"
 
 
 def _assuming(*, session_tags: bool) -> list[str]:

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from monitor.aws.source import operations
 from monitor.config.load import load_settings
-from monitor.config.settings import SourceSettings
+from monitor.config.settings import SourceSettings, TableSettings
 from monitor.policy.iam import checked_principal, own_policy, role_policy, trust_policy
 
 GOOD = Path(__file__).parents[1] / "config" / "data" / "good"
@@ -69,6 +69,19 @@ def policy(*statements: dict[str, Any]) -> dict[str, Any]:
 def test_ambient_credentials_read_in_every_region_that_may_be_theirs() -> None:
     """Without a Region in the file, the policy is for all Regions, without search and roles."""
     assert own_policy(sources("least")) == policy(reading())
+
+
+def test_the_table_of_the_state_is_read_and_written() -> None:
+    """By the identity of the monitor itself, in the partition of its Region; not by that of a profile."""
+    china = own_policy(sources("least"), table=TableSettings("state", "cn-north-1"))["Statement"][-1]
+    assert china["Resource"] == "arn:aws-cn:dynamodb:cn-north-1:*:table/state"
+    assert china["Action"] == [f"dynamodb:{name}Item" for name in ("Delete", "Get", "Put")] + [
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+    ]
+    anywhere = own_policy(sources("least"), table=TableSettings("state"))["Statement"][-1]
+    assert anywhere["Resource"] == "arn:aws:dynamodb:*:*:table/state"
+    assert own_policy(sources("least"), "hub", table=TableSettings("state")) == policy()
 
 
 def test_a_region_that_is_known_is_the_only_one() -> None:

@@ -90,13 +90,13 @@ $(VENV)/.browser: $(INSTALLED) $(LOCKS)/browser.txt
 browser: $(VENV)/.browser ## Test the pages in Chromium and the API against its OpenAPI document
 	$(BIN)/python -m pytest tests/browser
 
-# The dependencies that only the test of the CloudFormation template needs.
+# The dependencies that only the tests of the CloudFormation template need.
 $(VENV)/.template: $(INSTALLED) $(LOCKS)/template.txt
 	$(BIN)/python -m pip install $(PIP_OPTIONS) --require-hashes -r $(LOCKS)/template.txt
 	@touch $@
 
 .PHONY: template
-template: $(VENV)/.template ## Check the CloudFormation template with cfn-lint
+template: $(VENV)/.template ## Check the CloudFormation template with cfn-lint, and create stacks of it
 	$(BIN)/python -m pytest tests/template
 
 .PHONY: crash

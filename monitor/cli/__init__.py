@@ -20,6 +20,7 @@ COMMANDS = {
     "history": "Print the stored transitions.",
     "wait": "Wait until a rollout has ended, for pipelines.",
     "iam-policy": "Print the least IAM policy that a configuration needs.",
+    "aws-template": "Print a CloudFormation template of what a configuration needs at AWS.",
     "schema": "Print the JSON Schema of the configuration file.",
     "demo": "Run the daemon against a simulated AWS on this machine.",
     "version": "Print the version.",

@@ -26,7 +26,7 @@ TAG_SESSION = "sts:TagSession"
 # Placeholder of the external ID in a trust policy; `envsubst` replaces it.
 EXTERNAL_ID = "${EXTERNAL_ID}"
 
-_PRINCIPAL = r"arn:aws(-[a-z]+)*:iam::[0-9]{12}:(root|(role|user)/([!-#%-)+->@-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64})"
+PRINCIPAL = r"arn:aws(-[a-z]+)*:iam::[0-9]{12}:(root|(role|user)/([!-#%-)+->@-~]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64})"
 _SESSION = r"arn:(aws[a-z-]*):sts::([0-9]{12}):assumed-role/([A-Za-z0-9_+=,.@-]{1,64})/.*"
 
 
@@ -58,9 +58,14 @@ def role_policy(sources: Sequence[SourceSettings], role_arn: str) -> Policy:
 
 
 def trust_policy(
-    sources: Sequence[SourceSettings], role_arn: str, principal: str, *, session_tags: bool = False
+    sources: Sequence[SourceSettings],
+    role_arn: str,
+    principal: object,
+    external_id: object = EXTERNAL_ID,
+    *,
+    session_tags: bool = False,
 ) -> Policy:
-    """Return the trust policy of a role. It requires `EXTERNAL_ID` if the configuration has an external ID."""
+    """Return the trust policy of a role. It requires `external_id` if the configuration has an external ID."""
     statement: Policy = {
         "Sid": "StacksetMonitor",
         "Effect": "Allow",
@@ -68,13 +73,13 @@ def trust_policy(
         "Action": _assuming(session_tags=session_tags),
     }
     if any(source.has_external_id for source in sources if source.role_arn == role_arn):
-        statement["Condition"] = {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}}
+        statement["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
     return _policy([statement])
 
 
 def checked_principal(text: str) -> str:
     """Return the ARN of an identity that a trust policy can name; raise `ValueError` for anything else."""
-    if re.fullmatch(_PRINCIPAL, text):
+    if re.fullmatch(PRINCIPAL, text):
         return text
     if session := re.fullmatch(_SESSION, text):
         partition, account, role = session.groups()

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, Mapping[str, bool]] = {
         "--profile": False,
         "--session-tags": False,
     },
+    "aws-template": {"--config": False, "--session-tags": False},
     "schema": {},
     "demo": {"--listen": False},
     "version": {},

@@ -1,13 +1,15 @@
-"""`stackset-monitor iam-policy`: the printed document and the hints on stderr."""
+"""`iam-policy` and `aws-template`: the printed documents and the hints on stderr."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from monitor.config.load import load_settings
 from monitor.policy.iam import own_policy, role_policy, trust_policy
+from monitor.policy.template import Needs, template
 from tests.cli.commands import Result, configuration, here
 
 ROLES = Path(__file__).parents[1] / "config" / "data" / "good" / "roles.yaml"
@@ -143,3 +145,20 @@ def test_no_role_has_no_trust_policy(tmp_path: Path, capsys: pytest.CaptureFixtu
     """Without a role there is no trust policy."""
     result = here(capsys, "iam-policy", "--config", configuration(tmp_path), *TRUST)
     assert result == Result(2, "", "stackset-monitor: --trust: no source has a role_arn\n")
+
+
+def test_the_template_is_yaml_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    """`aws-template` prints one document to stdout, and to stderr where stacks of it are needed."""
+    result = here(capsys, "aws-template", "--config", str(ROLES), "--session-tags")
+    assert result.code == 0
+    assert yaml.safe_load(result.out) == template(Needs(SOURCES, session_tags=True))
+    assert result.err == (
+        "stackset-monitor: create a stack in the account of the monitor, and in 111122223333 (eu-west-1),"
+        " 444455556666 (any Region)\n"
+    )
+    assert "not-to-be-shown" not in result.out
+
+
+def test_one_account_needs_one_stack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without roles, nothing is said on stderr."""
+    assert here(capsys, "aws-template", "--config", configuration(tmp_path)).err == ""

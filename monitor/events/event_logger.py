@@ -9,6 +9,7 @@ from monitor.config.settings import LogLevel, MonitoredProduct
 from monitor.events.names import EventName
 from monitor.events.outbox import Outbox
 from monitor.events.setup import Log
+from monitor.events.transitions import rollout_fields
 from monitor.model.instances import Snapshot, Status
 from monitor.model.views import WORST_FIRST
 from monitor.poller.protocols import CompletedPoll, FailedPoll
@@ -27,6 +28,8 @@ class EventLogger:
         self._lock = threading.Lock()
         self._failing: dict[str, LogLevel] = {}
         """By product, the highest level at which its failures were logged."""
+        self._details_failing: set[str] = set()
+        """The products whose details could not be read; that was logged."""
 
     def completed(self, poll: CompletedPoll) -> None:
         """Publish the transitions that were committed, and log the poll.
@@ -49,6 +52,7 @@ class EventLogger:
         if denied := poll.newly_undescribed:
             details = {"error_code": denied.error_code, "message": denied.message}
             self._log.event(LogLevel.WARNING, EventName.UNDESCRIBED, **identity, **details)
+        self._log_details(poll, identity)
         # What waited for a full disk is committed with a later poll, which may have found no change itself.
         changed = bool(change.transitions or (description and description.transition))
         if poll.committed and (changed or change.earlier):
@@ -74,6 +78,25 @@ class EventLogger:
             duration_seconds=round(poll.seconds, 3),
             **unusual,
         )
+
+    def _log_details(self, poll: CompletedPoll, identity: Mapping[str, str]) -> None:
+        product_id, error = poll.monitored.product.id, poll.details.error if poll.details else None
+        with self._lock:
+            known = product_id in self._details_failing
+            (self._details_failing.add if error else self._details_failing.discard)(product_id)
+        if error and not known:
+            why = {"reason": str(error.reason), "error_code": error.error_code, "message": error.message}
+            self._log.event(LogLevel.WARNING, EventName.DETAILS_FAILED, **identity, **why)
+        elif known and not error:
+            self._log.event(LogLevel.WARNING, EventName.DETAILS_RECOVERED, **identity)
+        if operation := poll.ended_operation:
+            succeeded = operation.status == "SUCCEEDED" and not operation.progress.failed
+            self._log.event(
+                LogLevel.INFO if succeeded else LogLevel.WARNING,
+                EventName.ROLLOUT_COMPLETED,
+                **identity,
+                **rollout_fields(operation),
+            )
 
     def failed(self, poll: FailedPoll) -> None:
         """Log a failed poll, and once that a product is missing."""

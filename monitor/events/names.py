@@ -11,6 +11,11 @@ class EventName(StrEnum):
 
     TRANSITION = "stack_instance.transition"
     PRODUCT_TRANSITION = "provisioned_product.transition"
+    ROLLOUT_COMPLETED = "rollout.completed"
+    DETAILS_FAILED = "details.failed"
+    DETAILS_RECOVERED = "details.recovered"
+    ACCEPTED_EXPIRED = "accepted.expired"
+    ACCEPTED_UNMATCHED = "accepted.unmatched"
     UNDESCRIBED = "provisioned_product.undescribed"
     ADDED = "provisioned_product.added"
     REMOVED = "provisioned_product.removed"
@@ -46,6 +51,14 @@ MESSAGES: Mapping[str, str] = {
     EventName.UNDESCRIBED: "The status of {product} is not known, because it cannot be described.",
     EventName.ADDED: "The product {product} of source {source} is monitored from now on.",
     EventName.REMOVED: "The product {product} is not monitored any more.",
+    EventName.ROLLOUT_COMPLETED: "The operation {action} of {product} ended with {status}"
+    " after {duration_seconds} seconds;"
+    " stack instances succeeded: {succeeded}, failed: {failed}, not reached: {remaining}.",
+    EventName.DETAILS_FAILED: "The details of {product} could not be read: {error_code}.",
+    EventName.DETAILS_RECOVERED: "The details of {product} could be read again.",
+    EventName.ACCEPTED_EXPIRED: "The entry of `accepted` for account {account} expired on {until} (reason: {reason}).",
+    EventName.ACCEPTED_UNMATCHED: "The entry of `accepted` for account {account} matches no stack instance"
+    " (reason: {reason}).",
     EventName.BASELINE: "The first snapshot of {product} is stored; later changes are logged as transitions.",
     EventName.MISSING: "AWS does not know the provisioned product {product}.",
     EventName.STALE: "The last complete poll of {product} was {snapshot_age_seconds} seconds ago;"
@@ -87,7 +100,12 @@ def message(event: str, fields: Mapping[str, Any]) -> str:
         template = f"{_INSTANCE} appeared with status {{status}}."
     elif event == EventName.TRANSITION and values["status"] is None:
         template = f"{_INSTANCE} disappeared; its last status was {{previous_status}}."
-    elif event == EventName.BASELINE and fields.get("non_current"):
+    elif event == EventName.PRODUCT_TRANSITION and fields.get("status_reason"):
+        template += " AWS says: {status_reason}"
+    if fields.get("detailed_status"):
+        values["why"] = ": ".join(filter(None, (values["detailed_status"], fields.get("status_reason"))))
+        template = f"{template.removesuffix('.')} ({{why}})."
+    if event == EventName.BASELINE and fields.get("non_current"):
         template = (
             "Of the {instances} stack instances in the first snapshot of {product}, {number} are not CURRENT: {which}."
         )

@@ -1,14 +1,16 @@
-"""The log line of a transition: its level and its fields."""
+"""The log lines of transitions and rollouts: their levels and fields."""
 
 from typing import Any
 
 from monitor.config.settings import LogLevel
 from monitor.events.names import EventName
 from monitor.events.setup import Log, timestamp
+from monitor.model.details import Operation
 from monitor.model.diff import Transition
 from monitor.model.instances import Status
 from monitor.model.products import ProductStatus, ProductTransition
 
+_REASONS = ("detailed_status", "status_reason", "operation_id")
 _FAILED = (ProductStatus.TAINTED, ProductStatus.ERROR)
 _LEVEL_OF = {Status.OUTDATED: LogLevel.WARNING, Status.INOPERABLE: LogLevel.ERROR, Status.UNKNOWN: LogLevel.WARNING}
 
@@ -25,6 +27,26 @@ def transition_fields(transition: Transition) -> dict[str, Any]:
         "previous_since": None if since is None else timestamp(since),
         "observed_at": timestamp(transition.observed_at),
         "provisioned_product_status": transition.provisioned_product_status,
+        **{name: value for name in _REASONS if (value := getattr(transition, name))},
+    }
+
+
+def rollout_fields(operation: Operation) -> dict[str, Any]:
+    """Return the fields of `rollout.completed` about an operation that has ended."""
+    progress, ended_at = operation.progress, operation.ended_at
+    seconds = None if ended_at is None else (ended_at - operation.started_at).total_seconds()
+    return {
+        "operation_id": operation.id,
+        "action": operation.action,
+        "status": operation.status,
+        "instances": progress.total,
+        "succeeded": progress.succeeded,
+        "failed": progress.failed,
+        "remaining": progress.remaining,
+        "started_at": timestamp(operation.started_at),
+        "ended_at": None if ended_at is None else timestamp(ended_at),
+        "duration_seconds": None if seconds is None else round(seconds, 3),
+        **({"status_reason": operation.reason} if operation.reason else {}),
     }
 
 
@@ -40,6 +62,7 @@ def transition_line(log: Log, transition: Transition | ProductTransition) -> str
         previous_status=transition.previous_status,
         status=transition.status,
         observed_at=timestamp(transition.observed_at),
+        **({"status_reason": transition.status_reason} if transition.status_reason else {}),
     )
 
 

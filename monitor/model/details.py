@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from monitor.model.diff import Change, Transition
 from monitor.model.errors import PollFailedError
-from monitor.model.instances import InstanceKey, Snapshot, Status
+from monitor.model.instances import InstanceKey, Snapshot
 
 # The detailed status of an instance that was skipped because its account is suspended. That is not a failure.
 SUSPENDED = "SKIPPED_SUSPENDED_ACCOUNT"
@@ -101,13 +100,6 @@ def carried_over(
     return replace(details, instances=kept, error=error)
 
 
-def explained(change: Change, details: StackSetDetails | None) -> Change:
-    """Return a change whose transitions say why the instances are not CURRENT."""
-    if details is None or not details.instances:
-        return change
-    return replace(change, transitions=tuple(_explained(t, details.instances.get(t.key)) for t in change.transitions))
-
-
 def ended_operation(
     before: StackSetDetails | None, now: StackSetDetails, last_poll: datetime | None
 ) -> Operation | None:
@@ -123,14 +115,3 @@ def ended_operation(
     if known is not None and known.id == operation.id:
         return operation if known.running else None
     return operation if last_poll is not None and operation.ended_at > last_poll else None
-
-
-def _explained(transition: Transition, detail: InstanceDetail | None) -> Transition:
-    if detail is None or transition.status in (None, Status.CURRENT):
-        return transition
-    return replace(
-        transition,
-        detailed_status=detail.detailed_status,
-        status_reason=detail.reason,
-        operation_id=detail.operation_id,
-    )

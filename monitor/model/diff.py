@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from monitor.model.details import InstanceDetail, StackSetDetails
 from monitor.model.instances import InstanceKey, InstanceState, Listing, Product, Snapshot, Status, count_statuses
 from monitor.model.products import ProductStatus, ProductTransition
 from monitor.model.products import event_id as event_id_of
@@ -54,6 +55,8 @@ class Change:
 
     If there are any, `previous` was never stored.
     """
+    details: StackSetDetails | None = None
+    """Why instances of the snapshot are not CURRENT; None if the source has no `details`."""
 
     @property
     def instance_transitions(self) -> tuple[Transition, ...]:
@@ -99,6 +102,14 @@ def diff(
     return Change(poll_id, product, previous, snapshot, transitions)
 
 
+def explained(change: Change, details: StackSetDetails | None) -> Change:
+    """Return a change with details, whose transitions say why the instances are not CURRENT. Nothing else differs."""
+    if details is None:
+        return change
+    transitions = tuple(_explained(t, details.instances.get(t.key)) for t in change.transitions)
+    return replace(change, transitions=transitions, details=details)
+
+
 def net_change(base: Snapshot | None, change: Change) -> Change:
     """Return the change from `base` straight to the snapshot of `change`, without what happened in between.
 
@@ -107,7 +118,7 @@ def net_change(base: Snapshot | None, change: Change) -> Change:
     statuses = {key: state.status for key, state in change.snapshot.states.items()}
     status = change.transitions[0].provisioned_product_status if change.transitions else None
     net = diff(base, Listing(statuses, 0, {}), change.product, change.poll_id, change.snapshot.observed_at, status)
-    return replace(net, snapshot=change.snapshot)
+    return explained(replace(net, snapshot=change.snapshot), change.details)
 
 
 def apply(
@@ -153,4 +164,15 @@ def _transition(
         previous_since=before.since if before else None,
         observed_at=observed_at,
         provisioned_product_status=product_status,
+    )
+
+
+def _explained(transition: Transition, detail: InstanceDetail | None) -> Transition:
+    if detail is None or transition.status in (None, Status.CURRENT):
+        return transition
+    return replace(
+        transition,
+        detailed_status=detail.detailed_status,
+        status_reason=detail.reason,
+        operation_id=detail.operation_id,
     )

@@ -70,6 +70,8 @@ class ProductTransition:
     previous_status: ProductStatus
     status: ProductStatus
     observed_at: datetime
+    status_reason: str | None = None
+    """What AWS says about the status; None if it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,10 @@ def describe(
     """
     if previous is None or previous.status is now.status:
         return Description(now, None, since or observed_at)
-    transition = ProductTransition(
-        event_id(poll_id, product), poll_id, product, previous.status, now.status, observed_at
-    )
+    identity = event_id(poll_id, product)
+    transition = ProductTransition(identity, poll_id, product, previous.status, now.status, observed_at, _reason(now))
     return Description(now, transition, observed_at)
+
+
+def _reason(detail: ProductDetail) -> str | None:
+    return "; ".join(dict.fromkeys(text for text in (detail.status_message, *detail.errors) if text)) or None

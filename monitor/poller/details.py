@@ -2,8 +2,8 @@
 
 from monitor.config.duration import format_duration
 from monitor.model.deadline import Deadline, Deadlines
-from monitor.model.details import Operation, StackSetDetails, carried_over, ended_operation, explained
-from monitor.model.diff import Change
+from monitor.model.details import Operation, StackSetDetails, carried_over, ended_operation
+from monitor.model.diff import Change, explained
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing, Status
 from monitor.model.products import ProductDetail, ProductStatus
@@ -48,17 +48,17 @@ def read_details(
 
 def with_details(
     change: Change, details: StackSetDetails | None, before: StackSetDetails | None
-) -> tuple[Change, StackSetDetails | None, Operation | None]:
-    """Return a change whose transitions are explained, the details that are published, and the rollout that ended.
+) -> tuple[Change, Operation | None]:
+    """Return a change with its details, whose transitions are explained, and the rollout that ended.
 
     If the details could not be read, those `before` go on to explain the instances that did not change.
     """
     if details is None:
-        return change, None, None
+        return change, None
     if details.error is not None:
         details = carried_over(before, change.previous, change.snapshot, details.error)
     ended = ended_operation(before, details, change.previous.observed_at if change.previous else None)
-    return explained(change, details), details, ended
+    return explained(change, details), ended
 
 
 def _wanted(poll: PollRun, listing: Listing, before: StackSetDetails, now: float) -> bool:

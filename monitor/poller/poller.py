@@ -209,9 +209,9 @@ class Poller:
         status = description.detail.status if description else None
         with self._unless_forgotten(poll.monitored, state):
             change = diff(state.snapshot, listing, poll.monitored.product, poll.poll_id, self._now(), status)
-            change, details, ended_operation = with_details(change, details, state.details)
+            change, ended_operation = with_details(change, details, state.details)
             change = state.changed(change, description)
-            state.details = details
+            state.details = change.details
             committed = state.loaded and self._attempt(lambda: self._store.commit(change, description))
             if committed:
                 state.commit()
@@ -228,7 +228,6 @@ class Poller:
                 committed=committed,
                 description=description,
                 newly_undescribed=newly_undescribed,
-                details=details,
                 ended_operation=ended_operation,
             )
             self._publisher.completed(completed)

@@ -63,6 +63,7 @@ class ProductState:
         self.snapshot = self.committed_snapshot = stored.snapshot
         self.uncommitted = ()
         self.detail, self.status_since, self.missing = stored.detail, stored.status_since, stored.missing
+        self.details = stored.details
 
     def described(self, description: Description, *, committed: bool) -> None:
         """Take over a description; if it is not committed, its transition waits for the next commit."""

@@ -43,10 +43,13 @@ class CompletedPoll:
     """None: there is no permission to describe the product; only its status is unknown then."""
     newly_undescribed: PollFailedError | None = None
     """Why the product could not be described; None if the poll before it could not either."""
-    details: StackSetDetails | None = None
-    """Why instances are not CURRENT; None if the source has no `details`."""
     ended_operation: Operation | None = None
     """The rollout that ended since the poll before."""
+
+    @property
+    def details(self) -> StackSetDetails | None:
+        """Why instances are not CURRENT; None if the source has no `details`."""
+        return self.change.details
 
 
 @dataclass(frozen=True, slots=True)

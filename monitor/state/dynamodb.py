@@ -13,10 +13,11 @@ from monitor.model.paging import Page, TransitionFilter
 from monitor.model.products import Description
 from monitor.poller.protocols import NotOwnerError, StoredProduct
 from monitor.state import dynamodb_items as items
+from monitor.state.details import encode_details
 from monitor.state.dynamodb_items import AnyTransition
 from monitor.state.dynamodb_reader import DynamoDbReader
 from monitor.state.sqlite_rows import to_milliseconds
-from monitor.state.table import Item, Key, Table
+from monitor.state.table import Item, Key, Table, Value
 
 # A poll without a change writes when it took place only if the last such write is older: a product that is polled
 # each minute would otherwise cost 43,000 written units a month for nothing but its time.
@@ -101,7 +102,8 @@ class DynamoDbStore:
         self._ownership.epoch(product_id)  # a poll without a change is not written each time, and must not be published
         known = self._known.get(product_id) or self._take_over(product_id)
         observed_at = to_milliseconds(snapshot.observed_at)
-        item = items.product_item(product_id, known.item, description, observed_at=observed_at, missing=0)
+        more: dict[str, Value] = {"details": encode_details(change.details)} if change.details else {}
+        item = items.product_item(product_id, known.item, description, observed_at=observed_at, missing=0, **more)
         base = None if change.previous is None else to_milliseconds(change.previous.observed_at)
         same_instances = base is not None and base == known.observed_at and not change.instance_transitions
         transitions = [*change.earlier, *_transition_of(description), *change.transitions]

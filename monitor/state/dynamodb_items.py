@@ -22,6 +22,7 @@ from monitor.model.products import Description, ProductTransition, event_id
 from monitor.poller.protocols import StateError, StoredProduct
 from monitor.state import columns
 from monitor.state import sqlite_rows as rows
+from monitor.state.details import decode_details
 from monitor.state.sqlite_schema import COLUMNS
 from monitor.state.table import Item, Key, Value
 
@@ -88,7 +89,8 @@ def stored_product(product_id: str, item: Item, instances: Iterable[Item]) -> St
             raise StateError(message)
         moment = rows.from_milliseconds(int(item["observed_at"]))
         snapshot = Snapshot(product_id, moment, states, count_statuses(states.values()))
-    return StoredProduct(snapshot, bool(item.get("missing")), detail, status_since)
+    details = decode_details(item.get("details"))
+    return StoredProduct(snapshot, bool(item.get("missing")), detail, status_since, details)
 
 
 def transition_items(
@@ -97,7 +99,7 @@ def transition_items(
     """Yield the items of transitions, with what each contains. DynamoDB deletes them after `history_seconds`."""
     for (poll_id, product, moment), group in groupby(transitions, lambda t: (t.poll_id, t.product, t.observed_at)):
         # The columns of a transition are those of sqlite_schema.py: 4 and 5 are account and Region.
-        found: dict[Any, Any] = {row[4:6]: (t, row[6:10]) for t in group for row in [rows.transition_row(t)]}
+        found: dict[Any, Any] = {row[4:6]: (t, row[6:-1]) for t in group for row in [rows.transition_row(t)]}
         observed_at = rows.to_milliseconds(moment)
         for number, part in enumerate(_parts(found)):
             item = {

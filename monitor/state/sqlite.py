@@ -11,6 +11,7 @@ from monitor.model.instances import InstanceKey, InstanceState, Product, Snapsho
 from monitor.model.products import Description, ProductTransition
 from monitor.poller.protocols import StateError, StoredProduct
 from monitor.state import sqlite_rows as rows
+from monitor.state.details import decode_details, encode_details
 from monitor.state.errors import BrokenStateError
 from monitor.state.sqlite_database import StateDatabase
 
@@ -23,8 +24,14 @@ _NEVER = rows.to_milliseconds(datetime.max.replace(tzinfo=UTC))
 _INSERT_INSTANCE = "INSERT OR REPLACE INTO instance (product_id, account, region, status, since) VALUES (?, ?, ?, ?, ?)"
 # A commit that reported an error may have been written: its transitions come again under the same event ids.
 _INSERT_TRANSITION = (
-    f"INSERT INTO transition ({rows.TRANSITION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+    f"INSERT INTO transition ({rows.TRANSITION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
     " ON CONFLICT (event_id) DO NOTHING"
+)
+
+# Without a change, the poll writes its time only.
+_UPSERT_DETAILS = (
+    "INSERT INTO details (product_id, content) VALUES (?, ?)"
+    " ON CONFLICT (product_id) DO UPDATE SET content = excluded.content WHERE content != excluded.content"
 )
 
 AnyTransition = Transition | ProductTransition
@@ -170,7 +177,9 @@ def load_product(connection: sqlite3.Connection, product_id: str) -> tuple[Store
         moment = max((state.since for state in states.values()), default=rows.from_milliseconds(0))
     states |= rows.repaired(unreadable, moment)
     snapshot = Snapshot(product_id, moment, states, count_statuses(states.values()))
-    return StoredProduct(snapshot, missing, detail, status_since), unreadable
+    found = connection.execute("SELECT content FROM details WHERE product_id = ?", (product_id,)).fetchone()
+    details = decode_details(found[0]) if found else None
+    return StoredProduct(snapshot, missing, detail, status_since, details), unreadable
 
 
 def load_discovered(connection: sqlite3.Connection, source: str) -> tuple[Sequence[Product], int]:
@@ -220,6 +229,8 @@ def _write_change(connection: sqlite3.Connection, change: Change, description: D
         connection.execute("DELETE FROM instance WHERE product_id = ?", (product_id,))
         written = dict(snapshot.states)
     connection.executemany(_INSERT_INSTANCE, (rows.instance_row(product_id, *item) for item in written.items()))
+    if change.details is not None:
+        connection.execute(_UPSERT_DETAILS, (product_id, encode_details(change.details)))
     _insert_transitions(connection, change.earlier)
     if description is not None:
         _update_description(connection, product_id, description)
@@ -263,6 +274,7 @@ def _delete_products(connection: sqlite3.Connection, which: Callable[[str], bool
     found = connection.execute("SELECT id FROM product WHERE observed_at IS NULL OR observed_at < ?", (before,))
     gone = [row for row in found.fetchall() if isinstance(row[0], str) and which(row[0])]
     connection.executemany("DELETE FROM instance WHERE product_id = ?", gone)
+    connection.executemany("DELETE FROM details WHERE product_id = ?", gone)
     connection.executemany("DELETE FROM product WHERE id = ?", gone)
 
 

@@ -30,10 +30,11 @@ def copy_state(source: sqlite3.Connection, target: sqlite3.Connection, *, publis
     with transaction(target):
         products = [(row[0],) for row in read_table(source, "product")]
         target.executemany("DELETE FROM instance WHERE product_id = ?", products)
+        target.executemany("DELETE FROM details WHERE product_id = ?", products)
         target.executemany("DELETE FROM product WHERE id = ?", products)
         sources = {(row[0],) for row in read_table(source, "discovered")}
         target.executemany("DELETE FROM discovered WHERE source = ?", sources)
-        for table in ("product", "instance", "discovered"):
+        for table in ("product", "instance", "details", "discovered"):
             _insert(target, table, read_table(source, table))
         _insert(target, "transition", _transitions(source, published=published))
 

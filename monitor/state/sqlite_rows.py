@@ -114,18 +114,21 @@ def transition_row(transition: Transition | ProductTransition) -> tuple[object, 
     statuses = (transition.previous_status, transition.status)
     observed_at = to_milliseconds(transition.observed_at)
     if isinstance(transition, ProductTransition):
-        return (*common, _WHOLE_PRODUCT, _WHOLE_PRODUCT, None, *statuses, None, observed_at)
+        reason = transition.status_reason
+        return (*common, _WHOLE_PRODUCT, _WHOLE_PRODUCT, None, None, reason, None, *statuses, None, observed_at)
     since = transition.previous_since and to_milliseconds(transition.previous_since)
-    return (*common, *transition.key, transition.provisioned_product_status, *statuses, since, observed_at)
+    why = (transition.detailed_status, transition.status_reason, transition.operation_id)
+    return (*common, *transition.key, transition.provisioned_product_status, *why, *statuses, since, observed_at)
 
 
 def transition(row: Row) -> Transition | ProductTransition:
     """Convert the columns of TRANSITION_COLUMNS to a transition of an instance or of a provisioned product."""
-    event_id, poll_id, product_id, name, account, region, product_status, before, status, since, observed_at = row
+    event_id, poll_id, product_id, name, account, region, product_status, *why, before, status, since, observed_at = row
     ids, product = (_label(event_id), _text(poll_id)), Product(_label(product_id), _text(name))
     moment = from_milliseconds(observed_at)
     if account == _WHOLE_PRODUCT:
-        return ProductTransition(*ids, product, _member(ProductStatus, before), _member(ProductStatus, status), moment)
+        statuses = (_member(ProductStatus, before), _member(ProductStatus, status))
+        return ProductTransition(*ids, product, *statuses, moment, None if why[1] is None else _text(why[1]))
     return Transition(
         *ids,
         product,
@@ -136,6 +139,7 @@ def transition(row: Row) -> Transition | ProductTransition:
         None if since is None else from_milliseconds(since),
         moment,
         None if product_status is None else _member(ProductStatus, product_status),
+        *(None if text is None else _text(text) for text in why),
     )
 
 

@@ -28,6 +28,10 @@ MIGRATIONS: tuple[str, ...] = (
         since INTEGER NOT NULL,
         PRIMARY KEY (product_id, account, region)
     ) WITHOUT ROWID;
+    CREATE TABLE details (
+        product_id TEXT PRIMARY KEY,
+        content BLOB NOT NULL
+    ) WITHOUT ROWID;
     CREATE TABLE discovered (
         source TEXT NOT NULL,
         product_id TEXT NOT NULL,
@@ -43,6 +47,9 @@ MIGRATIONS: tuple[str, ...] = (
         account TEXT NOT NULL,
         region TEXT NOT NULL,
         provisioned_product_status TEXT,
+        detailed_status TEXT,
+        status_reason TEXT,
+        operation_id TEXT,
         previous_status TEXT,
         status TEXT,
         previous_since INTEGER,
@@ -70,9 +77,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "name", "type", "status", "catalog_product_id", "provisioning_artifact_id", "account", "region", "status_since",
     ),
     "instance": ("product_id", "account", "region", "status", "since"),
+    "details": ("product_id", "content"),
     "discovered": ("source", "product_id", "name"),
     "transition": (
         "event_id", "poll_id", "product_id", "product_name", "account", "region", "provisioned_product_status",
+        "detailed_status", "status_reason", "operation_id",
         "previous_status", "status", "previous_since", "observed_at", "published",
     ),
 }  # fmt: skip

@@ -101,7 +101,8 @@ def test_a_completed_poll(publishers: Publishers, views: ProductViews) -> None:
 def test_details_are_those_of_the_last_complete_poll(publishers: Publishers, views: ProductViews) -> None:
     """They stay after a failed poll, and end with a poll that has none or a product that is gone."""
     details = StackSetDetails({(TWO, EU): InstanceDetail("FAILED", "It did not work.", "operation-1")})
-    publishers.completed(replace(completed(FIRST), details=details))
+    poll = completed(FIRST)
+    publishers.completed(replace(poll, change=replace(poll.change, details=details)))
     assert view(views).details is details
     publishers.failed(failed())
     assert view(views).details is details

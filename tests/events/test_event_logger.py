@@ -9,13 +9,14 @@ from monitor.config.settings import LogLevel
 from monitor.events.event_logger import EventLogger
 from monitor.events.outbox import Outbox
 from monitor.events.transitions import transition_line
+from monitor.model.details import Operation, Progress, StackSetDetails
 from monitor.model.diff import Transition, diff
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Anomaly, InstanceKey, Status
 from monitor.model.products import ProductStatus, ProductTransition, describe
 from monitor.poller.protocols import CompletedPoll, FailedPoll
 from tests.events.capture import captured
-from tests.making import BASELINE, EU, LATER, ONE, THREE, TWO, US, baseline, detail, listing, monitored
+from tests.making import BASELINE, EPOCH, EU, LATER, ONE, THREE, TWO, US, baseline, detail, listing, monitored
 
 STATUSES: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT, (TWO, EU): Status.OUTDATED}
 CHANGE = diff(
@@ -324,3 +325,73 @@ def test_a_transition_of_a_product_is_published_although_the_poll_failed(harness
     description = describe(detail(), None, detail(ProductStatus.ERROR), BASELINE, "poll-3", LATER)
     harness.events.failed(replace(failed(DENIED), description=description, committed=True))
     assert harness.outbox.woken == 1
+
+
+def explained(details: StackSetDetails | None, ended: Operation | None = None) -> CompletedPoll:
+    """Return a poll without a change that has details."""
+    change = replace(UNCHANGED, details=details)
+    return CompletedPoll(monitored(), change, listing(STATUSES), 1.0, committed=True, ended_operation=ended)
+
+
+def test_an_explained_transition_says_why(harness: Harness) -> None:
+    """Detailed status, reason and operation are fields of the line; a line without them has no such fields."""
+    why = {"detailed_status": "FAILED", "status_reason": "no quota", "operation_id": "op-1"}
+    line = transition_line(
+        harness.log,
+        replace(CHANGE.transitions[1], detailed_status="FAILED", status_reason="no quota", operation_id="op-1"),
+    )
+    assert line is not None
+    harness.log.writer.write(line)
+    (entry,) = harness.lines.entries()
+    assert {name: entry[name] for name in why} == why
+    assert entry["message"].endswith("changed from CURRENT to OUTDATED (FAILED: no quota).")
+
+
+def test_a_failure_of_the_details_is_logged_on_a_change_only(harness: Harness) -> None:
+    """One line when they fail, one when they can be read again, each for its product."""
+    failed = explained(StackSetDetails(error=DENIED))
+    for poll in (failed, failed, explained(StackSetDetails()), explained(StackSetDetails()), failed, explained(None)):
+        harness.events.completed(poll)
+    entries = [entry for entry in harness.lines.entries() if entry["event"] != "poll.completed"]
+    assert [(entry["event"], entry["level"]) for entry in entries] == [
+        ("details.failed", "warning"),
+        ("details.recovered", "warning"),
+    ] * 2
+    assert entries[0] == {
+        "level": "warning",
+        "event": "details.failed",
+        "message": "User is not authorized",
+        "poll_id": "poll-3",
+        **PRODUCT,
+        "reason": "access_denied",
+        "error_code": "AccessDeniedException",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "failed", "level"), [("SUCCEEDED", 0, "info"), ("SUCCEEDED", 1, "warning"), ("STOPPED", 0, "warning")]
+)
+def test_the_end_of_a_rollout_has_its_counts(harness: Harness, status: str, failed: int, level: str) -> None:
+    """It is a warning if the operation or one of its instances failed."""
+    ended = Operation("op-1", "UPDATE", status, "tolerance exceeded", EPOCH, LATER, Progress(9, 5, failed))
+    harness.events.completed(explained(StackSetDetails(operation=ended), ended))
+    (entry,) = [entry for entry in harness.lines.entries() if entry["event"] == "rollout.completed"]
+    assert entry == {
+        "level": level,
+        "event": "rollout.completed",
+        "message": f"The operation UPDATE of baseline (pp-aaaaaaaaaaaaa) ended with {status} after 300.0 seconds; stack"
+        f" instances succeeded: 5, failed: {failed}, not reached: {4 - failed}.",
+        "poll_id": "poll-3",
+        **PRODUCT,
+        "operation_id": "op-1",
+        "action": "UPDATE",
+        "status": status,
+        "instances": 9,
+        "succeeded": 5,
+        "failed": failed,
+        "remaining": 4 - failed,
+        "started_at": "2026-01-02T03:04:05.678Z",
+        "ended_at": "2026-01-02T03:09:05.678Z",
+        "duration_seconds": 300.0,
+        "status_reason": "tolerance exceeded",
+    }

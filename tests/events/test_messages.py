@@ -41,6 +41,32 @@ def test_every_event_has_a_sentence(event: EventName) -> None:
             f"{OF_INSTANCE} disappeared; its last status was OUTDATED.",
         ),
         (
+            EventName.TRANSITION,
+            {
+                **INSTANCE,
+                "previous_status": "CURRENT",
+                "status": "OUTDATED",
+                "detailed_status": "FAILED",
+                "status_reason": "no quota",
+            },
+            f"{OF_INSTANCE} changed from CURRENT to OUTDATED (FAILED: no quota).",
+        ),
+        (
+            EventName.TRANSITION,
+            {**INSTANCE, "previous_status": "CURRENT", "status": "OUTDATED", "detailed_status": "CANCELLED"},
+            f"{OF_INSTANCE} changed from CURRENT to OUTDATED (CANCELLED).",
+        ),
+        (
+            EventName.TRANSITION,
+            {**INSTANCE, "previous_status": None, "status": "OUTDATED", "detailed_status": "FAILED"},
+            f"{OF_INSTANCE} appeared with status OUTDATED (FAILED).",
+        ),
+        (
+            EventName.PRODUCT_TRANSITION,
+            {**NAMED, "previous_status": "UNDER_CHANGE", "status": "TAINTED", "status_reason": "oh"},
+            "The provisioned product baseline (pp-aaaaaaaaaaaaa) changed from UNDER_CHANGE to TAINTED. AWS says: oh",
+        ),
+        (
             EventName.POLL_COMPLETED,
             {**NAMED, "provisioned_product_name": BASELINE.id, "instances": 1, "transitions": 2},
             "The poll of pp-aaaaaaaaaaaaa completed; instances: 1, transitions: 2.",

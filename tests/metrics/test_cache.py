@@ -84,7 +84,8 @@ def filled(own: MonitorMetrics) -> MetricsCache:
     details = StackSetDetails(
         {(ONE, EU): InstanceDetail("FAILED", "no quota")}, {"DRIFTED": 1, "IN_SYNC": 2}, operation
     )
-    shown.completed(replace(completed(change, duplicate=2, shrink=1), description=described, details=details))
+    change = replace(change, details=details)
+    shown.completed(replace(completed(change, duplicate=2, shrink=1), description=described))
     shown.failed(failed(ODD, Reason.ACCESS_DENIED))
     shown.skipped(monitored(ODD), SkipReason.OVERRUN)
     shown.skipped(monitored(ODD), SkipReason.MISFIRE, 3)

@@ -33,7 +33,8 @@ ACCEPTED = Acceptance(TWO, frozenset({Status.OUTDATED}), EPOCH.date(), "being cl
 
 def poll(details: StackSetDetails | None = None) -> CompletedPoll:
     """Return the first poll of the fleet."""
-    return CompletedPoll(monitored(), baseline(FLEET), listing(FLEET), 1.0, committed=True, details=details)
+    change = replace(baseline(FLEET), details=details)
+    return CompletedPoll(monitored(), change, listing(FLEET), 1.0, committed=True)
 
 
 def cache(*accepted: Acceptance, options: SeriesOptions | None = None) -> MetricsCache:

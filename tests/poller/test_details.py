@@ -15,9 +15,8 @@ from monitor.model.details import (
     Progress,
     StackSetDetails,
     ended_operation,
-    explained,
 )
-from monitor.model.diff import diff
+from monitor.model.diff import diff, explained
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import InstanceKey, Status
 from monitor.model.products import ProductStatus
@@ -186,6 +185,7 @@ def test_details_change_neither_a_status_nor_a_transition(
     change = diff(snapshot(before), listing(now), BASELINE, "poll-1", LATER)
     with_reasons = explained(change, StackSetDetails(found))
     assert with_reasons.snapshot is change.snapshot
+    assert with_reasons.previous is change.previous
     assert change.transitions == tuple(
         replace(one, detailed_status=None, status_reason=None, operation_id=None) for one in with_reasons.transitions
     )

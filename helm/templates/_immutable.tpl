@@ -8,15 +8,20 @@ Helm can read the StatefulSet in the cluster. `helm template` and Argo CD cannot
 {{- $namespace := include "stackset-monitor.namespace" . -}}
 {{- $live := lookup "apps/v1" "StatefulSet" $namespace $name -}}
 {{- if $live -}}
-{{- $rule := printf "Kubernetes does not allow a change of the claim template of a StatefulSet. Pods and volumes stay if you first run: kubectl delete statefulset --namespace %s --cascade=orphan %s" $namespace $name -}}
+{{- $rule := "Kubernetes does not allow a change of the claim template of a StatefulSet." -}}
+{{- $orphan := printf "Pods and volumes stay if you first run: kubectl delete statefulset --namespace %s --cascade=orphan %s" $namespace $name -}}
 {{- $selected := get $live.spec.selector.matchLabels "app.kubernetes.io/name" -}}
 {{- if ne $selected (include "stackset-monitor.name" .) -}}
 {{- fail (printf "nameOverride: the StatefulSet %s selects pods with the name %q, and Kubernetes does not allow a change of its selector; use that name" $name $selected) -}}
 {{- end -}}
 {{- $before := first (default (list (dict)) $live.spec.volumeClaimTemplates) -}}
 {{- $after := include "stackset-monitor.claim" . | fromYaml -}}
-{{- if ne (empty $before) (empty $after) -}}
-{{- fail (printf "persistence.enabled and persistence.existingClaim: the StatefulSet %s has %s claim template. %s" $name (ternary "no" "a" (empty $before)) $rule) -}}
+{{- if and (empty $before) $after -}}
+{{- /* Its controller would adopt pods without the volume, and cannot change their volumes. */ -}}
+{{- fail (printf "persistence.enabled and persistence.existingClaim: the StatefulSet %s has no claim template. %s Its pods get a volume if you first run: kubectl delete statefulset --namespace %s %s" $name $rule $namespace $name) -}}
+{{- end -}}
+{{- if and $before (empty $after) -}}
+{{- fail (printf "persistence.enabled and persistence.existingClaim: the StatefulSet %s has a claim template. %s %s" $name $rule $orphan) -}}
 {{- end -}}
 {{- if $before -}}
 {{- $old := dict "annotations" (default (dict) $before.metadata.annotations) "accessModes" $before.spec.accessModes "storageClassName" (default "" $before.spec.storageClassName) "size" $before.spec.resources.requests.storage -}}
@@ -27,7 +32,7 @@ Helm can read the StatefulSet in the cluster. `helm template` and Argo CD cannot
 {{- $same = eq (include "stackset-monitor.bytes" $value) (include "stackset-monitor.bytes" $new) -}}
 {{- end -}}
 {{- if not $same -}}
-{{- fail (printf "persistence.%s: %s in the StatefulSet %s, and %s in the values. %s" $key (toJson $value) $name (toJson $new) $rule) -}}
+{{- fail (printf "persistence.%s: %s in the StatefulSet %s, and %s in the values. %s %s" $key (toJson $value) $name (toJson $new) $rule $orphan) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -41,6 +41,11 @@ class Namespace:
         """Upgrade the release to other values or another chart, as `install` does."""
         self._change("upgrade", *options, chart=chart)
 
+    def rollback(self) -> None:
+        """Return to the values and the chart of the revision before."""
+        done = self.helm("rollback", "--wait", "--timeout=60s")
+        assert (done.returncode, done.stderr) == (0, "")
+
     def refusal(self, *options: str) -> str:
         """Upgrade with values that are refused, and return the message."""
         done = self.helm("upgrade", str(CHART), *options, "--wait", "--timeout=30s")
@@ -77,20 +82,21 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture
 def namespace(cluster: ControlPlane) -> Iterator[Namespace]:
     """Create a namespace, and delete it after the test with everything in it."""
-    yield from _namespace(cluster)
+    yield from new_namespace(cluster)
 
 
 @pytest.fixture(scope="module", params=CASES)
 def installed(cluster: ControlPlane, request: pytest.FixtureRequest) -> Iterator[Namespace]:
     """Install the chart with the values of each case, for tests that leave the release as it is."""
-    for created in _namespace(cluster):
+    for created in new_namespace(cluster):
         created.case = request.param
         prepare(created, request.param)
         created.install(*options(request.param))
         yield created
 
 
-def _namespace(cluster: ControlPlane) -> Iterator[Namespace]:
+def new_namespace(cluster: ControlPlane) -> Iterator[Namespace]:
+    """Create a namespace that enforces the standard, yield it, and delete it."""
     name = f"tests-{next(_numbers)}"
     cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
     yield Namespace(cluster, name)

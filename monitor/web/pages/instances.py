@@ -1,7 +1,7 @@
 """Stack instances in the order in which a person wants to see them: the worst first, then the longest."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
@@ -80,13 +80,28 @@ def _in_need(view: ProductView) -> Iterator[InstanceView]:
 def _after(view: ProductView, wanted: InstanceFilter, after: Place | None) -> Iterator[InstanceView]:
     if wanted.regions and wanted.regions.isdisjoint(view.regions):
         return
-    keys: Sequence[InstanceKey] = view.non_current
+
+    def place(key: InstanceKey) -> Place:
+        return _place(_instance(view, key))
+
+    keys: Iterable[InstanceKey]
     if wanted.accounts:  # few: found by bisection, and sorted again
-        keys = sorted(matching(view, wanted), key=lambda key: _place(_instance(view, key)))
-    begin = bisect_right(keys, after, key=lambda key: _place(_instance(view, key))) if after else 0
-    for key in islice(keys, begin, None):
-        if (not wanted.regions or key[1] in wanted.regions) and view.states[key].status in wanted.statuses:
+        keys = (key for key in sorted(matching(view, wanted), key=place) if after is None or place(key) > after)
+    else:
+        begin = bisect_right(view.non_current, after, key=place) if after else 0
+        keys = _of_statuses(view, wanted.statuses, begin)
+    for key in keys:
+        if not wanted.regions or key[1] in wanted.regions:
             yield _instance(view, key)
+
+
+def _of_statuses(view: ProductView, statuses: Collection[Status], begin: int) -> Iterator[InstanceKey]:
+    """Yield the instances that are not CURRENT and have one of the statuses, from an index of `non_current` on."""
+    end = 0
+    for status in WORST_FIRST[:-1]:  # the order of `non_current`
+        first, end = end, end + view.counts.get(status, 0)
+        if status in statuses:
+            yield from islice(view.non_current, max(begin, first), end)
 
 
 def _instance(view: ProductView, key: InstanceKey) -> InstanceView:

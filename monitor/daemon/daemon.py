@@ -102,8 +102,10 @@ class Daemon:
         owner: Owner = self._cluster.leases if self._cluster else shard
         self._metrics = MetricsCache(settings.series, render, settings.accepted)
         self._scheduler = PollScheduler()
-        product_views = ProductViews(lambda product_id: self._scheduler.next_run(PollJob(product_id)))
-        self._publishers = publishers = Publishers(self._metrics, product_views)
+        self._product_views = ProductViews(
+            lambda product_id: self._scheduler.next_run(PollJob(product_id)), settings.accepted
+        )
+        self._publishers = publishers = Publishers(self._metrics, self._product_views)
         self._outbox = Outbox(self._store, log.writer, partial(transition_line, log), self._state_failed)
         self._sources = Sources(self._monitor_metrics, settings.poll.concurrency, log)
         self._deadlines = Deadlines()
@@ -131,7 +133,7 @@ class Daemon:
         )
         discovery = Discovery(self._sources, self._product_set, self._deadlines, self._monitor_metrics, log)
         self._runner = JobRunner(settings.poll.concurrency, self._product_set, self._poller, discovery, publishers, log)
-        views = DaemonViews(lambda: self._settings, product_views, self._sources, discovery, self._store)
+        views = DaemonViews(lambda: self._settings, self._product_views, self._sources, discovery, self._store)
         self._reloader = Reloader(reload, self._apply, self._refuse) if reload else None
         over_http = self._reloader.reload if self._reloader and reload and reload.over_http else None
         self._server = Server(
@@ -254,6 +256,7 @@ class Daemon:
         self._sources.configure(settings.sources)
         self._poller.confirm_shrink, self._poller.stale_after = settings.poll.confirm_shrink, settings.poll.stale_after
         self._metrics.configure(settings.series, settings.accepted)
+        self._product_views.configure(settings.accepted)
         changes = self._product_set.configure(settings)
         self._runner.workers.retain_groups({source.name for source in settings.sources})
         self._monitor_metrics.config_loaded()

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.config.settings import MonitoredProduct
+from monitor.model.accepted import Acceptance, accepted_instances
 from monitor.model.errors import Reason
 from monitor.model.views import PollFailure, ProductView
 from monitor.poller.protocols import CompletedPoll, FailedPoll, StoredProduct
@@ -18,9 +19,13 @@ class ProductViews:
     The poller publishes the results of one product one after the other; `update` may be called in between.
     """
 
-    def __init__(self, next_poll_at: Callable[[str], datetime | None]) -> None:
-        """Start without products. `next_poll_at` returns when the next poll of a product is due."""
+    def __init__(self, next_poll_at: Callable[[str], datetime | None], accepted: Sequence[Acceptance] = ()) -> None:
+        """Start without products.
+
+        `next_poll_at` returns when the next poll of a product is due, `accepted` is what the configuration accepts.
+        """
         self._next_poll_at = next_poll_at
+        self._accepted = accepted
         self._lock = threading.Lock()
         self._views: dict[str, ProductView] = {}
 
@@ -32,6 +37,12 @@ class ProductViews:
     def get(self, product_id: str) -> ProductView | None:
         """Return the view of a product; None if it was never published."""
         return self._views.get(product_id)
+
+    def configure(self, accepted: Sequence[Acceptance]) -> None:
+        """Accept other stack instances from now on."""
+        with self._lock:
+            self._accepted = accepted
+            self._views = {product_id: _with_accepted(view, accepted) for product_id, view in self._views.items()}
 
     def restored(self, monitored: MonitoredProduct, stored: StoredProduct, *, stale: bool) -> None:
         """Show a product from the state, before its first poll."""
@@ -99,7 +110,15 @@ class ProductViews:
         next_poll_at = self._next_poll_at(view.product.id)  # may wait for the scheduler, so before the lock
         view = replace(view, **_settings(monitored), **fields, next_poll_at=next_poll_at)
         with self._lock:
-            self._views[view.product.id] = view
+            self._views[view.product.id] = _with_accepted(view, self._accepted)
+
+
+def _with_accepted(view: ProductView, entries: Sequence[Acceptance]) -> ProductView:
+    """Return the view with what is accepted on the day of its snapshot, as the metrics do it."""
+    if view.snapshot is None:
+        return view
+    today = view.snapshot.observed_at.date()
+    return replace(view, accepted=accepted_instances(entries, view.product, view.states, view.non_current, today))
 
 
 def _new(monitored: MonitoredProduct) -> ProductView:

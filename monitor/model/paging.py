@@ -10,6 +10,7 @@ from heapq import nsmallest
 from itertools import islice
 from typing import Generic, TypeVar
 
+from monitor.model.accepted import Acceptance
 from monitor.model.details import InstanceDetail
 from monitor.model.instances import InstanceKey, InstanceState, Status
 from monitor.model.views import ProductView
@@ -53,6 +54,11 @@ class InstanceView:
         """Why it is not CURRENT; None if that is not known."""
         details = self.product.details
         return details.instances.get((self.account, self.region)) if details else None
+
+    @property
+    def accepted(self) -> Acceptance | None:
+        """The entry of the configuration that accepts its status; None if it is not accepted."""
+        return self.product.accepted.get((self.account, self.region))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ A view is made when something changes and not on each request. It shares its sna
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 
+from monitor.model.accepted import Acceptance
 from monitor.model.details import StackSetDetails
 from monitor.model.errors import Reason
 from monitor.model.instances import KNOWN_STATUSES, InstanceKey, InstanceState, Product, Snapshot, Status
@@ -74,6 +75,8 @@ class ProductView:
     """Why the last poll failed; None if it completed."""
     details: StackSetDetails | None = None
     """Why instances are not CURRENT, and the last rollout; None before a poll that could read them."""
+    accepted: Mapping[InstanceKey, Acceptance] = field(default_factory=dict)
+    """The stack instances that are not CURRENT and that an entry of `accepted` matches."""
     next_poll_at: datetime | None = None
     """When the next poll is due; in the past while one is waiting or under way. None: not scheduled yet."""
 
@@ -106,7 +109,7 @@ class ProductView:
     def with_snapshot(self, snapshot: Snapshot | None) -> "ProductView":
         """Return the view with another snapshot. What is derived from its instances is kept if they are the same."""
         if snapshot is None:
-            return replace(self, snapshot=None, keys=(), regions=frozenset(), non_current=(), details=None)
+            return replace(self, snapshot=None, keys=(), regions=frozenset(), non_current=(), details=None, accepted={})
         if self.snapshot is not None and snapshot.states is self.snapshot.states:
             return replace(self, snapshot=snapshot)
         keys = tuple(sorted(snapshot.states))

@@ -9,6 +9,7 @@ from monitor.config.settings import MonitoredProduct, SeriesOptions
 from monitor.daemon.product_views import ProductViews
 from monitor.daemon.publishers import Publishers
 from monitor.metrics.cache import MetricsCache
+from monitor.model.accepted import Acceptance
 from monitor.model.details import InstanceDetail, StackSetDetails
 from monitor.model.diff import diff
 from monitor.model.errors import PollFailedError, Reason, SkipReason
@@ -182,3 +183,16 @@ def test_the_next_poll_is_read_when_something_changes() -> None:
     views.all()
     views.get(BASELINE.id)
     assert asked == [BASELINE.id]
+
+
+def test_accepted_instances_follow_the_snapshot_and_the_configuration(views: ProductViews) -> None:
+    """Each snapshot and each configuration decides anew what is accepted; nothing is after the last day."""
+    entry = Acceptance(TWO, frozenset({Status.OUTDATED}), LATER.date(), "account is suspended")
+    views.configure([entry])
+    views.completed(completed(FIRST))
+    assert view(views).accepted == {(TWO, EU): entry}
+    views.configure([replace(entry, until=LATER.date() - timedelta(days=1))])
+    assert view(views).accepted == {}
+    views.configure([entry])
+    views.completed(completed(SECOND))
+    assert view(views).accepted == {}

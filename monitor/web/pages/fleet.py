@@ -50,11 +50,18 @@ class Fleet:
     unreadable: Sequence[ProductView]
     """Products whose present state is not known."""
     products: Page[ProductView]
+    views: Sequence[ProductView]
+    """Every product."""
 
     @property
     def instances(self) -> int:
         """Return the number of stack instances."""
         return sum(self.totals.instances.values())
+
+    @property
+    def accepted(self) -> int:
+        """Return the number of stack instances that are not CURRENT and accepted by the configuration."""
+        return sum(len(view.accepted) for view in self.views)
 
     @property
     def in_rollout(self) -> int:
@@ -76,6 +83,7 @@ def fleet(views: Sequence[ProductView], cursor: str | None) -> Fleet:
             (view for view in views if view.missing or view.stale or view.failure), key=lambda view: view.product.name
         ),
         products=paginate(views, worst_first, ROWS, cursor),
+        views=views,
     )
 
 

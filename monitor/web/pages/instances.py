@@ -1,6 +1,7 @@
 """Stack instances in the order in which a person wants to see them: the worst first, then the longest."""
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,19 +63,21 @@ def accounts_in_need(views: Iterable[ProductView]) -> Sequence[AccountView]:
 
 
 def counts_in_need(view: ProductView) -> Mapping[Status, int]:
-    """Return how many stack instances need attention: all that are not CURRENT, but not OUTDATED ones of a rollout."""
+    """Return how many stack instances need attention.
+
+    These are all that are not CURRENT, without accepted ones, and without the OUTDATED ones of a rollout.
+    """
     expected = {Status.OUTDATED} if view.status in IN_ROLLOUT else set()
-    return {status: count for status, count in view.counts.items() if count and status in NOT_CURRENT - expected}
+    accepted = Counter(view.states[key].status for key in view.accepted)
+    counts = {status: count - accepted[status] for status, count in view.counts.items()}
+    return {status: count for status, count in counts.items() if count > 0 and status in NOT_CURRENT - expected}
 
 
 def _in_need(view: ProductView) -> Iterator[InstanceView]:
     statuses = counts_in_need(view)
-    for account, region in view.non_current:
-        state = view.states[account, region]
-        if state.status in statuses:
-            yield InstanceView(view, account, region, state)
-        elif state.status is Status.OUTDATED:  # the last of the order
-            return
+    for key in _of_statuses(view, statuses, 0):
+        if key not in view.accepted:
+            yield _instance(view, key)
 
 
 def _after(view: ProductView, wanted: InstanceFilter, after: Place | None) -> Iterator[InstanceView]:

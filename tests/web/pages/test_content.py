@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
+from monitor.model.accepted import Acceptance
 from monitor.model.details import StackSetDetails
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Product, Status
@@ -101,6 +103,15 @@ def test_why_an_instance_is_not_current() -> None:
         'FAILED Resource handler returned message: "Access denied by a service control policy" (AccessDenied).',
     ):
         assert part in text, part
+
+
+def test_an_accepted_instance_is_visible() -> None:
+    """What the configuration accepts is listed with the reason and the last day, and needs no attention."""
+    accepted = Acceptance(ONE, frozenset({Status.OUTDATED}), date(2027, 1, 31), "account is suspended")
+    view = replace(product_view({(ONE, EU): Status.OUTDATED}), accepted={(ONE, EU): accepted})
+    assert "accepted until 2027-01-31: account is suspended" in text_of("/products/baseline", FakeViews([view]))
+    home = text_of("/", FakeViews([view]))
+    assert home.startswith("Nothing needs attention 1 product, 1 stack instance. 1 is accepted by the configuration.")
 
 
 def test_details_that_cannot_be_read_are_noticed() -> None:

@@ -1,12 +1,14 @@
 """Stack instances with the worst first."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from itertools import product as pairs
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.model.accepted import Acceptance
 from monitor.model.instances import InstanceKey, InstanceState, Product, Status
 from monitor.model.paging import CursorError, InstanceFilter
 from monitor.model.products import ProductStatus
@@ -113,3 +115,12 @@ def test_the_grouping_is_bounded() -> None:
     found = accounts_in_need([outdated, broken])
     assert found[0].account == "999999999999"
     assert sum(sum(one.counts.values()) for one in found) == 2000
+
+
+def test_an_accepted_instance_needs_no_attention() -> None:
+    """What the configuration accepts is not counted, and its account is named only for other instances."""
+    accepted = Acceptance(ONE, frozenset({Status.OUTDATED}), date(2027, 1, 31), "account is suspended")
+    view = product_view({(ONE, EU): Status.OUTDATED, (ONE, US): Status.INOPERABLE, (TWO, EU): Status.OUTDATED})
+    view = replace(view, accepted={(ONE, EU): accepted})
+    assert counts_in_need(view) == {Status.INOPERABLE: 1, Status.OUTDATED: 1}
+    assert [(one.account, one.regions) for one in accounts_in_need([view])] == [(ONE, [US]), (TWO, [EU])]

@@ -20,6 +20,7 @@ from benchmarks import (
     sizing,
     slow_readers,
     start,
+    views,
     while_polling,
 )
 from benchmarks.fleets import Fleet
@@ -203,6 +204,8 @@ SECTIONS: Mapping[str, Callable[[], Table]] = {
     "change": _change,
     "start": _start,
     "while-polling": _while_polling,
+    "views": views.requests_table,
+    "views-load": views.scrapes_table,
     "prometheus": _prometheus,
     "rules": _rules,
     "series": _series,

@@ -18,6 +18,7 @@ from benchmarks import (
     sizing,
     slow_readers,
     start,
+    views,
     while_polling,
 )
 from benchmarks.fleets import Fleet
@@ -47,6 +48,26 @@ def test_slow_readers() -> None:
     found = slow_readers.measure(SMALL, 20)
     assert found.answered == 20
     assert found.scrape > 0
+
+
+def test_pages_and_api() -> None:
+    """Every path is answered and measured."""
+    table = views.requests_table(SMALL, 2)
+    assert [row[0] for row in table.rows] == [f"`{path}`" for path in views.PATHS]
+    assert all(cell.endswith(" ms") for row in table.rows for cell in row[1:])
+
+
+def test_scrapes_beside_pages_and_api() -> None:
+    """Scrapes are measured alone, and beside clients that are answered."""
+    alone, *loaded = views.scrapes_table(SMALL, 2).rows
+    assert alone[0] == "no other client"
+    assert [row[0].split("`")[1] for row in loaded] == list(views.LOADS)
+    assert not any(" 0 requests" in row[0] for row in loaded)
+
+
+def test_the_memory_of_views() -> None:
+    """It is less than that of the snapshots."""
+    assert 0 <= views.views_memory(SMALL) < 10_000
 
 
 def test_an_idle_daemon() -> None:

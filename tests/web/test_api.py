@@ -423,17 +423,16 @@ class SlowViews(FakeViews):
 
 
 def test_a_slow_request_delays_no_scrape() -> None:
-    """While as many requests as there are threads read a slow disk, and more wait, scrapes and probes are answered."""
+    """While one request reads a slow disk and others wait for it, scrapes and probes are answered."""
     views = SlowViews()
     with served(views=views) as one:
         clients = [threading.Thread(target=one.get, args=("/api/v1/transitions",)) for _ in range(5)]
         for client in clients:
             client.start()
         assert views.entered.acquire(timeout=20)
-        assert views.entered.acquire(timeout=20)
         assert one.get("/metrics").status == 200
         assert one.get("/livez").status == 200
-        assert not views.entered.acquire(timeout=0)  # two at a time
+        assert not views.entered.acquire(timeout=0)  # one at a time
         views.go_on.set()
         for client in clients:
             client.join(20)

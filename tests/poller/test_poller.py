@@ -155,24 +155,33 @@ def test_product_without_a_complete_poll_has_no_age(poller: Poller) -> None:
     assert (poller.snapshot_age(BASELINE.id), poller.snapshot_age("pp-other")) == (None, None)
 
 
-def test_stale_snapshot_is_not_published_when_it_is_restored(harness: Harness, poller: Poller) -> None:
+@pytest.mark.parametrize(("age", "published"), [(3600, True), (3601, False)])
+def test_stale_snapshot_is_not_published_when_it_is_restored(
+    age: float, published: bool, harness: Harness, poller: Poller
+) -> None:
     """The first poll is compared with it all the same."""
-    harness.stored, harness.wall = StoredProduct(snapshot(STATUSES), missing=False), EPOCH + timedelta(seconds=3601)
-    assert not poller.restore(monitored())
-    assert harness.log == [("metrics", "stale", harness.stored)]
+    harness.stored, harness.wall = StoredProduct(snapshot(STATUSES), missing=False), EPOCH + timedelta(seconds=age)
+    assert poller.restore(monitored()) is published
+    assert harness.log == [("metrics", "restored" if published else "stale", harness.stored)]
     harness.answers = [listing({**STATUSES, (ONE, EU): Status.INOPERABLE})]
     poller.poll(monitored())
     assert [transition.key for transition in completed(harness)[0].change.transitions] == [(ONE, EU)]
 
 
-def test_snapshot_is_withdrawn_when_it_is_stale(harness: Harness, poller: Poller) -> None:
-    """Not before; a product without a snapshot or that is not monitored has nothing to withdraw."""
+def test_snapshot_is_withdrawn_when_it_is_stale(
+    harness: Harness, poller: Poller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not before, and not while a newer one is committed; what is not monitored has nothing to withdraw."""
     assert poller.withdraw_stale(BASELINE.id) is None
     assert poller.withdraw_stale("pp-other") is None
-    harness.answers = [listing(STATUSES)]
+    harness.answers = [listing(STATUSES)] * 2
     poller.poll(monitored())
     harness.monotonic += 3600
     assert poller.withdraw_stale(BASELINE.id) is None
     harness.monotonic += 1
     assert poller.withdraw_stale(BASELINE.id) == 3601
     assert harness.log[-1] == ("metrics", "withdrawn", BASELINE.id)
+    checks: list[float | None] = []
+    monkeypatch.setattr(harness, "commit", lambda *_: checks.append(poller.withdraw_stale(BASELINE.id)))
+    poller.poll(monitored())
+    assert checks == [None]

@@ -13,8 +13,8 @@ import pytest
 from monitor.aws import credentials
 from monitor.aws.credentials import GET_CREDENTIALS
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
-from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
+from tests.aws.polls import PRODUCT, counted, failure
 from tests.conftest import Aws
 from tests.faulty_aws import faults
 from tests.faulty_aws.exchange import Fault, Plan, Request, Response
@@ -24,7 +24,6 @@ from tests.faulty_aws.upstream import respond
 from tests.making import EU, ONE
 from tests.support import Observer, source_settings, until
 
-PRODUCT = "pp-aaaaaaaaaaaaa"
 ROLE = "arn:aws:iam::123456789012:role/stackset-monitor"
 EXPIRED = (Reason.CREDENTIALS, "ExpiredTokenException", "The security token included in the request is expired")
 
@@ -99,20 +98,6 @@ def way(request: pytest.FixtureRequest, faulty: FaultyAws, tmp_path: Path, monke
     return str(request.param)
 
 
-def poll(source: Source) -> int:
-    """List the product, and return the number of instances."""
-    deadline = Deadline(30.0)
-    return len(source.list_stack_instances(PRODUCT, deadline).statuses)
-
-
-def failure(source: Source, seconds: float = 30.0) -> tuple[Reason, str, str]:
-    """List the product, and return how that failed."""
-    deadline = Deadline(seconds)
-    with pytest.raises(PollFailedError) as caught:
-        source.list_stack_instances(PRODUCT, deadline)
-    return caught.value.reason, caught.value.error_code, caught.value.message
-
-
 def keys(faulty: FaultyAws) -> list[str | None]:
     """Return the access key of each call."""
     return [seen.key_id for seen in faulty.requests if seen.operation == LIST_STACK_INSTANCES]
@@ -135,10 +120,10 @@ def test_rotated_keys_are_read_again_within_the_poll(
 ) -> None:
     """The refused call is made again, signed with the new key."""
     use_keys(where, "AKIAOLD", monkeypatch, tmp_path)
-    assert poll(source) == 1
+    assert counted(source) == 1
     faulty.plan(Plan(faults.EXPIRED_TOKEN, key_id="AKIAOLD", times=None))
     use_keys(where, "AKIANEW", monkeypatch, tmp_path)
-    assert poll(source) == 1
+    assert counted(source) == 1
     assert keys(faulty) == ["AKIAOLD", "AKIAOLD", "AKIANEW"]
 
 
@@ -148,7 +133,7 @@ def test_refused_keys_are_tried_twice_then_once_a_poll(
 ) -> None:
     """Only keys that were accepted before are read again within the poll. Recovery needs no restart."""
     use_keys("shared file", "AKIAOLD", monkeypatch, tmp_path)
-    assert poll(source) == 1
+    assert counted(source) == 1
     faulty.plan(Plan(fault, key_id="AKIAOLD", times=None))
     assert failure(source)[:2] == (Reason.CREDENTIALS, fault.name)
     assert len(keys(faulty)) == 1 + 2
@@ -156,7 +141,7 @@ def test_refused_keys_are_tried_twice_then_once_a_poll(
     assert failure(source)[:2] == (Reason.CREDENTIALS, fault.name)
     assert len(keys(faulty)) == 1 + 2 + 1 + 1
     use_keys("shared file", "AKIANEW", monkeypatch, tmp_path)
-    assert poll(source) == 1
+    assert counted(source) == 1
     assert keys(faulty)[-1] == "AKIANEW"
 
 
@@ -171,7 +156,7 @@ def test_keys_that_appear_after_the_start_are_found(
     assert faulty.requests == ()
     assert observer.errors == {(GET_CREDENTIALS, "NoCredentialsError"): 2}
     use_keys("shared file", "AKIANEW", monkeypatch, tmp_path)
-    assert poll(source) == 1
+    assert counted(source) == 1
 
 
 def test_a_profile_that_is_not_there_fails_a_poll_and_not_the_daemon(
@@ -182,14 +167,14 @@ def test_a_profile_that_is_not_there_fails_a_poll_and_not_the_daemon(
     assert failure(source) == (Reason.CREDENTIALS, "ProfileNotFound", "The config profile (hub) could not be found")
     (tmp_path / "config").write_text("[profile hub]\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
-    assert poll(source) == 1
+    assert counted(source) == 1
 
 
 def test_credentials_are_requested_through_the_transport(
     way: str, source: Source, faulty: FaultyAws, observer: Observer
 ) -> None:
     """There is one request for credentials, and the calls are signed with them."""
-    assert [poll(source) for _ in range(3)] == [1] * 3
+    assert [counted(source) for _ in range(3)] == [1] * 3
     assert [seen.operation for seen in faulty.requests] == [way, *[LIST_STACK_INSTANCES] * 3]
     assert keys(faulty) == ["ASIA1"] * 3
     assert observer.errors == {}
@@ -197,9 +182,9 @@ def test_credentials_are_requested_through_the_transport(
 
 def test_refused_credentials_are_requested_again_within_the_poll(way: str, source: Source, faulty: FaultyAws) -> None:
     """The sessions of a role may have been revoked."""
-    assert poll(source) == 1
+    assert counted(source) == 1
     faulty.plan(Plan(faults.EXPIRED_TOKEN, key_id="ASIA1", times=None))
-    assert poll(source) == 1
+    assert counted(source) == 1
     assert keys(faulty) == ["ASIA1", "ASIA1", "ASIA2"]
 
 
@@ -208,25 +193,10 @@ def test_polling_continues_while_the_token_service_is_down(
 ) -> None:
     """The credentials are valid for five minutes. botocore alone fails in the last ten."""
     tokens.lifetime = 300.0
-    assert poll(source) == 1
+    assert counted(source) == 1
     faulty.plan(Plan(faults.INTERNAL_ERROR, operation=way, times=None))
-    assert [poll(source) for _ in range(3)] == [1] * 3
+    assert [counted(source) for _ in range(3)] == [1] * 3
     assert len(set(keys(faulty))) == 1
-
-
-def test_polling_continues_while_the_token_service_hangs(
-    way: str, source: Source, faulty: FaultyAws, tokens: TokenService
-) -> None:
-    """No poll with valid credentials waits."""
-    tokens.lifetime = 300.0
-    assert poll(source) == 1
-    source._connect().credentials._next_fetch = time.monotonic()
-    before = [seen.operation for seen in faulty.requests].count(way)
-    faulty.plan(Plan(faults.SILENCE, operation=way, times=None))
-    begun = time.monotonic()
-    assert [poll(source) for _ in range(3)] == [1] * 3
-    assert time.monotonic() - begun < 5.0
-    until(lambda: [seen.operation for seen in faulty.requests].count(way) > before)
 
 
 def test_without_credentials_polls_fail_until_they_are_granted(
@@ -253,7 +223,7 @@ def test_without_credentials_polls_fail_until_they_are_granted(
     assert asked == [way] * (3 if way == "GET /agent" else 1)
     assert observer.errors == {(GET_CREDENTIALS, code): 1}
     faulty.clear()
-    assert poll(source) == 1
+    assert counted(source) == 1
 
 
 @pytest.mark.parametrize("fault", [faults.FAULTS["HTML"], faults.FAULTS["cut body"], faults.INTERNAL_ERROR], ids=str)
@@ -263,7 +233,7 @@ def test_a_broken_response_with_credentials_is_retried(
     """The same poll succeeds."""
     monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
     faulty.plan(Plan(fault, operation=way))
-    assert poll(source) == 1
+    assert counted(source) == 1
     assert [seen.operation for seen in faulty.requests] == [way, way, LIST_STACK_INSTANCES]
 
 
@@ -274,7 +244,7 @@ def test_the_deadline_ends_a_poll_that_waits_for_credentials(
     """The token service hangs, not Service Catalog."""
     faulty.plan(Plan(fault, operation=way, times=None))
     begun = time.monotonic()
-    assert failure(source, 0.3) == (Reason.TIMEOUT, "DeadlineExceeded", "the poll was not complete after 0.3 s")
+    assert failure(source, seconds=0.3) == (Reason.TIMEOUT, "DeadlineExceeded", "the poll was not complete after 0.3 s")
     assert 0.3 <= time.monotonic() - begun < 3.3
     assert keys(faulty) == []
 
@@ -294,31 +264,13 @@ def test_the_web_identity_token_is_read_again(
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", os.fspath(file))
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
     file.write_text("first")
-    assert poll(source) == 1
+    assert counted(source) == 1
     file.write_text("second")
     faulty.plan(Plan(faults.EXPIRED_TOKEN, key_id="ASIA1", times=None))
-    assert poll(source) == 1
+    assert counted(source) == 1
     assert observer.errors == {(LIST_STACK_INSTANCES, "ExpiredTokenException"): 1}
     assert [b"WebIdentityToken=first" in request.body for request in tokens.asked] == [True, False]
     assert [b"WebIdentityToken=second" in request.body for request in tokens.asked] == [False, True]
-
-
-def test_a_hanging_credential_process_does_not_outlast_the_deadline(
-    source: Source, faulty: FaultyAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Botocore waits for it without a timeout. A late answer is used."""
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    (tmp_path / "config").write_text(f"[default]\ncredential_process = cat {pipe}\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
-    for _ in range(2):
-        assert failure(source, 0.2)[:2] == (Reason.TIMEOUT, "DeadlineExceeded")
-    answer = {"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "secret"}
-    pipe.write_text(json.dumps(answer))
-    assert poll(source) == 1
-    assert keys(faulty) == ["AKIAPROCESS"]
 
 
 def test_a_source_may_have_a_profile_of_its_own(
@@ -332,9 +284,9 @@ def test_a_source_may_have_a_profile_of_its_own(
     monkeypatch.setenv("AWS_CONFIG_FILE", os.fspath(tmp_path / "config"))
     monkeypatch.setenv("AWS_PROFILE", "spoke")
     settings = replace(source_settings(region=None), profile="hub")
-    assert poll(Source(settings, observer, 4)) == 1
+    assert counted(Source(settings, observer, 4)) == 1
     assert keys(faulty) == ["AKIAHUB"]
-    assert poll(Source(replace(settings, role_arn=ROLE), observer, 4)) == 1
+    assert counted(Source(replace(settings, role_arn=ROLE), observer, 4)) == 1
     assert [seen.key_id for seen in faulty.requests if seen.operation == "AssumeRole"] == ["AKIAHUB"]
     assert failure(Source(replace(settings, profile="none"), observer, 4)) == (
         Reason.CREDENTIALS,
@@ -373,7 +325,7 @@ def test_a_credential_process_that_hangs_is_started_again(
 def poll_or_none(source: Source) -> int | None:
     """Poll once; return None if that failed."""
     try:
-        return poll(source)
+        return counted(source)
     except PollFailedError:
         return None
 
@@ -383,7 +335,7 @@ def test_a_role_is_assumed_with_any_kind_of_credentials(
 ) -> None:
     """IRSA, a profile or Pod Identity sign AssumeRole, and its credentials sign the calls."""
     settings = replace(source_settings(), role_arn="arn:aws:iam::111122223333:role/stackset-monitor")
-    assert poll(Source(settings, observer, 4)) == 1
+    assert counted(Source(settings, observer, 4)) == 1
     assert [seen.operation for seen in faulty.requests][:2] == [way, "AssumeRole"]
     assert keys(faulty) == ["ASIA2"]
     (signed,) = [seen.key_id for seen in faulty.requests if seen.operation == "AssumeRole"][-1:]
@@ -396,12 +348,12 @@ def test_expired_base_credentials_are_found_again_for_the_role(
     """The same poll succeeds."""
     settings = replace(source_settings(), role_arn="arn:aws:iam::111122223333:role/stackset-monitor")
     source = Source(settings, observer, 4)
-    assert poll(source) == 1
+    assert counted(source) == 1
     faulty.plan(
         Plan(faults.EXPIRED_TOKEN, operation=LIST_STACK_INSTANCES, times=1),
         Plan(faults.EXPIRED_TOKEN, operation="AssumeRole", times=1),
     )
-    assert poll(source) == 1
+    assert counted(source) == 1
     assert [seen.fault for seen in faulty.requests if seen.operation == "AssumeRole"] == [
         None, "ExpiredTokenException", None,
     ]  # fmt: skip

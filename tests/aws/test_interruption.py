@@ -22,6 +22,7 @@ from monitor.aws import caller, http_session
 from monitor.aws.source import Source
 from monitor.model.deadline import Deadline, Deadlines
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
+from tests.aws.polls import PRODUCT, counted
 from tests.conftest import Aws
 from tests.faulty_aws import faults
 from tests.faulty_aws.exchange import Fault, Plan
@@ -30,7 +31,6 @@ from tests.faulty_aws.upstream import respond
 from tests.making import EU, ONE, TWO
 from tests.support import Observer, source_settings, until
 
-PRODUCT = "pp-aaaaaaaaaaaaa"
 SHORT = 0.3
 LATE = 3.0
 """Seconds that a poll may take longer than it should: the machine may be busy."""
@@ -97,8 +97,7 @@ def test_the_deadline_ends_a_poll_in_mid_page(fault: Fault, source: Source, faul
     ends_with_the_deadline(source)
     assert len(faulty.requests) <= 1
     faulty.clear()
-    deadline = Deadline(30.0)
-    assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
+    assert counted(source) == 2
 
 
 @pytest.mark.parametrize("fault", HANGING, ids=str)
@@ -111,8 +110,7 @@ def test_a_stop_ends_a_poll_in_mid_page(fault: Fault, source: Source, faulty: Fa
 def test_a_slow_response_within_the_deadline_is_accepted(source: Source, faulty: FaultyAws) -> None:
     """A byte each millisecond is slow, but not a failure."""
     faulty.plan(Plan(faults.dripping(0.001), times=None))
-    deadline = Deadline(30.0)
-    assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
+    assert counted(source) == 2
 
 
 @pytest.fixture
@@ -252,13 +250,11 @@ def faulty_tls(aws: Aws, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_deadline_ends_a_poll_over_tls(fault: Fault, faulty_tls: FaultyAws, observer: Observer) -> None:
     """The next poll is complete."""
     source = Source(source_settings(), observer, 1)
-    deadline = Deadline(30.0)
-    assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
+    assert counted(source) == 2
     faulty_tls.plan(Plan(fault, times=None))
     ends_with_the_deadline(source)
     faulty_tls.clear()
-    deadline = Deadline(30.0)
-    assert len(source.list_stack_instances(PRODUCT, deadline).statuses) == 2
+    assert counted(source) == 2
 
 
 def test_a_certificate_that_is_not_trusted_is_a_failed_poll(

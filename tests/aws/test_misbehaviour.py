@@ -1,16 +1,15 @@
 """Each fault of the faulty AWS, and the result of the real client."""
 
 import os
-import re
 import socket
 from urllib.parse import urlsplit
 
 import pytest
 
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
-from monitor.model.deadline import Deadline
-from monitor.model.errors import PollFailedError, Reason
+from monitor.model.errors import Reason
 from monitor.model.instances import Anomaly, Listing, Status
+from tests.aws.polls import PRODUCT, failure, listed
 from tests.conftest import Aws
 from tests.faulty_aws import faults
 from tests.faulty_aws.exchange import Fault, Plan
@@ -18,7 +17,6 @@ from tests.faulty_aws.server import FaultyAws
 from tests.making import EU
 from tests.support import Observer
 
-PRODUCT = "pp-aaaaaaaaaaaaa"
 FLEET = {(f"{account:012d}", EU): Status.CURRENT for account in range(25)}
 TWO_PAGES = Listing(FLEET, 2, {})
 ATTEMPTS = 3
@@ -124,22 +122,6 @@ def fleet(aws: Aws) -> None:
     aws.stack_sets.add_product(PRODUCT, "baseline")
     for account, region in FLEET:
         aws.stack_sets.set(PRODUCT, account, region, "CURRENT")
-
-
-def failure(source: Source, product_id: str = PRODUCT, seconds: float = 30.0) -> tuple[Reason, str, str]:
-    """List the product, and return how that failed."""
-    deadline = Deadline(seconds)
-    with pytest.raises(PollFailedError) as caught:
-        source.list_stack_instances(product_id, deadline)
-    assert str(caught.value) == caught.value.message
-    message = re.sub(r"http://127\.0\.0\.1:\d+", "URL", caught.value.message)
-    return caught.value.reason, caught.value.error_code, message
-
-
-def listed(source: Source, product_id: str = PRODUCT) -> Listing:
-    """Return the listing of the product."""
-    deadline = Deadline(30.0)
-    return source.list_stack_instances(product_id, deadline)
 
 
 def test_every_fault_has_an_expectation() -> None:

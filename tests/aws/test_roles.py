@@ -17,6 +17,7 @@ from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.products import ProductStatus
 from monitor.simulation.aws import stack_sets
+from tests.aws.polls import PRODUCT, counted, failure
 from tests.conftest import Aws
 from tests.faulty_aws import faults, roles
 from tests.faulty_aws.exchange import Fault, Plan
@@ -25,7 +26,6 @@ from tests.making import EU, ONE
 from tests.support import Observer, source_settings
 
 ACCOUNTS = ("111111111111", "222222222222", "333333333333")
-PRODUCT = "pp-aaaaaaaaaaaaa"
 UNREADABLE = [fault for fault in faults.BAD_BODIES if not str(fault).startswith(("list is", "item is", "token is"))]
 """Whichever operation was asked."""
 EXTERNAL_ID = "canary-external-id"
@@ -55,25 +55,11 @@ def proxy(aws: Aws, impatient: None, monkeypatch: pytest.MonkeyPatch) -> Iterato
     roles.reset()
 
 
-def listed(source: Source) -> int:
-    """Return the number of instances of the product."""
-    deadline = Deadline(30.0)
-    return len(source.list_stack_instances(PRODUCT, deadline).statuses)
-
-
-def failure(source: Source) -> tuple[Reason, str, str]:
-    """Return how a listing fails."""
-    deadline = Deadline(30.0)
-    with pytest.raises(PollFailedError) as caught:
-        source.list_stack_instances(PRODUCT, deadline)
-    return caught.value.reason, caught.value.error_code, caught.value.message
-
-
 def test_each_source_reads_its_own_account(proxy: FaultyAws, observer: Observer) -> None:
     """Several roles are assumed at once, with the same base credentials."""
     sources = [Source(assuming(account), observer, 4) for account in ACCOUNTS]
     with ThreadPoolExecutor(6) as threads:
-        assert list(threads.map(listed, sources * 3)) == [1, 2, 3] * 3
+        assert list(threads.map(counted, sources * 3)) == [1, 2, 3] * 3
     assert observer.attempts[ASSUME_ROLE] == 3
     keys = {seen.key_id for seen in proxy.requests if seen.operation == LIST_STACK_INSTANCES}
     assert len(keys) == 3
@@ -133,7 +119,7 @@ def test_a_role_requires_its_external_id(proxy: FaultyAws, observer: Observer) -
     """Without it or with another one, the reason is `access_denied`."""
     account = ACCOUNTS[0]
     roles.require_external_id(role(account), EXTERNAL_ID)
-    assert listed(Source(assuming(account, external_id=EXTERNAL_ID), observer, 4)) == 1
+    assert counted(Source(assuming(account, external_id=EXTERNAL_ID), observer, 4)) == 1
     for wrong in (None, "another-canary-id"):
         reason, code, message = failure(Source(assuming(account, external_id=wrong), observer, 4))
         assert (reason, code) == (Reason.ACCESS_DENIED, "AccessDenied")
@@ -166,7 +152,7 @@ def test_the_file_of_the_external_id_is_read_for_each_assume_role(
     file.write_text("another-canary-id\n")
     assert failure(source)[0] is Reason.ACCESS_DENIED
     file.write_text(f"{EXTERNAL_ID}\n")
-    assert listed(source) == 1
+    assert counted(source) == 1
 
 
 def test_a_refused_role_is_assumed_once_it_is_allowed(proxy: FaultyAws, observer: Observer) -> None:
@@ -177,28 +163,28 @@ def test_a_refused_role_is_assumed_once_it_is_allowed(proxy: FaultyAws, observer
     assert [failure(source)[0] for _ in range(3)] == [Reason.ACCESS_DENIED] * 3
     assert observer.attempts == {ASSUME_ROLE: 3}
     roles.reset()
-    assert listed(source) == 1
+    assert counted(source) == 1
 
 
 def test_a_role_whose_credentials_are_not_accepted_is_assumed_again(proxy: FaultyAws, observer: Observer) -> None:
     """The same poll succeeds with the new credentials."""
     source = Source(assuming(ACCOUNTS[2]), observer, 4)
-    assert listed(source) == 3
+    assert counted(source) == 3
     proxy.plan(Plan(faults.EXPIRED_TOKEN, operation=LIST_STACK_INSTANCES, times=1))
-    assert listed(source) == 3
+    assert counted(source) == 3
     assert observer.attempts[ASSUME_ROLE] == 2
 
 
 def test_polling_goes_on_with_a_role_while_sts_is_down(proxy: FaultyAws, observer: Observer) -> None:
     """The credentials of the role are still valid."""
     source = Source(assuming(ACCOUNTS[2]), observer, 4)
-    assert listed(source) == 3
+    assert counted(source) == 3
     proxy.plan(Plan(faults.INTERNAL_ERROR, operation=ASSUME_ROLE, times=None))
-    assert [listed(source) for _ in range(3)] == [3] * 3
+    assert [counted(source) for _ in range(3)] == [3] * 3
     late = Source(assuming(ACCOUNTS[0]), observer, 4)
     assert failure(late)[0] is Reason.CREDENTIALS
     proxy.clear()
-    assert listed(late) == 1
+    assert counted(late) == 1
 
 
 def test_a_silent_sts_ends_with_the_deadline(proxy: FaultyAws, observer: Observer) -> None:

@@ -13,16 +13,15 @@ from monitor import __version__
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
 from monitor.config.settings import SourceSettings
 from monitor.model.deadline import Deadline
-from monitor.model.errors import PollFailedError, Reason
+from monitor.model.errors import Reason
 from monitor.model.instances import Listing, Status
+from tests.aws.polls import PRODUCT, counted, failure
 from tests.conftest import Aws
 from tests.faulty_aws import faults
 from tests.faulty_aws.exchange import Plan, Request, Response
 from tests.faulty_aws.server import FaultyAws, forward_to
 from tests.making import EU, ONE, THREE, TWO
 from tests.support import Observer, source_settings
-
-PRODUCT = "pp-aaaaaaaaaaaaa"
 
 
 @pytest.fixture(autouse=True)
@@ -31,20 +30,6 @@ def fleet(aws: Aws) -> None:
     aws.stack_sets.add_product(PRODUCT, "baseline")
     for account in (ONE, TWO, THREE):
         aws.stack_sets.set(PRODUCT, account, EU, "CURRENT")
-
-
-def poll(source: Source) -> Listing:
-    """Return the listing of the product."""
-    deadline = Deadline(30.0)
-    return source.list_stack_instances(PRODUCT, deadline)
-
-
-def failure(source: Source) -> PollFailedError:
-    """List the product, and return how that failed."""
-    deadline = Deadline(30.0)
-    with pytest.raises(PollFailedError) as caught:
-        source.list_stack_instances(PRODUCT, deadline)
-    return caught.value
 
 
 def test_a_listing_is_requested_page_by_page(aws: Aws, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +67,7 @@ def test_a_source_without_a_region_uses_that_of_the_environment(
 ) -> None:
     """AWS_DEFAULT_REGION is set."""
     source = Source(source_settings(region=None), observer, 1)
-    assert len(poll(source).statuses) == 3
+    assert counted(source) == 3
 
 
 def test_a_missing_region_fails_a_poll_and_not_the_daemon(
@@ -91,14 +76,13 @@ def test_a_missing_region_fails_a_poll_and_not_the_daemon(
     """The next poll finds it."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     source = Source(source_settings(region=None), observer, 1)
-    error = failure(source)
-    assert (error.reason, error.error_code, error.message) == (
+    assert failure(source) == (
         Reason.OTHER,
         "NoRegionError",
         "You must specify a region.",
     )
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    assert len(poll(source).statuses) == 3
+    assert counted(source) == 3
 
 
 @pytest.mark.parametrize(
@@ -126,14 +110,13 @@ def test_a_wrong_setting_fails_a_poll_and_not_the_daemon(
         value = os.fspath(tmp_path / "config")
         message = message.replace("BROKEN", value)
     monkeypatch.setenv(name, value)
-    error = failure(source)
-    assert (error.reason, error.error_code, error.message) == (Reason.OTHER, code, message)
+    assert failure(source) == (Reason.OTHER, code, message)
     assert faulty.requests == ()
     if before is None:
         monkeypatch.delenv(name)
     else:
         monkeypatch.setenv(name, before)
-    assert len(poll(source).statuses) == 3
+    assert counted(source) == 3
 
 
 @pytest.mark.parametrize(("where", "attempts"), [("environment", 5), ("file", 2)])
@@ -163,7 +146,7 @@ def test_by_default_throttled_calls_are_retried_until_the_deadline(
     """A listing of many pages is not thrown away after three throttled responses."""
     monkeypatch.delenv("AWS_MAX_ATTEMPTS")
     faulty.plan(Plan(faults.THROTTLED, times=6))
-    assert len(poll(source).statuses) == 3
+    assert counted(source) == 3
     assert len(faulty.requests) == 7
 
 
@@ -175,7 +158,7 @@ def test_requests_use_the_proxy_of_the_environment(
     monkeypatch.setenv("http_proxy", f"http://{place.netloc}")
     monkeypatch.setenv("no_proxy", "other.example")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://aws.example:8080")
-    assert len(poll(source).statuses) == 3
+    assert counted(source) == 3
     assert len(faulty.requests) == 1
 
 
@@ -183,7 +166,7 @@ def test_no_proxy_excludes_a_host(source: Source, faulty: FaultyAws, monkeypatch
     """The proxy of this test would refuse the connection."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    assert len(poll(source).statuses) == 3
+    assert counted(source) == 3
 
 
 def test_sources_share_the_api_descriptions(faulty: FaultyAws, observer: Observer) -> None:

@@ -32,7 +32,8 @@ class Harness:
     described: list[Description | None] = field(default_factory=list)
     transitions: list[Transition | ProductTransition] = field(default_factory=list)
     """Those that are stored, in the order in which they are published."""
-    monotonic: float = 1000.0
+    monotonic: float = 5000.0
+    """Larger than every age that a test uses, so that a sum of two times is never taken for a difference."""
     wall: datetime = EPOCH
     calls_per_second: float = 10.0
     page_size: int = 20

@@ -19,19 +19,19 @@ def timeouts(harness: Harness) -> list[float]:
 
 
 def test_default_timeout_lets_a_large_product_complete(harness: Harness, poller: Poller) -> None:
-    """100,000 instances at 10 calls a second and 5m: two polls fail and say what they need, the third completes."""
-    harness.page_seconds = 0.1
+    """100,000 instances at 8 calls a second and 5m: two polls fail and say what they need, the third completes."""
+    harness.page_seconds = 0.125
     harness.answers = [listing(STATUSES, pages=5000)] * 5
     for _ in range(4):
         poller.poll(UNCONFIGURED)
     messages = [poll.error.message for poll in failed(harness)]
     assert [message.partition(";")[0] for message in messages] == [
-        "the poll was not complete after 4m: it needs more than 2401 calls and AWS answered 10 a second",
-        "the poll was not complete after 8m: it needs more than 4801 calls and AWS answered 10 a second",
+        "the poll was not complete after 4m: it needs more than 1921 calls and AWS answered 8 a second",
+        "the poll was not complete after 8m: it needs more than 3841 calls and AWS answered 8 a second",
     ]
     assert [poll.error.error_code for poll in failed(harness)] == ["DeadlineExceeded"] * 2
     assert len(completed(harness)) == 2
-    assert timeouts(harness) == pytest.approx([240.0, 480.0, 960.0, 1000.0])
+    assert timeouts(harness) == pytest.approx([240.0, 480.0, 960.0, 1250.0])
 
 
 def test_size_of_the_last_snapshot_gives_the_timeout_after_a_restart(harness: Harness, poller: Poller) -> None:

@@ -11,6 +11,18 @@ import pytest
 from monitor.config.settings import SourceSettings
 
 
+class Clock:
+    """A clock that a test sets; in seconds."""
+
+    def __init__(self, now: float = 100.0) -> None:
+        """Begin at an arbitrary time."""
+        self.now = now
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
 class Observer:
     """An `ApiObserver` that records."""
 

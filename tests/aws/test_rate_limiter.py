@@ -8,18 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.aws.rate_limiter import DECREASE_SECONDS, MINIMUM_CALLS_PER_SECOND, RECOVERY_SECONDS, RateLimiter
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        """Begin at an arbitrary time."""
-        self.time = 1000.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.time
+from tests.support import Clock
 
 
 def test_the_first_call_is_sent_at_once_and_the_others_are_spaced_evenly() -> None:
@@ -33,10 +22,10 @@ def test_the_rate_holds_within_one_percent(calls_per_second: float) -> None:
     """A thousand calls that wait as long as the limiter says take a thousand intervals."""
     clock = Clock()
     limiter = RateLimiter(calls_per_second, clock)
-    start = clock.time
+    start = clock.now
     for _ in range(1001):
-        clock.time += limiter.reserve()
-    assert (clock.time - start) * calls_per_second == pytest.approx(1000, rel=0.01)
+        clock.now += limiter.reserve()
+    assert (clock.now - start) * calls_per_second == pytest.approx(1000, rel=0.01)
 
 
 def test_unused_slots_do_not_add_up_to_a_burst() -> None:
@@ -44,7 +33,7 @@ def test_unused_slots_do_not_add_up_to_a_burst() -> None:
     clock = Clock()
     limiter = RateLimiter(10.0, clock)
     limiter.reserve()
-    clock.time += 3600.0
+    clock.now += 3600.0
     assert [limiter.reserve() for _ in range(3)] == pytest.approx([0.0, 0.1, 0.2])
 
 
@@ -56,8 +45,8 @@ def test_no_two_calls_are_closer_than_the_spacing(pauses: list[float], calls_per
     limiter = RateLimiter(calls_per_second, clock)
     slots = []
     for pause in pauses:
-        clock.time += pause
-        slots.append(clock.time + limiter.reserve())
+        clock.now += pause
+        slots.append(clock.now + limiter.reserve())
     gaps = [later - earlier for earlier, later in pairwise(slots)]
     assert all(gap >= (1 / calls_per_second) * (1 - 1e-6) for gap in gaps)
 
@@ -82,7 +71,7 @@ def test_throttling_halves_the_rate_and_time_restores_it() -> None:
     limiter.throttled()
     assert [limiter.reserve() for _ in range(2)] == pytest.approx([1 / 6, 2 / 6])
     for _ in range(3):
-        clock.time += RECOVERY_SECONDS / 4
+        clock.now += RECOVERY_SECONDS / 4
         limiter.reserve()
     assert rates == pytest.approx([12.0, 6.0, 9.0, 12.0])
 
@@ -95,7 +84,7 @@ def test_many_throttled_calls_at_once_lower_the_rate_once() -> None:
     for _ in range(16):
         limiter.throttled()
     assert rates == [10.0, 5.0]
-    clock.time += DECREASE_SECONDS
+    clock.now += DECREASE_SECONDS
     limiter.throttled()
     assert rates[-1] == pytest.approx((5.0 + 10.0 / RECOVERY_SECONDS) / 2)
 
@@ -108,7 +97,7 @@ def test_the_rate_has_a_minimum(configured: float, minimum: float) -> None:
     limiter = RateLimiter(configured, clock, rates.append)
     for _ in range(3600):
         limiter.throttled()
-        clock.time += DECREASE_SECONDS
+        clock.now += DECREASE_SECONDS
     assert min(rates) >= minimum
     assert rates[-1] <= max(configured / 30, minimum)
 
@@ -119,5 +108,5 @@ def test_slots_that_were_reserved_under_throttling_pass_soon() -> None:
     limiter = RateLimiter(10.0, clock)
     for _ in range(60):
         limiter.throttled()
-        clock.time += DECREASE_SECONDS
+        clock.now += DECREASE_SECONDS
     assert max(limiter.reserve() for _ in range(16)) < RECOVERY_SECONDS / 2

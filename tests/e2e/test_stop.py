@@ -61,17 +61,6 @@ def test_stop_while_a_page_is_read(silent: socket.socket, config: Path) -> None:
         assert [entry["event"] for entry in daemon.entries] == ["monitor.started", "monitor.stopped"]
 
 
-def test_stop_while_a_retry_waits(fleet: Aws, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that waits before a retry is interrupted."""
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "50")
-    config.write_text(config.read_text().replace("300ms", "50m"))
-    fleet.stack_sets.throttled = True
-    with DaemonProcess(config) as daemon:
-        assert eventually(lambda: sum(daemon.samples("servicecatalog_api_errors_total").values()) >= 3)
-        stops(daemon)
-        assert daemon.entries[-1]["polls_ended"] is True
-
-
 def test_stop_during_a_commit(fleet: Aws, config: Path, tmp_path: Path) -> None:
     """A worker that waits for the disk is abandoned after some time; its commit is complete or absent."""
     state = tmp_path / "state" / "monitor.db"

@@ -18,14 +18,12 @@ import trustme
 from tests.conftest import Aws
 from tests.e2e.process import WAIT, DaemonProcess, eventually, program
 from tests.making import EU, ONE
-from tests.web.certificates import MUTUAL, TLS, WebFolder
+from tests.web.certificates import TLS, WebFolder
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 NAME = 'a "quoted" name, a back\\slash,\na new line and 💥'
 """A product name with characters that need escapes."""
 USERS = f"basic_auth_users: {{prometheus: '{bcrypt.hashpw(b'secret', bcrypt.gensalt(8)).decode()}'}}\n"
-NO_ANSWER = tuple(f"curl ended with {code}" for code in (35, 52, 56))
-"""A refusal in the TLS handshake, or after it: a TLS 1.3 client learns only then that its certificate was refused."""
 
 
 @pytest.fixture
@@ -46,26 +44,6 @@ def curl(daemon: DaemonProcess, path: str, *arguments: str | Path) -> str:
     command = ["curl", "--silent", "--max-time", str(WAIT), "--write-out", "%{http_code} ", *map(str, arguments), url]
     ended = subprocess.run(command, capture_output=True, check=False)
     return ended.stdout.decode() if ended.returncode == 0 else f"curl ended with {ended.returncode}"
-
-
-@pytest.mark.needs("curl")
-def test_curl_with_client_certificates(web: WebFolder, config: Path) -> None:
-    """A client needs a certificate of the right authority."""
-    web.write(MUTUAL)
-    stranger = web.folder / "stranger.pem"
-    trustme.CA().issue_cert("stranger").private_key_and_cert_chain_pem.write_to_path(str(stranger))
-    trusting = ("--cacert", web.ca_file)
-    with DaemonProcess(config) as daemon:
-        assert curl(daemon, "/livez", *trusting, "--cert", web.client_file("prometheus")) == "ok\n200 "
-        packed = curl(daemon, "/metrics", *trusting, "--cert", web.client_file("prometheus"), "--compressed")
-        assert packed.endswith("200 ")
-        assert "\nstackset_monitor_build_info{" in packed
-        for refused in (trusting, (*trusting, "--cert", stranger)):
-            assert curl(daemon, "/livez", *refused) in NO_ANSWER
-        assert curl(daemon, "/livez", "--cert", web.client_file("prometheus")) == "curl ended with 60"
-        assert daemon.stop() == 0
-        assert [entry for entry in daemon.entries if entry["level"] == "error" or "logger" in entry] == []
-        assert daemon.stderr() == ""
 
 
 @pytest.mark.needs("curl")

@@ -4,14 +4,13 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.faulty_aws import faults
-from tests.faulty_aws.exchange import Fault, Plan, Request, Response
+from tests.faulty_aws.exchange import Plan, Request, Response
 from tests.faulty_aws.server import FaultyAws
 from tests.support import until
 
@@ -77,23 +76,6 @@ def client(server: FaultyAws) -> Iterator[Client]:
     server.stop()
 
 
-def test_what_is_not_planned_goes_through_as_it_is(server: FaultyAws, client: Client) -> None:
-    """Two requests on one connection get the pages of the upstream, and both are stored with their pages."""
-    with client.connect() as line, closing(line.makefile("rb")) as answers:
-        for token, page in ((None, FIRST), ("two", SECOND)):
-            line.sendall(asked("pp-1", token))
-            body = json.dumps(page).encode()
-            assert answers.readline() == b"HTTP/1.1 200 Simulated\r\n"
-            assert answers.readline() == b"Content-Type: application/x-amz-json-1.1\r\n"
-            assert answers.readline() == f"Content-Length: {len(body)}\r\n".encode()
-            assert answers.readline() == b"\r\n"
-            assert answers.read(len(body)) == body
-    assert [(seen.operation, seen.product_id, seen.page, seen.key_id, seen.fault) for seen in server.requests] == [
-        (LIST, "pp-1", 1, "AKIA1", None),
-        (LIST, "pp-1", 2, "AKIA1", None),
-    ]
-
-
 def test_a_plan_is_about_what_it_names(server: FaultyAws, client: Client) -> None:
     """A product, a page, or a key: whatever else comes is served as it should be."""
     server.plan(
@@ -131,20 +113,6 @@ def test_a_plan_counts(server: FaultyAws, client: Client) -> None:
     assert [seen.fault for seen in server.requests] == [None]
 
 
-def test_an_error_of_aws_has_its_status_its_code_and_its_message(server: FaultyAws, client: Client) -> None:
-    """The bytes are those of the JSON protocol."""
-    server.plan(Plan(faults.UNRECOGNIZED_CLIENT))
-    body = (
-        b'{"__type": "UnrecognizedClientException",'
-        b' "Message": "The security token included in the request is invalid."}'
-    )
-    assert client.ask() == (
-        b"HTTP/1.1 403 Simulated\r\nContent-Type: application/x-amz-json-1.1\r\n"
-        + f"Content-Length: {len(body)}\r\n\r\n".encode()
-        + body
-    )
-
-
 def test_tokens_that_are_made_up_lead_on(server: FaultyAws, client: Client) -> None:
     """After an empty page the upstream is asked for the page that is due; tokens that go round go round."""
     server.plan(Plan(faults.EMPTY_PAGE))
@@ -158,35 +126,6 @@ def test_tokens_that_are_made_up_lead_on(server: FaultyAws, client: Client) -> N
     for _ in range(4):
         tokens.append(client.read(token=tokens[-1])["NextPageToken"])
     assert tokens == [None, "A", "B", "A", "B"]
-
-
-@pytest.mark.parametrize("fault", faults.slow(0.002), ids=str)
-def test_a_dripping_answer_is_right_in_the_end(server: FaultyAws, client: Client, fault: Fault) -> None:
-    """One byte at a time, and all of them."""
-    server.plan(Plan(fault))
-    begun = time.monotonic()
-    assert client.read() == FIRST
-    assert time.monotonic() - begun > 0.002 * len(json.dumps(FIRST))
-
-
-def test_a_silent_connection_ends_when_the_client_hangs_up(server: FaultyAws, client: Client) -> None:
-    """The server does not keep connections after their clients have gone."""
-    server.plan(Plan(faults.SILENCE))
-    line = client.connect()
-    line.sendall(asked("pp-1"))
-    until(lambda: len(server.requests) == 1)
-    assert len(server._connections) == 1
-    line.close()
-    until(lambda: not server._connections)
-
-
-def test_a_reset_is_a_reset(server: FaultyAws, client: Client) -> None:
-    """The client gets ECONNRESET, not an end of file."""
-    server.plan(Plan(faults.FAULTS["reset"]))
-    with client.connect() as line:
-        line.sendall(asked("pp-1"))
-        with pytest.raises(ConnectionResetError):
-            line.recv(1)
 
 
 def test_a_server_that_refuses_is_refused_and_comes_back_at_the_same_place(server: FaultyAws, client: Client) -> None:
@@ -215,14 +154,6 @@ def test_a_stop_ends_what_hangs(server: FaultyAws, client: Client) -> None:
     assert not server._connections
     for line in lines:
         line.close()
-
-
-def test_what_is_no_request_ends_the_connection(client: Client) -> None:
-    """Garbage, and headers that are none."""
-    for garbage in (b"\r\n\r\n", b"\x00\x01\x02\r\n", b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n"):
-        with client.connect() as line:
-            line.sendall(garbage)
-            assert line.recv(65536) == b""
 
 
 def test_every_fault_has_a_name_of_its_own() -> None:

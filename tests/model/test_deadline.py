@@ -6,16 +6,7 @@ import pytest
 
 from monitor.model.deadline import Deadline, Deadlines
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
+from tests.support import Clock
 
 
 def test_remaining_counts_down_to_zero() -> None:

@@ -12,22 +12,11 @@ from hypothesis import strategies as st
 
 from monitor.schedule.scheduler import RESPONSIVE_SECONDS, PhasedInterval, PollScheduler
 from monitor.schedule.workers import Job, PollJob
-from tests.support import until
+from tests.support import Clock, until
 
 ONE, TWO = PollJob("pp-1"), PollJob("pp-2")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WAIT = 5.0
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
 
 
 class Calls:

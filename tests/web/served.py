@@ -2,12 +2,15 @@
 
 import gzip
 import http.client
+import logging
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+
+import pytest
 
 from monitor.web.app import application
 from monitor.web.connection import State
@@ -22,11 +25,18 @@ TEXT = b'# TYPE instances gauge\ninstances{account="111111111111"} 1\n'
 WAIT = 20.0
 """Seconds to wait for anything; no test needs more than one."""
 CHUNK_BYTES = 200_000
+SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: monitor\r\n\r\n"
+PROBE = b"GET /livez HTTP/1.1\r\nHost: monitor\r\n\r\n"
 
 
 def lines(count: int) -> bytes:
     """Return so many different lines of about 35 bytes each."""
     return b"".join(b'instances{account="%012d"} 1\n' % number for number in range(count))
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """Return the log records that an operator would see."""
+    return [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 class FakeExposition:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
@@ -95,21 +96,12 @@ def test_a_refusal_that_is_not_taken_is_aborted() -> None:
     run(test, replace(LIMITS, request_head=SOON))
 
 
-def test_a_last_response_that_is_not_taken_is_aborted() -> None:
-    """A response with `Connection: close` ends the connection, even if the client does not take it."""
+@pytest.mark.parametrize("header", ["", "\r\nConnection: close"])
+def test_a_connection_that_cannot_be_closed_is_aborted(header: str) -> None:
+    """After a last response, or when it is idle, uvicorn closes the connection; the client does not take the rest."""
 
     async def test(connection: Connection, transport: StuckTransport) -> None:
-        connection.data_received(REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        await transport.aborted.wait()
-
-    run(test, replace(LIMITS, keep_alive=SOON))
-
-
-def test_an_idle_connection_that_cannot_be_closed_is_aborted() -> None:
-    """An idle connection is closed by uvicorn; if the client does not take the rest, the connection is aborted."""
-
-    async def test(connection: Connection, transport: StuckTransport) -> None:
-        connection.data_received(REQUEST)
+        connection.data_received(REQUEST.replace(b"\r\n\r\n", f"{header}\r\n\r\n".encode()))
         await transport.aborted.wait()
 
     run(test, replace(LIMITS, keep_alive=SOON))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.web.limits import Limits
-from tests.web.served import TEXT, FakeMetrics, eventually, lines, read_all, read_until, served
+from tests.web.served import PROBE, SCRAPE, TEXT, FakeMetrics, eventually, lines, read_all, read_until, served
 
 NEVER = 100.0
 PATIENT = Limits(tls_handshake=NEVER, request_head=NEVER, response=NEVER, keep_alive=NEVER, close=NEVER)
@@ -17,8 +17,6 @@ PATIENT = Limits(tls_handshake=NEVER, request_head=NEVER, response=NEVER, keep_a
 SOON = 0.3
 LARGE = FakeMetrics(lines(60_000))
 """Much more than small buffers hold."""
-SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: monitor\r\n\r\n"
-PROBE = b"GET /livez HTTP/1.1\r\nHost: monitor\r\n\r\n"
 
 
 @pytest.mark.parametrize(

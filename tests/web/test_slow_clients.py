@@ -11,12 +11,11 @@ from dataclasses import replace
 from monitor.web.limits import Limits
 from monitor.web.web_config import WebConfigReloader
 from tests.web.certificates import WebFolder
-from tests.web.served import TEXT, FakeMetrics, Served, lines, read_all, served
+from tests.web.served import SCRAPE, TEXT, FakeMetrics, Served, lines, read_all, served
 
 CLIENTS = 300
 LIMIT_SECONDS = 1.0
 SCRAPES = 5
-SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: monitor\r\n\r\n"
 
 
 @contextmanager

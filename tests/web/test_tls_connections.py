@@ -1,6 +1,5 @@
 """TLS between the real server and real clients, and certificates that change meanwhile."""
 
-import logging
 import queue
 import socket
 import ssl
@@ -15,12 +14,22 @@ import trustme
 from monitor.web.limits import Limits
 from monitor.web.web_config import WebConfigReloader
 from tests.web.certificates import MUTUAL, TLS, WebFolder
-from tests.web.served import WAIT, FakeMetrics, Served, eventually, lines, read_all, read_until, served
+from tests.web.served import (
+    PROBE,
+    SCRAPE,
+    WAIT,
+    FakeMetrics,
+    Served,
+    eventually,
+    lines,
+    read_all,
+    read_until,
+    served,
+    warnings,
+)
 
 LARGE = FakeMetrics(lines(60_000))
 OFTEN = replace(Limits(), web_config_interval=0.02)
-SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: monitor\r\n\r\n"
-PROBE = b"GET /livez HTTP/1.1\r\nHost: monitor\r\n\r\n"
 
 
 def is_served(server: Served, context: ssl.SSLContext) -> bool:
@@ -39,11 +48,6 @@ def is_answered(client: socket.socket) -> bool:
         return read_until(client, b"ok\n").startswith(b"HTTP/1.1 200 OK")
     except (ssl.SSLError, ConnectionError, AssertionError):
         return False
-
-
-def warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    """Return the log records that an operator would see."""
-    return [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

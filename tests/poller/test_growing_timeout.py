@@ -26,8 +26,8 @@ def test_default_timeout_lets_a_large_product_complete(harness: Harness, poller:
         poller.poll(UNCONFIGURED)
     messages = [poll.error.message for poll in failed(harness)]
     assert [message.partition(";")[0] for message in messages] == [
-        "the poll was not complete after 4m: it needs more than 1921 calls and AWS answered 8 a second",
-        "the poll was not complete after 8m: it needs more than 3841 calls and AWS answered 8 a second",
+        "the poll was not complete after 4m: it needs more than 1920 calls and AWS answered 8 a second",
+        "the poll was not complete after 8m: it needs more than 3840 calls and AWS answered 8 a second",
     ]
     assert [poll.error.error_code for poll in failed(harness)] == ["DeadlineExceeded"] * 2
     assert len(completed(harness)) == 2

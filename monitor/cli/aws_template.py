@@ -26,7 +26,8 @@ def aws_template(config: Path, session_tags: bool) -> None:
       aws cloudformation deploy --template-file template.yaml --stack-name stackset-monitor \\
           --capabilities CAPABILITY_NAMED_IAM --parameter-overrides MonitorPrincipal=ARN
     """  # noqa: D301 - click's mark for lines that it must not wrap
-    needs = Needs(load_configuration(config).sources, session_tags=session_tags)
+    settings = load_configuration(config)
+    needs = Needs(settings.sources, settings.state_table, session_tags=session_tags)
     click.echo(yaml_text(template(needs)), nl=False)
     if needed := accounts(needs):
         places = ", ".join(f"{account} ({', '.join(regions) or 'any Region'})" for account, regions in needed.items())

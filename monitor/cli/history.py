@@ -34,6 +34,10 @@ COLUMNS = (
     "previous_since",
     "event_id",
     "poll_id",
+    "provisioned_product_status",
+    "detailed_status",
+    "status_reason",
+    "operation_id",
 )
 TABLE_COLUMNS = ("status", "was", "time (utc)", "account", "region", "product")
 _YEAR = 365 * 86400.0
@@ -70,7 +74,8 @@ def history(
         first = list(islice(found, 1))
         transitions = chain(first, found)
         if output is not Output.TABLE:
-            print_rows(map(transition_fields, transitions), COLUMNS, output)
+            fields = map(transition_fields, transitions)
+            print_rows(({column: row.get(column) for column in COLUMNS} for row in fields), COLUMNS, output)
         elif first:
             time_format = "%m-%d %H:%M" if since[1] < _YEAR else "%Y-%m-%d %H:%M"
             print_rows((_cells(transition, time_format) for transition in transitions), TABLE_COLUMNS, output)

@@ -9,8 +9,8 @@ from monitor.cli.aws import list_products, open_sources
 from monitor.cli.errors import ExitCode
 from monitor.cli.options import all_option, config_option, load_configuration, output_option, product_option
 from monitor.cli.output import Output, print_error
-from monitor.cli.products import describe, find_products, reason
-from monitor.cli.report import print_report
+from monitor.cli.products import describe, explain, find_products, reason
+from monitor.cli.report import report
 from monitor.config.settings import MonitoredProduct
 from monitor.model.diff import first_snapshot
 from monitor.model.errors import PollFailedError
@@ -32,7 +32,7 @@ def poll(config: Path, products: tuple[str, ...], every_instance: bool, output: 
 
     \b
     Exit codes:
-      0  every instance is CURRENT
+      0  every instance is CURRENT, or accepted in the configuration
       1  an instance is not CURRENT
       2  wrong usage or configuration
       3  a product could not be listed; the others are printed
@@ -45,13 +45,14 @@ def poll(config: Path, products: tuple[str, ...], every_instance: bool, output: 
     missing = [one for one in listings if one.product.id not in details]
     details = {**details, **describe(settings, sources, missing)}
     views = [view_of(one, listing, details.get(one.product.id)) for one, listing in listings.items()]
-    print_report(views, output, every_instance=every_instance)
+    found = report(explain(settings, sources, views), settings.accepted)
+    found.print(output, every_instance=every_instance)
     for one, result in results.items():
         if isinstance(result, PollFailedError):
             print_error(f"cannot list {one.product.id}: {reason(result)}")
     if len(listings) < len(monitored) or not complete:
         return ExitCode.FAILED
-    return ExitCode.NOT_CURRENT if any(view.non_current for view in views) else ExitCode.OK
+    return ExitCode.OK if found.all_current else ExitCode.NOT_CURRENT
 
 
 def view_of(monitored: MonitoredProduct, listing: Listing, detail: ProductDetail | None) -> ProductView:

@@ -1,15 +1,21 @@
 """The products that a command is about, looked up at AWS."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from monitor.cli.aws import ADVICE, Products, SourcesByName, describe_products, discover
 from monitor.cli.errors import CommandError
 from monitor.cli.options import select_products, unknown_products
 from monitor.cli.output import print_error
+from monitor.cli.tasks import Task, run_tasks
 from monitor.config.settings import Settings
+from monitor.model.details import StackSetDetails
 from monitor.model.errors import PollFailedError
 from monitor.model.products import ProductDetail
+from monitor.model.views import ProductView
+from monitor.poller.details import MAX_SECONDS as DETAILS_SECONDS
 from monitor.poller.product_state import with_aws_name
+from monitor.poller.protocols import DetailsCatalog
 
 Details = Mapping[str, ProductDetail]
 """By product ID."""
@@ -48,6 +54,29 @@ def describe(settings: Settings, sources: SourcesByName, products: Products) -> 
         else:
             details[one.product.id] = detail
     return details
+
+
+def explain(settings: Settings, sources: SourcesByName, views: Sequence[ProductView]) -> Sequence[ProductView]:
+    """Return products with the reasons of CloudFormation, if their sources have `details`.
+
+    What cannot be read is reported. A product whose instances are all CURRENT needs no reasons.
+    """
+
+    def task(view: ProductView, catalog: DetailsCatalog) -> Task[StackSetDetails]:
+        statuses = {key: state.status for key, state in view.states.items()}
+        account = view.detail.account if view.detail else ""
+        return DETAILS_SECONDS, lambda deadline: catalog.read(view.product.id, account, statuses, deadline)
+
+    catalogs = {view.product.id: sources[view.source].details for view in views if view.non_current}
+    explained = {view.product.id: (view, catalog) for view in views if (catalog := catalogs.get(view.product.id))}
+    results = run_tasks(settings.poll.concurrency, [task(*one) for one in explained.values()])
+    found: dict[str, StackSetDetails] = {}
+    for product_id, result in zip(explained, results, strict=True):
+        if isinstance(result, PollFailedError):
+            print_error(f"cannot read why instances of {product_id} are not CURRENT: {reason(result)}")
+        else:
+            found[product_id] = result
+    return [replace(view, details=found.get(view.product.id)) for view in views]
 
 
 def reason(failure: PollFailedError) -> str:

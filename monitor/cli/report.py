@@ -1,7 +1,8 @@
-"""What `poll` and `status` print: the products, the worst first, with their instances that are not CURRENT."""
+"""What `poll`, `status` and `wait` print: the products, the worst first, with their instances that are not CURRENT."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import click
 
@@ -9,18 +10,16 @@ from monitor.cli.output import Output, Row, counted, print_rows, reader_may_end
 from monitor.config.duration import format_duration
 from monitor.events.console import printable
 from monitor.events.setup import timestamp
+from monitor.model.accepted import Acceptance, accepted_instances
 from monitor.model.instances import InstanceKey, Status
 from monitor.model.views import ProductView, Severity, totals, worst_first
 
-POLL_COLUMNS = (
-    "provisioned_product_id",
-    "provisioned_product_name",
-    "provisioned_product_status",
-    "account",
-    "region",
-    "status",
-)
+PRODUCT_COLUMNS = ("provisioned_product_id", "provisioned_product_name", "provisioned_product_status")
+REASON_COLUMNS = ("detailed_status", "status_reason", "accepted")
+POLL_COLUMNS = (*PRODUCT_COLUMNS, "account", "region", "status", *REASON_COLUMNS)
 STATUS_COLUMNS = (*POLL_COLUMNS, "status_since", "provisioned_product_status_since", "observed_at")
+# Accounts that a line names. A rollout fails in many accounts for one reason.
+NAMED_ACCOUNTS = 5
 
 _MEANINGS = {
     Status.INOPERABLE: "a delete failed, and every later update skips the instance",
@@ -29,26 +28,128 @@ _MEANINGS = {
 }
 
 
-def print_report(
-    views: Sequence[ProductView], output: Output, *, every_instance: bool = False, now: datetime | None = None
-) -> None:
-    """Print the instances that are not CURRENT, or every one; as a table with a line on each product and a summary.
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The products of a command, and which of their instances are accepted."""
 
-    `now`: ages are counted up to it. None: there are no ages, because AWS was asked just now.
-    """
-    if output is not Output.TABLE:
-        columns = POLL_COLUMNS if now is None else STATUS_COLUMNS
-        every = (_row(view, key) for view in views for key in sorted(_keys(view, every_instance)))
-        print_rows(({column: row[column] for column in columns} for row in every), columns, output)
-        return
-    with reader_may_end():
-        for view in sorted(views, key=worst_first):
-            if every_instance or view.severity is not Severity.FINE:
-                click.echo(_headline(view, now))
-                if rows := _by_account(view, _keys(view, every_instance), now):
-                    print_rows(rows, tuple(rows[0]), output)
-                click.echo()
-        _print_summary(views, now)
+    views: Sequence[ProductView]
+    accepted: Mapping[str, Mapping[InstanceKey, Acceptance]]
+    """By product ID."""
+    now: datetime | None
+    """What ages are counted up to. None: there are no ages, because AWS was asked just now."""
+
+    @property
+    def all_current(self) -> bool:
+        """Whether every instance is CURRENT or accepted."""
+        return all(self.accepted[view.product.id].keys() >= set(view.non_current) for view in self.views)
+
+    def print(self, output: Output, *, every_instance: bool = False) -> None:
+        """Print the instances that are not CURRENT, or every one; in a table also what holds for each product."""
+        if output is not Output.TABLE:
+            columns = POLL_COLUMNS if self.now is None else STATUS_COLUMNS
+            every = (
+                self._row(view, key)
+                for view in self.views
+                for key in sorted(_keys(view, every_instance=every_instance))
+            )
+            print_rows(({column: row[column] for column in columns} for row in every), columns, output)
+            return
+        with reader_may_end():
+            for view in sorted(self.views, key=worst_first):
+                if every_instance or view.severity is not Severity.FINE:
+                    click.echo(self._headline(view))
+                    if rows := self._by_account(view, _keys(view, every_instance=every_instance)):
+                        print_rows(rows, tuple(rows[0]), output)
+                    for line in self._reasons(view):
+                        click.echo(line)
+                    click.echo()
+            self._print_summary()
+
+    def _row(self, view: ProductView, key: InstanceKey) -> Row:
+        account, region = key
+        state = view.states[key]
+        detail = view.details.instances.get(key) if view.details else None
+        accepted = self.accepted[view.product.id].get(key)
+        return {
+            "provisioned_product_id": view.product.id,
+            "provisioned_product_name": view.product.name,
+            "provisioned_product_status": view.status,
+            "account": account,
+            "region": region,
+            "status": state.status,
+            "detailed_status": detail.detailed_status if detail else None,
+            "status_reason": detail.reason if detail and detail.reason else None,
+            "accepted": accepted.reason if accepted else None,
+            "status_since": timestamp(state.since),
+            "provisioned_product_status_since": timestamp(view.status_since) if view.status_since else None,
+            "observed_at": timestamp(view.polled_at) if view.polled_at else None,
+        }
+
+    def _by_account(self, view: ProductView, keys: Sequence[InstanceKey]) -> Sequence[Row]:
+        """Return a row for the Regions of an account with the same status and age: rollouts fail in whole accounts."""
+        regions: dict[tuple[Status, str, str], list[str]] = {}
+        for account, region in keys:
+            state = view.states[account, region]
+            age = short_age(state.since, self.now) if self.now else ""
+            regions.setdefault((state.status, age, account), []).append(region)
+        return [
+            {"status": status, **({"for": age} if age else {}), "account": account, "regions": ", ".join(found)}
+            for (status, age, account), found in regions.items()
+        ]
+
+    def _reasons(self, view: ProductView) -> Sequence[str]:
+        """Return why the instances are not CURRENT, and which are accepted, each with its accounts."""
+        found: dict[str, dict[str, None]] = {}
+        details = view.details.instances if view.details else {}
+        for key in view.non_current:
+            if detail := details.get(key):
+                why = ": ".join(filter(None, (detail.detailed_status, detail.reason)))
+                found.setdefault(printable(why), {})[key[0]] = None
+            if entry := self.accepted[view.product.id].get(key):
+                found.setdefault(f"accepted until {entry.until}: {printable(entry.reason)}", {})[key[0]] = None
+        return [f"{why} ({_named(list(accounts))})" for why, accounts in found.items()]
+
+    def _headline(self, view: ProductView) -> str:
+        """Return what holds for a product as a whole."""
+        name, product_id = printable(view.product.name), printable(view.product.id)
+        facts = []
+        if view.status:
+            since = f" for {short_age(view.status_since, self.now)}" if self.now and view.status_since else ""
+            facts.append(f"{view.status}{since}")
+        if view.details and view.details.operation and view.details.operation.running:
+            progress = view.details.operation.progress
+            failed = f", {progress.failed} failed" if progress.failed else ""
+            facts.append(f"rollout at {progress.total - progress.remaining} of {progress.total}{failed}")
+        if view.snapshot:
+            facts.append(counts_text(view.counts))
+        if self.now and view.polled_at:
+            facts.append(f"polled {short_age(view.polled_at, self.now)} ago")
+        product = click.style(name, bold=True) + (f" ({product_id})" if name != product_id else "")
+        return f"{product}: {', '.join(facts)}"
+
+    def _print_summary(self) -> None:
+        counts = totals(self.views).instances
+        polled = sorted(view.polled_at for view in self.views if view.polled_at)
+        facts = [f"{counted(len(self.views), 'product')}: {counts_text(counts)}"]
+        if accepted := sum(map(len, self.accepted.values())):
+            facts.append(f"{accepted} of them accepted")
+        if self.now and polled:
+            newest, oldest = short_age(polled[-1], self.now), short_age(polled[0], self.now)
+            facts.append(f"polled {newest if newest == oldest else f'{newest} to {oldest}'} ago")
+        click.echo(", ".join(facts))
+        for status, meaning in _MEANINGS.items():
+            if counts.get(status):
+                click.echo(f"{status}: {meaning}")
+
+
+def report(views: Sequence[ProductView], entries: Sequence[Acceptance], now: datetime | None = None) -> Report:
+    """Return the report of products. `entries`: those of `accepted` in the configuration."""
+    today = datetime.now(UTC).date()
+    accepted = {
+        view.product.id: accepted_instances(entries, view.product, view.states, view.non_current, today)
+        for view in views
+    }
+    return Report(views, accepted, now)
 
 
 def short_age(begin: datetime, end: datetime) -> str:
@@ -58,67 +159,15 @@ def short_age(begin: datetime, end: datetime) -> str:
     return format_duration(seconds // unit * unit)
 
 
-def _keys(view: ProductView, every_instance: bool) -> Sequence[InstanceKey]:
-    return view.keys if every_instance else view.non_current
-
-
-def _row(view: ProductView, key: InstanceKey) -> Row:
-    account, region = key
-    state = view.states[key]
-    return {
-        "provisioned_product_id": view.product.id,
-        "provisioned_product_name": view.product.name,
-        "provisioned_product_status": view.status,
-        "account": account,
-        "region": region,
-        "status": state.status,
-        "status_since": timestamp(state.since),
-        "provisioned_product_status_since": timestamp(view.status_since) if view.status_since else None,
-        "observed_at": timestamp(view.polled_at) if view.polled_at else None,
-    }
-
-
-def _by_account(view: ProductView, keys: Sequence[InstanceKey], now: datetime | None) -> Sequence[Row]:
-    """Return a row for all Regions of an account with the same status and age: a rollout fails in whole accounts."""
-    regions: dict[tuple[Status, str, str], list[str]] = {}
-    for account, region in keys:
-        state = view.states[account, region]
-        age = "" if now is None else short_age(state.since, now)
-        regions.setdefault((state.status, age, account), []).append(region)
-    return [
-        {"status": status, **({"for": age} if age else {}), "account": account, "regions": ", ".join(found)}
-        for (status, age, account), found in regions.items()
-    ]
-
-
-def _headline(view: ProductView, now: datetime | None) -> str:
-    """Return what holds for a product as a whole."""
-    name, product_id = printable(view.product.name), printable(view.product.id)
-    facts = []
-    if view.status:
-        since = f" for {short_age(view.status_since, now)}" if now and view.status_since else ""
-        facts.append(f"{view.status}{since}")
-    if view.snapshot:
-        facts.append(counts_text(view.counts))
-    if now and view.polled_at:
-        facts.append(f"polled {short_age(view.polled_at, now)} ago")
-    product = click.style(name, bold=True) + (f" ({product_id})" if name != product_id else "")
-    return f"{product}: {', '.join(facts)}"
-
-
 def counts_text(counts: Mapping[Status, int]) -> str:
     """Return how many stack instances have each status."""
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "no stack instances"
 
 
-def _print_summary(views: Sequence[ProductView], now: datetime | None) -> None:
-    counts = totals(views).instances
-    polled = sorted(view.polled_at for view in views if view.polled_at)
-    age = ""
-    if now and polled:
-        newest, oldest = short_age(polled[-1], now), short_age(polled[0], now)
-        age = f", polled {newest if newest == oldest else f'{newest} to {oldest}'} ago"
-    click.echo(f"{counted(len(views), 'product')}: {counts_text(counts)}{age}")
-    for status, meaning in _MEANINGS.items():
-        if counts.get(status):
-            click.echo(f"{status}: {meaning}")
+def _keys(view: ProductView, *, every_instance: bool) -> Sequence[InstanceKey]:
+    return view.keys if every_instance else view.non_current
+
+
+def _named(accounts: Sequence[str]) -> str:
+    more = len(accounts) - NAMED_ACCOUNTS
+    return ", ".join(accounts[:NAMED_ACCOUNTS]) + (f" and {counted(more, 'more account')}" if more > 0 else "")

@@ -1,7 +1,7 @@
 """`stackset-monitor status`."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -18,13 +18,14 @@ from monitor.cli.options import (
     shard_option,
 )
 from monitor.cli.output import Output, print_error
-from monitor.cli.report import print_report, short_age
+from monitor.cli.report import report, short_age
 from monitor.cli.state import open_state
 from monitor.config.settings import MonitoredProduct, Settings
 from monitor.daemon.product_set import monitored_products, searched_sources
 from monitor.model.instances import Snapshot, Status, count_statuses
 from monitor.model.shard import Shard
 from monitor.model.views import ProductView
+from monitor.poller.poller import utc_now
 from monitor.poller.product_state import with_aws_name
 from monitor.poller.protocols import StateError, StoredProduct
 
@@ -47,18 +48,19 @@ def status(
     shard: Shard | None,
     output: Output,
 ) -> ExitCode:
-    """Print what is not CURRENT now, and since when, from the state. AWS is not called.
+    """Print what is not CURRENT now, since when and why, from the state. AWS is not called.
 
-    The daemon may be running. The ages say how old the data is.
+    The daemon may be running. The ages say how old the data is. The reasons are those of
+    CloudFormation, if the source has `details`.
 
     \b
     Exit codes:
-      0  every instance is CURRENT
+      0  every instance is CURRENT, or accepted in the configuration
       1  an instance is not CURRENT
       2  wrong usage or configuration
       3  there is no state, or no recent data of a product; the others are printed
     """  # noqa: D301 - click's mark for lines that it must not wrap
-    settings, now = load_configuration(config), datetime.now(UTC)
+    settings, now = load_configuration(config), utc_now()
     try:
         views = _read(settings, shard or Shard(), accounts, every_instance=every_instance, now=now)
     except StateError as error:
@@ -71,11 +73,11 @@ def status(
         known = [view for view in known if any(view.counts.values())]
         if not known:
             raise CommandError(f"--account: no stack instance is in {' or '.join(accounts)}", ExitCode.USAGE)
-    print_report(known, output, every_instance=every_instance, now=now)
+    found = report(known, settings.accepted, now)
+    found.print(output, every_instance=every_instance)
     if _report_missing_data(views, now):
         return ExitCode.FAILED
-    current = all(count == 0 or name is Status.CURRENT for view in known for name, count in view.counts.items())
-    return ExitCode.OK if current else ExitCode.NOT_CURRENT
+    return ExitCode.OK if found.all_current else ExitCode.NOT_CURRENT
 
 
 def _read(
@@ -109,6 +111,7 @@ def _view(
         missing=stored.missing,
         stale=snapshot is not None and snapshot.observed_at.timestamp() < oldest,
         polled_at=snapshot.observed_at if snapshot else None,
+        details=stored.details,
     )
     if snapshot is None:
         return view

@@ -11,8 +11,8 @@ from monitor.cli.errors import CommandError, ExitCode
 from monitor.cli.options import checked, config_option, load_configuration
 from monitor.cli.output import Output, print_error
 from monitor.cli.poll import view_of
-from monitor.cli.products import find_products, reason
-from monitor.cli.report import counts_text, print_report
+from monitor.cli.products import explain, find_products, reason
+from monitor.cli.report import counts_text, report
 from monitor.cli.rollout import RolloutTimeoutError, RolloutWaiter
 from monitor.config.duration import parse_duration
 from monitor.model.errors import PollFailedError
@@ -39,7 +39,7 @@ def wait(config: Path, wanted: str, timeout: tuple[str, float]) -> ExitCode:
 
     \b
     Exit codes:
-      0  every instance is CURRENT
+      0  every instance is CURRENT, or accepted in the configuration
       1  an instance is not CURRENT, or the rollout failed (the product is TAINTED or in ERROR)
       2  wrong usage or configuration
       3  failure: no such product at AWS, no permission, no credentials
@@ -73,10 +73,12 @@ def wait(config: Path, wanted: str, timeout: tuple[str, float]) -> ExitCode:
         raise CommandError(f"{monitored.product.id}: {reason(error)}") from error
     except RolloutTimeoutError as error:
         raise CommandError(f"the rollout did not end within {timeout[0]}", ExitCode.TIMED_OUT) from error
-    view = view_of(monitored, listing, detail)
-    print_report([view], Output.TABLE)
-    failed = detail.status is not ProductStatus.AVAILABLE
-    return ExitCode.NOT_CURRENT if failed or view.non_current else ExitCode.OK
+    found = report(explain(settings, sources, [view_of(monitored, listing, detail)]), settings.accepted)
+    found.print(Output.TABLE)
+    # A rollout that fails in accepted instances only, of suspended accounts for example, leaves the product TAINTED.
+    expected = detail.status is ProductStatus.TAINTED and bool(found.accepted[detail.id])
+    succeeded = detail.status is ProductStatus.AVAILABLE or expected
+    return ExitCode.OK if succeeded and found.all_current else ExitCode.NOT_CURRENT
 
 
 def _counts(listing: Listing) -> Mapping[Status, int]:

@@ -123,24 +123,5 @@ def table_resource(table: TableSettings, condition: str | None) -> Fragment:
     return resource if condition is None else {"Condition": condition, **resource}
 
 
-def table_statement(table: TableSettings) -> Fragment:
-    """Return what the monitor does with the table of its own account."""
-    region = table.region or "${AWS::Region}"
-    arn = f"arn:${{AWS::Partition}}:dynamodb:{region}:${{AWS::AccountId}}:table/{table.table}"
-    return {
-        "Sid": "KeepState",
-        "Effect": "Allow",
-        "Action": [
-            "dynamodb:ConditionCheckItem",
-            "dynamodb:DeleteItem",
-            "dynamodb:GetItem",
-            "dynamodb:PutItem",
-            "dynamodb:Query",
-            "dynamodb:UpdateItem",
-        ],
-        "Resource": {"Fn::Sub": arn},
-    }
-
-
 def _arn(logical_id: str) -> Fragment:
     return {"Fn::GetAtt": [logical_id, "Arn"]}

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from monitor.config.settings import SourceSettings, TableSettings
 from monitor.policy.iam import PRINCIPAL, own_policy, role_policy, trust_policy
-from monitor.policy.resources import Fragment, queue_resources, queue_statement, table_resource, table_statement
+from monitor.policy.resources import Fragment, queue_resources, queue_statement, table_resource
 
 OWN_ACCOUNT = "MonitorAccount"
 # API of AWS STS, AssumeRole, `ExternalId`.
@@ -96,11 +96,10 @@ def _add_identity(made: _Template, needs: Needs, profile: str | None) -> None:
     """Add the policy of the identity of a profile, or of the environment, and its parameters."""
     prefix = _identity(profile)
     own = [source for source in needs.sources if source.profile == profile]
-    statements = own_policy(needs.sources, profile, session_tags=needs.session_tags)["Statement"]
+    policy_document = own_policy(needs.sources, profile, session_tags=needs.session_tags, table=needs.table)
+    statements = policy_document["Statement"]
     if queues := [_queue_arn(needs.queues[one.name]) for one in own if not one.role_arn and one.name in needs.queues]:
         statements.append(queue_statement(queues))
-    if needs.table and profile is None:
-        statements.append(table_statement(needs.table))
     who = "the monitor runs as" if profile is None else f"the profile {profile} has"
     made.parameters[f"{prefix}RoleName"] = {
         "Type": "String",

@@ -93,6 +93,9 @@ def test_json_has_the_fields_of_the_event(path: str, capsys: pytest.CaptureFixtu
         "previous_since": None,
         "observed_at": "2026-01-02T03:09:05.678Z",
         "provisioned_product_status": None,
+        "detailed_status": None,
+        "status_reason": None,
+        "operation_id": None,
     }
 
 
@@ -102,9 +105,9 @@ def test_csv_has_every_field(path: str, capsys: pytest.CaptureFixture[str]) -> N
     assert found == Result(
         0,
         "observed_at,provisioned_product_id,provisioned_product_name,account,region,previous_status,status,"
-        "previous_since,event_id,poll_id\n"
+        "previous_since,event_id,poll_id,provisioned_product_status,detailed_status,status_reason,operation_id\n"
         "2026-01-02T03:09:05.678Z,pp-aaaaaaaaaaaaa,baseline,222222222222,eu-west-1,INOPERABLE,,"
-        "2026-01-02T03:04:05.678Z,d0ca8de9-8561-50b0-8ff9-6f06c31c7c96,5b6f1a2e-0000-4000-8000-000000000001\n",
+        "2026-01-02T03:04:05.678Z,d0ca8de9-8561-50b0-8ff9-6f06c31c7c96,5b6f1a2e-0000-4000-8000-000000000001,,,,\n",
         "",
     )
 

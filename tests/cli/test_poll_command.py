@@ -91,7 +91,7 @@ def test_an_instance_that_is_not_current(
     found = poll(capsys, configuration(tmp_path, PRODUCT), "--output", "csv")
     assert (found.code, found.err) == (1, "")
     shown = status if status in {"OUTDATED", "INOPERABLE"} else "UNKNOWN"
-    assert found.out.splitlines()[-1] == f"{PRODUCT},baseline,AVAILABLE,{TWO},{EU},{shown}"
+    assert found.out.splitlines()[-1] == f"{PRODUCT},baseline,AVAILABLE,{TWO},{EU},{shown},,,"
 
 
 def test_json_is_an_array_of_objects(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +106,7 @@ def test_json_is_an_array_of_objects(fleet: Aws, tmp_path: Path, capsys: pytest.
         (PRODUCT, "baseline", "AVAILABLE", ONE, US, "CURRENT"),
         (PRODUCT, "baseline", "AVAILABLE", TWO, EU, "CURRENT"),
     ]
-    every = [dict(zip(POLL_COLUMNS, row, strict=True)) for row in rows]
+    every = [dict(zip(POLL_COLUMNS, (*row, None, None, None), strict=True)) for row in rows]
     for more, expected in ((), every[1:4]), (("--all",), every):
         found = poll(capsys, path, "--output", "json", *more)
         assert (found.code, found.err) == (1, "")
@@ -120,9 +120,9 @@ def test_csv_has_a_header_and_quotes(fleet: Aws, tmp_path: Path, capsys: pytest.
     path = configuration(tmp_path, f"{{id: {OTHER}, name: {name}}}")
     found = poll(capsys, path, "--all", "--output", "csv")
     assert found.out.splitlines()[:3] == [
-        "provisioned_product_id,provisioned_product_name,provisioned_product_status,account,region,status",
+        ",".join(POLL_COLUMNS),
         'pp-bbbbbbbbbbbbb,"a, ""b""',
-        'c 🚦",AVAILABLE,000000000000,eu-west-1,CURRENT',
+        'c 🚦",AVAILABLE,000000000000,eu-west-1,CURRENT,,,',
     ]
 
 
@@ -162,6 +162,56 @@ def test_an_unknown_product_is_wrong_usage(fleet: Aws, tmp_path: Path, capsys: p
     assert not fleet.stack_sets.calls
 
 
+WITH_DETAILS = "sources: [{name: hub, region: eu-west-1, details: true}]\n"
+
+
+def test_the_reasons_of_cloudformation_are_printed(
+    fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `details`, each reason comes with its accounts; the other formats have them in columns."""
+    fleet.stack_sets.set(OTHER, "111111111111", EU, "OUTDATED", "FAILED", "bucket exists")
+    path = configuration(tmp_path, OTHER, more=WITH_DETAILS)
+    assert "FAILED: bucket exists (111111111111)\n" in poll(capsys, path).out
+    found = json.loads(poll(capsys, path, "--output", "json").out)[0]
+    assert (found["account"], found["detailed_status"], found["status_reason"]) == (
+        "111111111111", "FAILED", "bucket exists",
+    )  # fmt: skip
+
+
+def test_reasons_that_cannot_be_read_are_reported(
+    fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The instances are printed all the same, and the exit code is theirs."""
+    fleet.stack_sets.denied.add("ListStackInstances")
+    found = poll(capsys, configuration(tmp_path, OTHER, more=WITH_DETAILS))
+    assert (found.code, f"OUTDATED    {ONE}" in found.out) == (1, True)
+    assert found.err.startswith(f"stackset-monitor: cannot read why instances of {OTHER} are not CURRENT: ")
+
+
+def test_accepted_instances_are_printed_and_do_not_fail(
+    fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 0 if nothing else is not CURRENT."""
+    fleet.stack_sets.set(PRODUCT, TWO, EU, "OUTDATED")
+    accepted = f"{{account: '{TWO}', statuses: [OUTDATED], until: 9999-01-31, reason: suspended}}"
+    found = poll(capsys, configuration(tmp_path, PRODUCT, more=f"accepted: [{accepted}]\n"))
+    assert found == Result(
+        0,
+        f"""\
+baseline ({PRODUCT}): AVAILABLE, 2 CURRENT, 1 OUTDATED
+STATUS    ACCOUNT       REGIONS
+OUTDATED  {TWO}  {EU}
+accepted until 9999-01-31: suspended ({TWO})
+
+1 product: 2 CURRENT, 1 OUTDATED, 1 of them accepted
+OUTDATED: the last rollout did not reach the instance, or failed there
+""",
+        "",
+    )
+    fleet.stack_sets.set(PRODUCT, ONE, EU, "OUTDATED")
+    assert poll(capsys, str(tmp_path / "monitor.yaml")).code == 1
+
+
 def test_a_name_that_cannot_be_read_is_reported(fleet: Aws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The product has its ID as name and no status then, and the exit code is that of the instances."""
     fleet.stack_sets.denied.add("DescribeProvisionedProduct")
@@ -194,9 +244,9 @@ def test_a_product_that_cannot_be_listed(fleet: Aws, tmp_path: Path, capsys: pyt
         3,
         f"""\
 {",".join(POLL_COLUMNS)}
-{PRODUCT},baseline,AVAILABLE,{ONE},{EU},CURRENT
-{PRODUCT},baseline,AVAILABLE,{ONE},{US},CURRENT
-{PRODUCT},baseline,AVAILABLE,{TWO},{EU},CURRENT
+{PRODUCT},baseline,AVAILABLE,{ONE},{EU},CURRENT,,,
+{PRODUCT},baseline,AVAILABLE,{ONE},{US},CURRENT,,,
+{PRODUCT},baseline,AVAILABLE,{TWO},{EU},CURRENT,,,
 """,
         "stackset-monitor: cannot list pp-nobodyknowsit: Provisioned product pp-nobodyknowsit not found"
         " (not_found, ResourceNotFoundException)\n"

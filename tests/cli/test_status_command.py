@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from monitor.model.details import InstanceDetail, Operation, Progress, StackSetDetails
 from monitor.model.diff import diff
 from monitor.model.instances import InstanceKey, Product, Status
 from monitor.model.products import Description, ProductStatus
@@ -17,6 +19,12 @@ from tests.making import EU, ONE, TWO, US, baseline, detail, listing
 NOW = datetime.now(UTC)
 GUARDRAILS, PLAIN = Product(OTHER, "guardrails"), Product(PRODUCT, "baseline")
 CURRENT: Mapping[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (ONE, US): Status.CURRENT}
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the clock, so that ages do not depend on the speed of the tests."""
+    monkeypatch.setattr("monitor.cli.status.utc_now", lambda: NOW)
 
 
 def ago(**age: float) -> datetime:
@@ -103,6 +111,9 @@ def test_json_has_exact_times(path: str, capsys: pytest.CaptureFixture[str]) -> 
         "account": TWO,
         "region": EU,
         "status": "INOPERABLE",
+        "detailed_status": None,
+        "status_reason": None,
+        "accepted": None,
         "status_since": written(ago(minutes=5)),
         "provisioned_product_status_since": written(ago(hours=3, minutes=5)),
         "observed_at": written(ago(minutes=5)),
@@ -112,6 +123,21 @@ def test_json_has_exact_times(path: str, capsys: pytest.CaptureFixture[str]) -> 
 def written(moment: datetime) -> str:
     """Write a moment as JSON has it."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def test_the_stored_reasons_are_printed(store: SqliteStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The state has what CloudFormation said at the last poll, and how far a rollout was."""
+    accounts = [f"{number:012d}" for number in range(7)]
+    statuses = {(account, EU): Status.OUTDATED for account in accounts}
+    operation = Operation("op", "UPDATE", "RUNNING", "", ago(minutes=1), None, Progress(7, 0, 6))
+    reasons = {key: InstanceDetail("FAILED", "bucket exists") for key in list(statuses)[:6]}
+    details = StackSetDetails(reasons, operation=operation)
+    store.commit(replace(baseline(statuses, PLAIN, ago(minutes=1)), details=details))
+    store.close()
+    found = status(capsys, configuration(tmp_path, PRODUCT))
+    first, *_, reason, _, _, _ = found.out.splitlines()
+    assert first == f"baseline ({PRODUCT}): AVAILABLE for 1m, rollout at 6 of 7, 6 failed, 7 OUTDATED, polled 1m ago"
+    assert reason == f"FAILED: bucket exists ({', '.join(accounts[:5])} and 1 more account)"
 
 
 def test_an_account_can_be_chosen(path: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,7 @@ def test_named_commands_exist() -> None:
 
 def test_documented_columns_match_the_output() -> None:
     """docs/commands.md has the columns of the CSV output in order."""
-    poll, status, history = (re.findall(r"`(\w+)`", row[1].partition(";")[0]) for row in rows("commands.md"))
+    poll, status, history = (re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", row[1])) for row in rows("commands.md"))
     assert tuple(poll) == POLL_COLUMNS
     assert (*POLL_COLUMNS, *status[1:]) == STATUS_COLUMNS
     assert tuple(history) == HISTORY_COLUMNS

@@ -25,8 +25,7 @@ from monitor.daemon.product_set import monitored_products, searched_sources
 from monitor.model.instances import Snapshot, Status, count_statuses
 from monitor.model.shard import Shard
 from monitor.model.views import ProductView
-from monitor.poller.poller import utc_now
-from monitor.poller.product_state import with_aws_name
+from monitor.poller.product_state import utc_now, with_aws_name
 from monitor.poller.protocols import StateError, StoredProduct
 
 # How many products without data are named; a first start may have hundreds.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model.instances import InstanceKey, Product, Status
-from monitor.model.paging import CursorError, InstanceFilter, InstanceView, encode, instances, paginate
+from monitor.model.paging import CursorError, InstanceFilter, InstanceView, decode, encode, instances, paginate
 from monitor.model.views import ProductView, by_id, worst_first
 from tests.making import EU, ONE, TWO, US
 from tests.web.fake_views import product_view
@@ -107,6 +107,14 @@ def test_a_cursor_of_no_list_is_refused(cursor: str) -> None:
     """The error names the cursor and says what to do, however the cursor is damaged."""
     with pytest.raises(CursorError, match="is not a cursor of this list; leave it out"):
         instances(views({"pp-a": {(ONE, EU): Status.CURRENT}}), InstanceFilter(), 1, cursor)
+
+
+def test_a_number_that_no_database_takes_is_refused() -> None:
+    """Times are milliseconds, far below 2^53."""
+    assert decode(encode((2**53, "a")), (int, str)) == (2**53, "a")
+    for number in (2**53 + 1, -(2**70)):
+        with pytest.raises(CursorError):
+            decode(encode((number, "a")), (int, str))
 
 
 def test_a_wrong_cursor_of_an_empty_list_is_refused() -> None:

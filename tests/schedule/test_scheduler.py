@@ -184,6 +184,14 @@ def test_an_ended_thread_is_noticed(scheduler: PollScheduler, calls: Calls, monk
     assert not scheduler.alive()
 
 
+def test_a_stop_ends_the_thread(scheduler: PollScheduler, calls: Calls) -> None:
+    """No job is due after it."""
+    scheduler.start(calls.due, calls.misfired)
+    scheduler.stop()
+    scheduler._thread.join(WAIT)
+    assert not scheduler.alive()
+
+
 def test_a_job_can_be_removed_twice(scheduler: PollScheduler, calls: Calls) -> None:
     """Removing a job that is not scheduled does nothing, before the start and after it."""
     scheduler.remove(ONE)

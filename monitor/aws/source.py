@@ -37,8 +37,8 @@ GET_CALLER_IDENTITY = "GetCallerIdentity"
 
 def operations(settings: SourceSettings) -> Sequence[str]:
     """Return the operations that a source calls again and again."""
-    called = [LIST_STACK_INSTANCES, DESCRIBE]
-    if settings.discover is not None:
+    called = [LIST_STACK_INSTANCES, DESCRIBE, DESCRIBE_RECORD]
+    if settings.discover is not None or settings.details:
         called.append(SEARCH)
     if settings.details:
         called += OPERATIONS

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -45,11 +46,11 @@ def check(config: Path, aws: bool) -> ExitCode:
         WebConfigReloader(settings.web_config)
     except ConfigurationError as error:
         raise configuration_error(error, "the web configuration") from error
-    for warning in [*warnings, *_unknown_regions(settings, document)]:
+    for warning in [*warnings, *_unknown_regions(settings, document), *_expired(settings, document)]:
         print_error(f"warning: {config}:{warning}")
     products, sources = counted(len(settings.products), "product"), counted(len(settings.sources), "source")
     click.echo(f"{config}: configuration OK ({products}, {sources})")
-    return _check_aws(settings) if aws else ExitCode.OK
+    return _check_aws(settings, config, document) if aws else ExitCode.OK
 
 
 def _file_problems(settings: Settings, document: Document) -> tuple[list[Problem], list[Problem]]:
@@ -103,7 +104,15 @@ def _unknown_regions(settings: Settings, document: Document) -> Iterator[Problem
             yield document.problem(message, "sources", place, "region")
 
 
-def _check_aws(settings: Settings) -> ExitCode:
+def _expired(settings: Settings, document: Document) -> Iterator[Problem]:
+    today = datetime.now(UTC).date()
+    for place, entry in enumerate(settings.accepted):
+        if entry.expired(today):
+            message = f"{entry.until} has passed, so the entry accepts nothing: remove it or choose a later day"
+            yield document.problem(message, "accepted", place, "until")
+
+
+def _check_aws(settings: Settings, config: Path, document: Document) -> ExitCode:
     from monitor.cli.aws import open_sources
     from monitor.cli.preflight import preflight
     from monitor.daemon.cluster import open_table
@@ -121,6 +130,9 @@ def _check_aws(settings: Settings) -> ExitCode:
             print_rows(source.products, tuple(source.products[0]), Output.TABLE)
     if report.problems:
         click.echo("\n" + "\n".join(report.problems))
+    for place in report.unmatched:
+        message = "no stack instance is accepted by this entry: remove it"
+        print_error(f"warning: {config}:{document.problem(message, 'accepted', place)}")
     for failure in report.failures:
         print_error(failure)
     if report.failures:

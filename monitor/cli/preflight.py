@@ -3,19 +3,25 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from monitor.cli.aws import ADVICE, CALL_SECONDS, Products, SourcesByName, describe_products, discover, list_products
 from monitor.cli.call_rate import CallCost, rate_problems
 from monitor.cli.output import Row, counted
-from monitor.cli.tasks import run_tasks
+from monitor.cli.tasks import Task, run_tasks
 from monitor.config.duration import format_duration
 from monitor.config.settings import DiscoverSettings, MonitoredProduct, Settings, SourceSettings
+from monitor.model.accepted import Unused, unused_entries
+from monitor.model.details import StackSetDetails
 from monitor.model.errors import PollFailedError, Reason
-from monitor.model.instances import Listing, Product
+from monitor.model.instances import InstanceKey, Listing, Product, Status
 from monitor.model.products import STACK_SET, ProductDetail
 
 # Time limit of one listing. At the default of 10 calls a second it allows 18,000 pages, 360,000 instances.
 LISTING_SECONDS = 1800.0
+# Time limit of the details of one product: 600 calls at the rate that they have.
+DETAILS_SECONDS = 120.0
+DETAILS = "details"
 _UNREACHABLE = (Reason.CONNECTION, Reason.TIMEOUT)
 
 
@@ -36,6 +42,8 @@ class Report:
     """What AWS reported, or what the calls showed."""
     failures: list[str] = field(default_factory=list)
     """Why a source could not be checked: no credentials, no Region, no answer."""
+    unmatched: list[int] = field(default_factory=list)
+    """The entries of `accepted`, by their number, that match no stack instance."""
 
     def add(self, prefix: str, error: PollFailedError, source: SourceSettings, action: str | None = None) -> None:
         """Add an error as a failure if AWS did not answer, else as a problem."""
@@ -60,7 +68,11 @@ def preflight(settings: Settings, sources: SourcesByName) -> Report:
     details = dict(
         zip((one.product.id for one in products), describe_products(settings, sources, products), strict=True)
     )
-    costs = _list(report, settings, sources, products, details)
+    costs, listings = _list(report, settings, sources, products, details)
+    _check_details(report, settings, sources, products, details, listings)
+    fleet = [(one.product, listings[one.product.id].items()) for one in products if one.product.id in listings]
+    unused = unused_entries(settings.accepted, fleet, datetime.now(UTC).date())
+    report.unmatched += [settings.accepted.index(entry) for entry, why in unused.items() if why is Unused.UNMATCHED]
     for source in settings.sources:
         if source.name not in sources:
             continue
@@ -87,8 +99,8 @@ def _list(
     sources: SourcesByName,
     products: Products,
     details: Mapping[str, ProductDetail | PollFailedError],
-) -> Mapping[str, CallCost]:
-    """List the stack instances of every StackSet; return the cost of a poll by product ID."""
+) -> tuple[Mapping[str, CallCost], Mapping[str, Mapping[InstanceKey, Status]]]:
+    """List the stack instances of every StackSet; return the cost of a poll and the statuses by product ID."""
     by_name = {source.name: source for source in settings.sources}
     listable = []
     for one in products:
@@ -107,19 +119,46 @@ def _list(
     def on_page(product_id: str, _pages: int, _instances: int, budget_wait: float) -> None:
         times[product_id].append((time.monotonic(), budget_wait))
 
-    costs = {}
+    costs: dict[str, CallCost] = {}
+    listings: dict[str, Mapping[InstanceKey, Status]] = {}
     results = list_products(settings, sources, listable, LISTING_SECONDS, on_page)
     for one, result in zip(listable, results, strict=True):
         pages = times[one.product.id]
         if isinstance(result, Listing):
             seconds, waited = (last - first for first, last in zip(pages[0], pages[-1], strict=True))
             costs[one.product.id] = CallCost(one, result.pages, len(result.statuses), seconds, waited)
+            listings[one.product.id] = result.statuses
         elif result.reason is Reason.TIMEOUT and pages:
             costs[one.product.id] = CallCost(one, len(pages), None, max(LISTING_SECONDS, one.timeout), pages[-1][1])
         else:
             prefix = f"product {one.product.id}: cannot list its stack instances"
             report.add(prefix, result, by_name[one.source], "ListStackInstancesForProvisionedProduct")
-    return costs
+    return costs, listings
+
+
+def _check_details(
+    report: Report,
+    settings: Settings,
+    sources: SourcesByName,
+    products: Products,
+    details: Mapping[str, ProductDetail | PollFailedError],
+    listings: Mapping[str, Mapping[InstanceKey, Status]],
+) -> None:
+    """Read the details of every listed product whose source has `details`."""
+    readers = {name: source.details for name, source in sources.items() if source.details}
+    wanted = [one for one in products if one.source in readers and one.product.id in listings]
+
+    def task(one: MonitoredProduct) -> Task[StackSetDetails]:
+        product_id, detail = one.product.id, details[one.product.id]
+        account = detail.account if isinstance(detail, ProductDetail) else ""
+        return DETAILS_SECONDS, lambda deadline: readers[one.source].read(
+            product_id, account, listings[product_id], deadline
+        )
+
+    by_name = {source.name: source for source in settings.sources}
+    for one, result in zip(wanted, run_tasks(settings.poll.concurrency, list(map(task, wanted))), strict=True):
+        if isinstance(result, PollFailedError):
+            report.add(f"product {one.product.id}: cannot read its details", result, by_name[one.source], DETAILS)
 
 
 def _check_discovery(
@@ -158,6 +197,8 @@ def _with_advice(error: PollFailedError, source: SourceSettings, action: str | N
             f"The trust policy of {role} must allow the identity of the monitor, with the external ID if it"
             " requires one, and that identity needs sts:AssumeRole on the role"
         )
+    elif error.reason is Reason.ACCESS_DENIED and action == DETAILS:
+        advice = f"{role or 'The identity above'} needs the statement ReadDetails that `iam-policy` prints"
     elif error.reason is Reason.ACCESS_DENIED and action:
         advice = f"{role or 'The identity above'} needs the permission servicecatalog:{action}"
     elif error.reason is Reason.NOT_FOUND:

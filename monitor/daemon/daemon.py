@@ -13,6 +13,7 @@ from functools import partial
 from monitor import __version__
 from monitor.config.errors import ConfigurationError
 from monitor.config.settings import LogLevel, Settings
+from monitor.daemon.accepted import AcceptedCheck
 from monitor.daemon.cluster import Cluster
 from monitor.daemon.discovery import Discovery
 from monitor.daemon.job_runner import JobRunner
@@ -105,6 +106,8 @@ class Daemon:
         self._product_views = ProductViews(
             lambda product_id: self._scheduler.next_run(PollJob(product_id)), settings.accepted
         )
+        whole = shard.total == 1 and self._cluster is None
+        self._accepted_check = AcceptedCheck(self._product_views.all, log, whole=whole)
         self._publishers = publishers = Publishers(self._metrics, self._product_views)
         self._outbox = Outbox(self._store, log.writer, partial(transition_line, log), self._state_failed)
         self._sources = Sources(self._monitor_metrics, settings.poll.concurrency, log)
@@ -212,7 +215,16 @@ class Daemon:
             message = f"the {ended} ended unexpectedly; the process exits to be restarted"
             self._log.event(LogLevel.ERROR, EventName.FAILED, part=ended, message=message)
             raise DaemonFailedError(message)
-        for task in (self._check_clock, self._withdraw_stale, self._check_config, self._store.check_file, self._prune):
+        tasks: list[Callable[[], object]] = [
+            self._check_clock,
+            self._withdraw_stale,
+            self._store.check_file,
+            self._prune,
+        ]
+        tasks.append(lambda: self._accepted_check.check(self._settings.accepted))
+        if self._reloader:
+            tasks.append(self._reloader.check)
+        for task in tasks:
             try:
                 task()
             except Exception as error:  # noqa: BLE001 - a defect in one task must not end the others
@@ -229,10 +241,6 @@ class Daemon:
         for product_id in self._product_set.products:
             if (age := self._poller.withdraw_stale(product_id)) is not None:
                 self._product_set.log_stale(product_id, age)
-
-    def _check_config(self) -> None:
-        if self._reloader:
-            self._reloader.check()
 
     def _prune(self) -> None:
         """Delete what is older than the history, on a thread of its own: it may take minutes."""

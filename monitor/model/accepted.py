@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from monitor.model.instances import InstanceKey, InstanceState, Product, Status
 
@@ -33,6 +34,31 @@ class Acceptance:
             and self.region in (None, key[1])
             and self.product in (None, product.id, product.name)
         )
+
+
+class Unused(StrEnum):
+    """Why an entry accepts nothing."""
+
+    EXPIRED = "expired"
+    UNMATCHED = "unmatched"
+
+
+def unused_entries(
+    entries: Sequence[Acceptance],
+    fleet: Iterable[tuple[Product, Iterable[tuple[InstanceKey, Status]]]],
+    today: date,
+) -> Mapping[Acceptance, Unused]:
+    """Return the entries that accept nothing: they have expired, or match no instance of the products in `fleet`."""
+    valid = [entry for entry in entries if not entry.expired(today)]
+    if valid:
+        for product, instances in fleet:
+            for key, status in instances:
+                valid = [entry for entry in valid if not entry.matches(product, key, status)]
+    return {
+        entry: Unused.EXPIRED if entry.expired(today) else Unused.UNMATCHED
+        for entry in entries
+        if entry in valid or entry.expired(today)
+    }
 
 
 def accepted_instances(

@@ -1,8 +1,9 @@
 """The least IAM policies for a configuration: settings in, policy documents without secrets out.
 
 Source of the resources and condition keys of each action: Service Authorization Reference, "Actions, resources, and
-condition keys for AWS Service Catalog" and "... for AWS Security Token Service". The three actions of Service Catalog
-support only the resource `*`, and the condition key `servicecatalog:accountLevel`.
+condition keys for AWS Service Catalog" and "... for AWS Security Token Service". The actions of Service Catalog
+support only the resource `*`, and the condition key `servicecatalog:accountLevel`. Those of CloudFormation support
+stack sets as resources.
 """
 
 import re
@@ -16,8 +17,17 @@ from monitor.config.settings import SourceSettings, TableSettings
 Policy = dict[str, Any]
 
 # The actions of a poll.
-READ = ("servicecatalog:DescribeProvisionedProduct", "servicecatalog:ListStackInstancesForProvisionedProduct")
-# The action of `discover`.
+READ = tuple(
+    f"servicecatalog:{name}"
+    for name in ("DescribeProvisionedProduct", "DescribeRecord", "ListStackInstancesForProvisionedProduct")
+)
+# The actions of `details`. Service Catalog names its stack sets SC-ACCOUNT-PRODUCT.
+DETAILS = tuple(
+    f"cloudformation:{name}"
+    for name in ("DescribeStackSet", "DescribeStackSetOperation", "ListStackInstances", "ListStackSetOperations")
+)
+_STACK_SETS = "arn:{}:cloudformation:*:*:stackset/SC-*"
+# The action of `discover`, and of `details`, which looks up the stack set of a product.
 FIND = ("servicecatalog:SearchProvisionedProducts",)
 # The actions of a table: TransactWriteItems needs those of the writes in it.
 TABLE = tuple(f"dynamodb:{name}" for name in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"))
@@ -96,12 +106,17 @@ def partition(arn: str) -> str:
 
 def _reading(sources: Sequence[SourceSettings]) -> list[Policy]:
     """Return the statements of one identity that reads all of these sources."""
-    finding = [source for source in sources if source.discover is not None]
-    return [
+    finding = [source for source in sources if source.discover is not None or source.details]
+    statements: list[Policy] = [
         {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": "*", "Condition": _within(called_at)}
         for sid, actions, called_at in (("ReadStackInstances", READ, sources), ("FindProducts", FIND, finding))
         if called_at
     ]
+    if detailed := [source for source in sources if source.details]:
+        partitions = {partition_of(source.region or "") or "aws" for source in detailed}
+        resources = [_STACK_SETS.format(name) for name in sorted(partitions)]
+        statements.append({"Sid": "ReadDetails", "Effect": "Allow", "Action": list(DETAILS), "Resource": resources})
+    return statements
 
 
 def _within(sources: Sequence[SourceSettings]) -> Policy:

@@ -249,3 +249,34 @@ def test_what_is_missing_to_call_aws(
     assert (found.code, found.err.count("\n")) == (3, 1)
     assert found.err.startswith("stackset-monitor: source hub: ")
     assert f". To fix it, {advice}" in found.err
+
+
+def test_details_that_cannot_be_read(there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each product of a source with `details` is tried; the statement that is missing is named."""
+    there.denied.add("ListStackInstances")
+    network = NETWORK.replace("discover", "details: true, discover")
+    found = check(capsys, tmp_path, f"{HUB}\n{network}", f"{{id: {PRODUCT}, source: hub}}")
+    assert found.code == 1
+    assert f"product {OTHER}: cannot read its details: User: arn:aws:iam::{THERE}:role/simulated is not" in found.out
+    assert f"{ROLE} needs the statement ReadDetails that `iam-policy` prints" in found.out
+    there.denied.clear()
+    assert check(capsys, tmp_path, f"{HUB}\n{network}", f"{{id: {PRODUCT}, source: hub}}").code == 0
+
+
+def test_entries_of_accepted_that_accept_nothing(
+    aws: Aws, there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An expired one is reported without AWS, one that matches nothing with it; neither is an error."""
+    aws.stack_sets.set(PRODUCT, "000000000001", EU, "OUTDATED")
+    entry = "  - {{account: '{}', statuses: [OUTDATED], until: {}, reason: known}}\n"
+    entries = entry.format("000000000001", "2999-12-31") + entry.format("000000000002", "2999-12-31")
+    more = f"{HUB}\naccepted:\n{entries}{entry.format('000000000001', '2020-01-01')}"
+    found = check(capsys, tmp_path, more, PRODUCT)
+    assert found.code == 0
+    prefix = f"stackset-monitor: warning: {tmp_path}/monitor.yaml"
+    expired = "2020-01-01 has passed, so the entry accepts nothing: remove it or choose a later day"
+    unmatched = "no stack instance is accepted by this entry: remove it"
+    assert found.err.splitlines() == [
+        f"{prefix}:6: accepted[2].until: {expired}",
+        f"{prefix}:5: accepted[1]: {unmatched}",
+    ]

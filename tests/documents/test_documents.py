@@ -23,7 +23,10 @@ from tests.making import BASELINE, EU, LATER, ONE, listing, snapshot
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 IAM = (ROOT / "docs" / "iam.md").read_text()
-EVERYTHING = "sources: [{name: hub, role_arn: 'arn:aws:iam::111122223333:role/stackset-monitor', discover: {}}]"
+EVERYTHING = """\
+sources:
+  - {name: hub, details: true, discover: {}, role_arn: 'arn:aws:iam::111122223333:role/stackset-monitor'}
+"""
 """A source that needs every right there is."""
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 

@@ -32,6 +32,7 @@ def reading(*regions: str) -> dict[str, Any]:
         "Effect": "Allow",
         "Action": [
             "servicecatalog:DescribeProvisionedProduct",
+            "servicecatalog:DescribeRecord",
             "servicecatalog:ListStackInstancesForProvisionedProduct",
         ],
         "Resource": "*",
@@ -105,6 +106,28 @@ def test_discovery_alone_needs_the_search() -> None:
     assert hub.role_arn == "arn:aws-cn:iam::111122223333:role/stackset-monitor"
     assert own_policy(china) == policy(assuming(hub.role_arn))
     assert role_policy(china, hub.role_arn) == policy(reading("cn-north-1"), finding("cn-north-1"))
+
+
+def test_details_need_four_operations_of_cloudformation() -> None:
+    """Only on stack sets of Service Catalog, in the partitions of the sources; the search finds the stack set."""
+    (plain, *_) = sources("least")
+    detailed = replace(plain, details=True, region="cn-north-1")
+    statements = own_policy([plain, detailed])["Statement"]
+    assert statements == [
+        reading(),
+        finding("cn-north-1"),
+        {
+            "Sid": "ReadDetails",
+            "Effect": "Allow",
+            "Action": [
+                "cloudformation:DescribeStackSet",
+                "cloudformation:DescribeStackSetOperation",
+                "cloudformation:ListStackInstances",
+                "cloudformation:ListStackSetOperations",
+            ],
+            "Resource": ["arn:aws-cn:cloudformation:*:*:stackset/SC-*"],
+        },
+    ]
 
 
 def test_a_role_of_the_government_cloud_keeps_its_partition() -> None:

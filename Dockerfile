@@ -23,6 +23,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=
     && $pip --python /opt/stackset-monitor install $locked --requirement run.txt
 COPY pyproject.toml README.md LICENSE source/
 COPY monitor source/monitor
+COPY docs/runbooks source/docs/runbooks
 # The bytecode is not compared with its source, so a start in a read-only root neither compiles nor checks anything.
 RUN pip="tools/bin/python -m pip --disable-pip-version-check --no-cache-dir" \
     && $pip wheel --no-deps --no-index --no-build-isolation --wheel-dir wheel ./source \

@@ -17,6 +17,7 @@ PATHS = {
     "instances": "/?status=OUTDATED",
     "transitions": "/transitions",
     "sources": "/sources",
+    "runbook": "/runbooks/StackInstanceInoperable",
 }
 PHONE, DESKTOP = 390, 1280
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_wheel_ships_the_package_and_its_types(tmp_path: Path) -> None:
-    """It has every module and `py.typed`, and neither tests nor test doubles."""
+    """It has every module, `py.typed` and the runbooks, and neither tests nor test doubles."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "wheel"]
     options = ["--no-deps", "--no-index", "--no-build-isolation", f"--wheel-dir={tmp_path}"]
     subprocess.run([*pip, *options, str(ROOT)], check=True)
@@ -17,5 +17,6 @@ def test_the_wheel_ships_the_package_and_its_types(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     package = {str(path.relative_to(ROOT)) for path in (ROOT / "monitor").rglob("*") if "__pycache__" not in path.parts}
-    assert names == {name for name in package if (ROOT / name).is_file()}
+    runbooks = {f"monitor/web/runbooks/{path.name}" for path in (ROOT / "docs" / "runbooks").iterdir()}
+    assert names == {name for name in package if (ROOT / name).is_file()} | runbooks
     assert "monitor/py.typed" in names

@@ -19,6 +19,7 @@ from monitor.web.pages.instances import wanted_instances
 from monitor.web.pages.parameters import ParameterError, Parameters
 from monitor.web.pages.product import Cursors, product_page
 from monitor.web.pages.responses import page_response
+from monitor.web.pages.runbooks import runbook
 from monitor.web.pages.static import static_routes
 from monitor.web.pages.templates import environment
 from monitor.web.scrape import wants_gzip
@@ -67,6 +68,7 @@ class Pages:
             self._route("/products/{product}", self._product),
             self._route("/transitions", self._transitions),
             self._route("/sources", self._sources),
+            self._route("/runbooks/{name}", self._runbook),
             *static_routes(),
         ]
 
@@ -144,6 +146,13 @@ class Pages:
 
     def _sources(self, request: Request, _: Parameters, now: datetime) -> str:
         return self._page(request, now, "sources.html", {"sources": self._views.sources()})
+
+    def _runbook(self, request: Request, _: Parameters, now: datetime) -> str:
+        name: str = request.path_params["name"].removesuffix(".md")  # as runbooks link to each other
+        if (found := runbook(name)) is None:
+            message = f"There is no runbook {name}."
+            raise _NotFoundError(message)
+        return self._page(request, now, "runbook.html", {"runbook": found})
 
     def _find(self, product: str) -> ProductView:
         """Return a product by its ID, or by its name if no other product has it."""

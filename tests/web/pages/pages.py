@@ -16,7 +16,14 @@ from tests.web.fake_views import FakeViews
 from tests.web.served import Answer
 
 FLEET = fleet()
-PATHS = ["/", f"/products/{BASELINE.id}", "/?status=OUTDATED", "/transitions", "/sources"]
+PATHS = [
+    "/",
+    "/runbooks/StackInstanceOutdated",
+    f"/products/{BASELINE.id}",
+    "/?status=OUTDATED",
+    "/transitions",
+    "/sources",
+]
 HOSTILE = "</script><img src=x onerror=alert(1)>'\"&\x1b[31m\n=1+1"
 
 

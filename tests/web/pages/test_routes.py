@@ -5,6 +5,7 @@ import gzip
 import re
 import threading
 from dataclasses import replace
+from urllib.parse import urljoin
 
 import pytest
 
@@ -46,11 +47,9 @@ def test_the_links_of_a_page_work(path: str) -> None:
     """Each link to a page or a file of the monitor leads to one."""
     links = Links(get(path).body.decode())
     assert links.loaded == {"/static/icon.svg", "/static/refresh.js", "/static/style.css"}
-    base = path.partition("?")[0]
     for link in links.followed | links.loaded:
-        if not link.startswith(("/api/", "/metrics", "https://", "#")):
-            target = f"{base}{link}" if link.startswith("?") else link
-            assert get(target.partition("#")[0]).status == 200, link
+        if not link.startswith(("/api/", "/metrics", "https://")):
+            assert get(urljoin(path, link).partition("#")[0]).status == 200, link
 
 
 def test_every_fragment_exists() -> None:
@@ -60,7 +59,7 @@ def test_every_fragment_exists() -> None:
         for link in Links(html).followed:
             target, _, fragment = link.partition("#")
             if fragment and not link.startswith("https://"):
-                page = html if not target or target.startswith("?") else get(target).body.decode()
+                page = html if not target or target.startswith("?") else get(urljoin(path, target)).body.decode()
                 assert f'id="{fragment}"' in page, link
 
 

@@ -64,6 +64,12 @@ class Product:
     """Whether the monitor may read the status of the product."""
     dropped: Mapping[int, int] = field(default_factory=lambda: {0: 0})
     """Number of instance series that are left out."""
+    accepted: Mapping[tuple[str, str, str], Mapping[int, bool]] = field(default_factory=dict)
+    """Whether the configuration accepts an instance, by account, Region and status."""
+    detailed: Mapping[tuple[str, str], Mapping[int, str | None]] = field(default_factory=dict)
+    """Detailed status of instances, by account and Region."""
+    details: Mapping[int, bool] = field(default_factory=dict)
+    """Whether the details can be read; empty without `details`."""
 
 
 @dataclass(frozen=True)
@@ -258,12 +264,29 @@ def _product(product: Product, minute: int, start: int, *, keeps_state: bool) ->
         for status in {"CURRENT": 0, "OUTDATED": 0, "INOPERABLE": 0, **counts}:
             shown[name("servicecatalog_stack_instances", status=status)] = counts.get(status, 0)
         shown |= _statuses(product, minute, name)
+        shown |= _details(product, minute, name)
         for (account, region, status), times in product.instances.items():
             since = Timeline({0: None, **times}).at(minute)
             if since is not None:
                 metric = "servicecatalog_stack_instance_status_since_timestamp_seconds"
                 shown[name(metric, account=account, region=region, status=status)] = 60 * since
     return {series: float(value) for series, value in shown.items()}
+
+
+def _details(product: Product, minute: int, name: Callable[..., str]) -> dict[str, float]:
+    shown: dict[str, float] = {}
+    accepted = [key for key, times in product.accepted.items() if Timeline({0: False, **times}).at(minute)]
+    for account, region, status in accepted:
+        shown[name("servicecatalog_stack_instance_accepted", account=account, region=region)] = 1
+        counted = name("servicecatalog_stack_instances_accepted", status=status)
+        shown[counted] = shown.get(counted, 0) + 1
+    for (account, region), times in product.detailed.items():
+        if detailed := Timeline({0: None, **times}).at(minute):
+            metric = "servicecatalog_stack_instance_detailed_status"
+            shown[name(metric, account=account, region=region, detailed_status=detailed)] = 1
+    if product.details:
+        shown[name("servicecatalog_details_up")] = int(Timeline(product.details).at(minute))
+    return shown
 
 
 def _statuses(product: Product, minute: int, name: Callable[..., str]) -> dict[str, float]:

@@ -20,6 +20,7 @@ NAMES = [
     "StackInstanceInoperable",
     "StackInstanceOutdated",
     "StackInstanceOutdatedTooLong",
+    "StackInstancesSuspended",
     "StackInstancesOutdatedMany",
     "ProvisionedProductFailed",
     "ProvisionedProductChangeStuck",
@@ -29,6 +30,7 @@ NAMES = [
     "StackSetMonitorPollErrors",
     "StackSetMonitorAccessDenied",
     "StackSetMonitorDescribeDenied",
+    "StackSetMonitorDetailsFailed",
     "StackSetMonitorThrottled",
     "StackSetMonitorPollOverrun",
     "StackSetMonitorNoProductsDiscovered",
@@ -60,6 +62,7 @@ def test_amtool_accepts_the_example() -> None:
     for labels, receiver in (
         (["alertname=StackInstanceInoperable", "severity=critical"], "on-call"),
         (["alertname=StackInstanceOutdated", "severity=warning"], "platform-team"),
+        (["alertname=StackInstancesSuspended", "severity=info"], "platform-team"),
         (["alertname=StackSetMonitorDown", "severity=critical"], "on-call"),
     ):
         command = ["amtool", "config", "routes", "test", f"--config.file={config}", *labels]
@@ -76,7 +79,7 @@ def test_alert_names_are_fixed() -> None:
 def test_each_alert_has_texts_and_a_runbook(name: str) -> None:
     """Severity, a summary, a description, and a runbook with the usual sections."""
     rule = ALERTS[name]
-    assert rule["labels"]["severity"] in {"critical", "warning"}
+    assert rule["labels"]["severity"] in {"critical", "warning", "info"}
     assert set(rule["annotations"]) - {"monitor_url"} == {"summary", "description", "runbook_url"}
     assert rule["annotations"]["runbook_url"] == f"https://runbooks.example.com/stackset-monitor/{name}"
     # A notification of several alerts shows the summary only if they have one in common.
@@ -164,8 +167,8 @@ def test_alert_texts_name_account_region_and_time(tmp_path: Path) -> None:
     summary = "Stack instances of a provisioned product are INOPERABLE."
     description = (
         "The stack instance in 111122223333 eu-west-1 has been INOPERABLE since 1970-01-01 00:01:00 +0000 UTC (first"
-        " seen): a delete failed. Every later update of baseline (pp-aaaaaaaaaaaaa) skips such an instance without an"
-        " error."
+        " seen): a delete or an import failed. Every later update of baseline (pp-aaaaaaaaaaaaa) skips such an"
+        " instance without an error."
     )
     assert_texts((Monitor((product,)),), 10, one, "critical", summary, description, tmp_path)
 

@@ -87,7 +87,7 @@ def test_text_of_the_others_has_their_number(tmp_path: Path) -> None:
     product = Product(counts={0: {"CURRENT": 20}, 1: {"CURRENT": 13, "INOPERABLE": 7}})
     summary = "Stack instances of a provisioned product are INOPERABLE."
     description = (
-        "7 more stack instances are INOPERABLE: a delete failed. Every later update of baseline (pp-aaaaaaaaaaaaa)"
-        " skips such an instance without an error."
+        "7 more stack instances are INOPERABLE: a delete or an import failed. Every later update of baseline"
+        " (pp-aaaaaaaaaaaaa) skips such an instance without an error."
     )
     assert_texts((Monitor((product,)),), 10, more("INOPERABLE"), "critical", summary, description, tmp_path)

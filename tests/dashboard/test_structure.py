@@ -106,7 +106,9 @@ def test_status_colors_are_consistent(panel: dict[str, Any]) -> None:
 WITHOUT_PANEL = {
     "StackInstancesOutdatedMany",  # panels refer to StackInstanceOutdated instead
     "StackInstanceOutdatedTooLong",
+    "StackInstancesSuspended",
     "StackSetMonitorDescribeDenied",
+    "StackSetMonitorDetailsFailed",
     "StackSetMonitorDiscoveredProductsDropped",
     "StackSetMonitorLogLinesDropped",
     "StackSetMonitorNoProductsDiscovered",

@@ -166,7 +166,7 @@ def _promtool(monitors: tuple[Monitor, ...], minutes: range, checks: Mapping[str
     path = folder / "alerts.test.yaml"
     tests = [{"interval": interval, "input_series": series, **checks}]
     path.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": interval, "tests": tests}))
-    done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False, timeout=50)
+    done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

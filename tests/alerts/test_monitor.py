@@ -142,6 +142,7 @@ def test_overrun_fires_for_any_interval(interval: int, window: int, tmp_path: Pa
     assert_firing((Monitor((product,)),), expected, tmp_path, every=4 if interval > 5 else 1)
 
 
+@pytest.mark.timeout(120)
 def test_overrun_of_a_daily_poll_fires(tmp_path: Path) -> None:
     """The rule looks back a week for a daily poll."""
     product = Product(interval=1440, skipped=lambda minute: minute // 2880)

@@ -26,7 +26,7 @@ CONFIGURATION = """\
 # The configuration of the demo: two accounts of the simulated AWS.
 poll: {{interval: 5s, timeout: 4s}}
 sources:
-  - {{name: hub, region: {region}, calls_per_second: 100}}
+  - {{name: hub, region: {region}, calls_per_second: 100, details: true}}
   - name: network
     region: {region}
     role_arn: arn:aws:iam::{network}:role/stackset-monitor
@@ -35,6 +35,8 @@ sources:
 products:
   - {{id: pp-baseline00001, source: hub}}
   - {{id: pp-guardrails001, source: hub}}
+accepted:
+  - {{account: "123757575757", statuses: [OUTDATED], until: 2099-12-31, reason: the account is suspended}}
 state: {{path: {folder}/monitor.db}}
 web: {{listen: "{listen}"}}
 """

@@ -98,16 +98,26 @@ class Report:
         ]
 
     def _reasons(self, view: ProductView) -> Sequence[str]:
-        """Return why the instances are not CURRENT, and which are accepted, each with its accounts."""
-        found: dict[str, dict[str, None]] = {}
+        """Return why the instances are not CURRENT, and which are accepted, each with its accounts.
+
+        Reasons that differ only in their account or Region, in the name of a bucket for example, are one line.
+        """
+        found: dict[str, tuple[str, dict[str, None]]] = {}
         details = view.details.instances if view.details else {}
         for key in view.non_current:
+            account, region = key
+            reasons = []
             if detail := details.get(key):
-                why = ": ".join(filter(None, (detail.detailed_status, detail.reason)))
-                found.setdefault(printable(why), {})[key[0]] = None
+                reasons.append(": ".join(filter(None, (detail.detailed_status, detail.reason))))
             if entry := self.accepted[view.product.id].get(key):
-                found.setdefault(f"accepted until {entry.until}: {printable(entry.reason)}", {})[key[0]] = None
-        return [f"{why} ({_named(list(accounts))})" for why, accounts in found.items()]
+                reasons.append(f"accepted until {entry.until}: {entry.reason}")
+            for reason in map(printable, reasons):
+                common = reason.replace(account, "ACCOUNT").replace(region, "REGION")
+                found.setdefault(common, (reason, {}))[1][account] = None
+        return [
+            f"{first if len(accounts) == 1 else common} ({_named(list(accounts))})"
+            for common, (first, accounts) in found.items()
+        ]
 
     def _headline(self, view: ProductView) -> str:
         """Return what holds for a product as a whole."""

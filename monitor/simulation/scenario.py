@@ -43,6 +43,11 @@ SHOWN_SHARE = 0.6
 """The progress of a rollout that is reported."""
 BROKEN = tuple(pairs(ACCOUNTS[7:8], REGIONS[:2]))
 OUTDATED = tuple(pairs(ACCOUNTS[5:40:8], REGIONS))
+SUSPENDED = tuple(pairs(ACCOUNTS[3:4], REGIONS))
+"""The instances of an account that the configuration of the demo accepts as they are."""
+_BUCKET = "ResourceLogicalId:AuditLogs, ResourceType:AWS::S3::Bucket, ResourceStatusReason:"
+EXISTS, NOT_EMPTY = f"{_BUCKET}audit-logs-{{account}} already exists.", f"{_BUCKET}The bucket is not empty."
+"""Reasons as CloudFormation writes them (API: `StackInstanceSummary.StatusReason`)."""
 
 
 class Scenario:
@@ -58,7 +63,9 @@ class Scenario:
             for account, region in pairs(ACCOUNTS, REGIONS):
                 stack_sets.set(product_id, account, region, "CURRENT")
         for account, region in BROKEN:
-            hub.set(GUARDRAILS, account, region, "INOPERABLE")
+            hub.set(GUARDRAILS, account, region, "INOPERABLE", "INOPERABLE", NOT_EMPTY)
+        for account, region in SUSPENDED:
+            hub.set(GUARDRAILS, account, region, "OUTDATED", "SKIPPED_SUSPENDED_ACCOUNT", "The account is suspended.")
         for account, region in OUTDATED:
             network.set(NETWORK, account, region, "OUTDATED")
         network.set_status(NETWORK, "TAINTED")
@@ -93,15 +100,20 @@ class Scenario:
     def _waves(self, accounts: Sequence[str], failed: Sequence[str]) -> Iterator[str | None]:
         """Update one account in each step, except those that fail."""
         self._hub.set_status(BASELINE, "UNDER_CHANGE")
+        self._hub.start_operation(BASELINE)
         for account, region in pairs(accounts, REGIONS):
             self._hub.set(BASELINE, account, region, "OUTDATED")
         yield None
         for number, account in enumerate(accounts, 1):
-            if account not in failed:
-                for region in REGIONS:
+            for region in REGIONS:
+                if account in failed:
+                    reason = EXISTS.format(account=account)
+                    self._hub.set(BASELINE, account, region, "OUTDATED", "FAILED", reason)
+                else:
                     self._hub.set(BASELINE, account, region, "CURRENT")
             shown = number == round(SHOWN_SHARE * len(accounts))
             yield f"baseline: the rollout has reached {SHOWN_SHARE:.0%} of the accounts." if shown else None
+        self._hub.end_operation(BASELINE, "FAILED" if failed else "SUCCEEDED")
         self._hub.set_status(BASELINE, "TAINTED" if failed else "AVAILABLE")
         if failed:
             instances = len(failed) * len(REGIONS)
@@ -145,5 +157,5 @@ class Scenario:
 
     def _break(self) -> str:
         for account, region in BROKEN:
-            self._hub.set(GUARDRAILS, account, region, "INOPERABLE")
+            self._hub.set(GUARDRAILS, account, region, "INOPERABLE", "INOPERABLE", NOT_EMPTY)
         return f"guardrails: a delete fails; {len(BROKEN)} instances are INOPERABLE."

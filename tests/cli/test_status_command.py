@@ -130,14 +130,14 @@ def test_the_stored_reasons_are_printed(store: SqliteStore, tmp_path: Path, caps
     accounts = [f"{number:012d}" for number in range(7)]
     statuses = {(account, EU): Status.OUTDATED for account in accounts}
     operation = Operation("op", "UPDATE", "RUNNING", "", ago(minutes=1), None, Progress(7, 0, 6))
-    reasons = {key: InstanceDetail("FAILED", "bucket exists") for key in list(statuses)[:6]}
+    reasons = {key: InstanceDetail("FAILED", f"logs-{key[0]}-{EU} exists") for key in list(statuses)[:6]}
     details = StackSetDetails(reasons, operation=operation)
     store.commit(replace(baseline(statuses, PLAIN, ago(minutes=1)), details=details))
     store.close()
     found = status(capsys, configuration(tmp_path, PRODUCT))
     first, *_, reason, _, _, _ = found.out.splitlines()
     assert first == f"baseline ({PRODUCT}): AVAILABLE for 1m, rollout at 6 of 7, 6 failed, 7 OUTDATED, polled 1m ago"
-    assert reason == f"FAILED: bucket exists ({', '.join(accounts[:5])} and 1 more account)"
+    assert reason == f"FAILED: logs-ACCOUNT-REGION exists ({', '.join(accounts[:5])} and 1 more account)"
 
 
 def test_an_account_can_be_chosen(path: str, capsys: pytest.CaptureFixture[str]) -> None:

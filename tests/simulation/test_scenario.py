@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from monitor.cli.demo import CONFIGURATION
 from monitor.simulation.scenario import (
     BASELINE,
     BROKEN,
@@ -16,6 +17,7 @@ from monitor.simulation.scenario import (
     NETWORK,
     OUTDATED,
     PRODUCTS,
+    SUSPENDED,
     TEMPORARY_PRODUCT,
     THROTTLED,
     Scenario,
@@ -79,6 +81,9 @@ def test_the_scenario_starts_with_problems() -> None:
     assert [key for key, status in run.hub.instances(GUARDRAILS).items() if status == "INOPERABLE"] == list(BROKEN)
     assert {key for key, status in run.network.instances(NETWORK).items() if status == "OUTDATED"} == set(OUTDATED)
     assert run.network.describe(NETWORK).status == "TAINTED"
+    assert {key for key, status in run.hub.instances(GUARDRAILS).items() if status == "OUTDATED"} == set(SUSPENDED)
+    (account,) = {account for account, _ in SUSPENDED}
+    assert f'account: "{account}"' in CONFIGURATION
 
 
 def test_a_rollout_fails_in_some_accounts_which_recover(cycle: Run) -> None:

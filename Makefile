@@ -113,6 +113,7 @@ many: $(INSTALLED) ## Poll 50 sources with 20 products each (30 seconds)
 
 .PHONY: image
 image: $(VENV)/.chart ## Build and run the container image, and the pod of the chart (as root, 2 minutes)
+	.ci/go_programs cluster
 	$(BIN)/python -m pytest -n 0 -s tests/image
 
 .PHONY: bench

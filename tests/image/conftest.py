@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.conftest import cluster, namespace  # noqa: F401 - fixtures
 from tests.image.pip_settings import secrets
 from tests.image.podman import Podman
 

@@ -1,63 +1,89 @@
-"""The pod of the chart with the image: podman mounts and starts what a kubelet would."""
+"""The pods that Kubernetes made from the chart, with the image: podman starts what a kubelet would."""
 
-import os
+import json
+import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from monitor.simulation.aws import ENVIRONMENT
 from tests.chart.chart import manifest
-from tests.conftest import Aws
-from tests.e2e.process import eventually
+from tests.cluster.conftest import RELEASE, Namespace
+from tests.conftest import CANARIES, Aws
+from tests.e2e.process import WAIT, eventually
 from tests.image.conftest import Built
-from tests.image.container import DaemonContainer, mounts
+from tests.image.container import mounts
+from tests.image.kubelet import Kubelet, PodContainer
 from tests.making import EU, ONE
 
 pytestmark = [pytest.mark.needs("mmdebstrap", "podman", "runc"), pytest.mark.timeout(400)]
 PRODUCT = "pp-aaaaaaaaaaaaa"
-VALUES: dict[str, Any] = {
-    "config": {
-        "poll": {"interval": "1s", "timeout": "1s"},
-        "sources": [{"name": "hub", "region": "eu-west-1", "calls_per_second": 1000}],
-        "products": [PRODUCT],
-    }
-}
+REFERENCE = "registry.example.com/stackset-monitor:0.1.0"
+"""The image as the pods name it."""
 
 
-def test_pod_runs_with_the_image(built: Built, aws: Aws, configuration: Path) -> None:
-    """Init container, user, arguments, file modes, probes and the pod of `helm test` work with the image."""
+@pytest.fixture
+def release(namespace: Namespace, aws: Aws, tmp_path: Path) -> Namespace:
+    """Install the chart for a product of the simulated AWS, on a free port, and return its namespace."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     aws.stack_sets.set(PRODUCT, ONE, EU, "CURRENT")
-    pod = manifest(VALUES, "StatefulSet")["spec"]["template"]["spec"]
-    check, monitor = pod["initContainers"][0], pod["containers"][0]
-    whole = pod["securityContext"]
-    mode = next(one for one in pod["volumes"] if one["name"] == "configuration")["projected"]["defaultMode"]
-    for name, text in manifest(VALUES, "ConfigMap")["data"].items():
-        (configuration / name).write_text(text)
-        os.chown(configuration / name, 0, whole["fsGroup"])
-        (configuration / name).chmod(mode)
-    assert [one["mountPath"] for one in monitor["volumeMounts"]] == [
-        "/etc/stackset-monitor",
-        "/var/lib/stackset-monitor",
-    ]
-    user = f"--user={whole['runAsUser']}:{whole['runAsGroup']}"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {**ENVIRONMENT, **CANARIES, "AWS_ENDPOINT_URL": aws.url}
+    values: dict[str, Any] = {
+        "image": {"repository": REFERENCE.partition(":")[0]},
+        "config": {
+            "poll": {"interval": "1s", "timeout": "1s"},
+            "sources": [{"name": "hub", "region": "eu-west-1", "calls_per_second": 1000}],
+            "products": [PRODUCT],
+            "web": {"listen": f":{port}"},
+        },
+        "extraEnv": [{"name": name, "value": value} for name, value in environment.items()],
+    }
+    (tmp_path / "values.yaml").write_text(json.dumps(values))
+    namespace.install(f"--values={tmp_path / 'values.yaml'}")
+    return namespace
 
-    printed = built.podman.run_to_end(user, *mounts(configuration), built.name, *check["args"])
-    assert printed[0] == 0, printed
-    # The network is this machine's, and its ports may be taken.
-    arguments = (*monitor["args"], "--listen", "127.0.0.1:0")
-    with DaemonContainer(built, configuration, *arguments, options=(user,)) as daemon:
+
+def test_pod_of_the_controller_runs(built: Built, release: Namespace, tmp_path: Path) -> None:
+    """Init container, user, arguments, volumes, probes, `helm test` and stop work as the API server has the pod."""
+    built.podman("tag", built.name, REFERENCE)
+    (pod,) = release.items("pod")
+    kubelet = Kubelet(built.podman, release, pod, tmp_path)
+    checked = subprocess.run(kubelet.command("check"), capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+
+    with PodContainer(kubelet) as daemon:
+        monitor = kubelet.container("stackset-monitor")
+        port = monitor["ports"][0]["containerPort"]
+        daemon.url = f"http://127.0.0.1:{port}"
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-            path = monitor[probe]["httpGet"]["path"]
-            assert eventually(lambda path=path: daemon.get(path)[0] == 200)  # type: ignore[misc]
+            asked = monitor[probe]["httpGet"]
+            assert (asked["port"], asked["scheme"]) == (monitor["ports"][0]["name"], "HTTP")
+            assert eventually(lambda path=asked["path"]: daemon.get(path)[0] == 200)  # type: ignore[misc]
         assert daemon.samples("servicecatalog_up") == {(): 1}
-        test = manifest(VALUES, "Pod")["spec"]["containers"][0]
-        program, flag = test["command"]
-        script, url = test["args"]
-        assert url.startswith("http://demo-stackset-monitor-0.demo-stackset-monitor.aws.svc:")
-        asked = built.podman.run_to_end(user, f"--entrypoint={program}", built.name, flag, script, daemon.url)
-        assert asked == (0, f"{daemon.url} is ready\n{PRODUCT} 'baseline': 1 CURRENT\n", "")
-        assert daemon.stop_as_docker_does() == 0
+        assert (tmp_path / "state" / "monitor.db").exists()
+
+        tester = Kubelet(built.podman, release, _pod_of_helm_test(release), tmp_path)
+        printed = subprocess.run(tester.command("products"), capture_output=True, text=True, check=False)
+        address = f"http://{pod['metadata']['name']}.{RELEASE}-stackset-monitor.{release.name}.svc:{port}"
+        assert printed.stdout == f"{address} is ready\n{PRODUCT} 'baseline': 1 CURRENT\n", printed.stderr
+        assert printed.returncode == 0
+
+        grace = pod["spec"]["terminationGracePeriodSeconds"]
+        built.podman("stop", f"--time={grace}", "stackset-monitor")
+        assert daemon.wait(WAIT) == 0
+
+
+def _pod_of_helm_test(namespace: Namespace) -> dict[str, Any]:
+    """Return the pod of `helm test` as the API server would have it."""
+    (hook,) = yaml.safe_load_all(namespace.helm("get hooks").stdout)
+    dry = ("create", "--dry-run=server", "--output=json", "--filename=-")
+    found: dict[str, Any] = json.loads(namespace.kubectl(*dry, stdin=json.dumps(hook)))
+    return found
 
 
 def test_init_container_fails_without_products(built: Built, configuration: Path) -> None:

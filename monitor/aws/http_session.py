@@ -22,11 +22,13 @@ from botocore.awsrequest import (
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
+from urllib3.exceptions import LocationParseError
 
 from monitor.aws.background import current_deadline, result_of, run_in_thread
 from monitor.model.deadline import CHECK_SECONDS
 from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 
+INVALID_PROXY = "HTTPS_PROXY or HTTP_PROXY is not a URL; write / in its password as %2F, and @ as %40"
 CONNECT_TIMEOUT = 5.0
 # Seconds to wait for the next byte. The API answers in well below one.
 READ_TIMEOUT = 20.0
@@ -72,6 +74,8 @@ class HttpSession(URLLib3Session):  # type: ignore[misc]
             cause = error.kwargs.get("error")  # botocore wraps every exception that it does not know
             if isinstance(cause, PollFailedError | PollCancelledError):
                 raise cause from error
+            if isinstance(cause, LocationParseError):  # its text is a part of the URL, maybe of the password
+                raise PollFailedError(Reason.OTHER, "InvalidProxyURL", INVALID_PROXY) from error
             raise
         if _is_truncated(response):
             message = "the connection was closed before the end of the response"

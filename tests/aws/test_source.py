@@ -10,6 +10,7 @@ import botocore
 import pytest
 
 from monitor import __version__
+from monitor.aws.http_session import INVALID_PROXY
 from monitor.aws.source import LIST_STACK_INSTANCES, Source
 from monitor.config.settings import SourceSettings
 from monitor.model.deadline import Deadline
@@ -160,6 +161,12 @@ def test_requests_use_the_proxy_of_the_environment(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://aws.example:8080")
     assert counted(source) == 3
     assert len(faulty.requests) == 1
+
+
+def test_a_proxy_that_is_no_url_is_not_shown(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unescaped slash in a password makes urllib3 show a part of it."""
+    monkeypatch.setenv("http_proxy", "http://user:canary/secret@127.0.0.1:1")
+    assert failure(source) == (Reason.OTHER, "InvalidProxyURL", INVALID_PROXY)
 
 
 def test_no_proxy_excludes_a_host(source: Source, faulty: FaultyAws, monkeypatch: pytest.MonkeyPatch) -> None:

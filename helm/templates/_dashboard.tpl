@@ -8,15 +8,20 @@ is valid JSON for each combination.
 {{- $runbooksOfFile := "https://runbooks.example.com/stackset-monitor/" -}}
 {{- $pagesOfFile := "https://stackset-monitor.example.com/" -}}
 {{- $link := `\{[^{}]*"url": "%s[^"]*"[^{}]*\},?` -}}
+{{- $pages := trimSuffix "/" .Values.alerts.monitorUrl -}}
+{{- $runbooks := "" -}}
 {{- if .Values.alerts.runbookUrl -}}
-{{- $runbooks := printf "%s/" (trimSuffix "/" .Values.alerts.runbookUrl) -}}
-{{- $dashboard = regexReplaceAll (printf `%s([^"]+)` (regexQuoteMeta $runbooksOfFile)) $dashboard (printf "%s${1}.md" $runbooks) -}}
-{{- $dashboard = replace $runbooksOfFile $runbooks $dashboard -}}
+{{- $runbooks = printf "%s/${1}.md" (trimSuffix "/" .Values.alerts.runbookUrl) -}}
+{{- else if $pages -}}
+{{- $runbooks = printf "%s/runbooks/${1}" $pages -}}
+{{- end -}}
+{{- if $runbooks -}}
+{{- $dashboard = regexReplaceAll (printf `%s([^"]+)` (regexQuoteMeta $runbooksOfFile)) $dashboard $runbooks -}}
 {{- else -}}
 {{- $dashboard = regexReplaceAll (printf $link (regexQuoteMeta $runbooksOfFile)) $dashboard "" -}}
 {{- end -}}
-{{- if .Values.alerts.monitorUrl -}}
-{{- $dashboard = replace $pagesOfFile (printf "%s/" (trimSuffix "/" .Values.alerts.monitorUrl)) $dashboard -}}
+{{- if $pages -}}
+{{- $dashboard = replace $pagesOfFile (printf "%s/" $pages) $dashboard -}}
 {{- else -}}
 {{- $dashboard = regexReplaceAll (printf $link (regexQuoteMeta $pagesOfFile)) $dashboard "" -}}
 {{- end -}}

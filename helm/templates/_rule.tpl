@@ -13,8 +13,11 @@
 {{- $change = default (dict) (get (default (dict) $alerts.rules) .rule.alert) -}}
 {{- $labels := mergeOverwrite (default (dict) $rule.labels) (default (dict) $alerts.ruleLabels) (default (dict) $change.labels) -}}
 {{- $annotations := omit $rule.annotations "runbook_url" "monitor_url" -}}
-{{- with $alerts.runbookUrl -}}
-{{- $_ := set $annotations "runbook_url" (printf "%s/%s.md" (trimSuffix "/" .) $rule.alert) -}}
+{{- /* A monitor that is down cannot show a runbook: its alert has no monitor_url. */ -}}
+{{- if $alerts.runbookUrl -}}
+{{- $_ := set $annotations "runbook_url" (printf "%s/%s.md" (trimSuffix "/" $alerts.runbookUrl) $rule.alert) -}}
+{{- else if and $alerts.monitorUrl $rule.annotations.monitor_url -}}
+{{- $_ := set $annotations "runbook_url" (printf "%s/runbooks/%s" (trimSuffix "/" $alerts.monitorUrl) $rule.alert) -}}
 {{- end -}}
 {{- if and $alerts.monitorUrl $rule.annotations.monitor_url -}}
 {{- $_ := set $annotations "monitor_url" (replace "https://stackset-monitor.example.com" (trimSuffix "/" $alerts.monitorUrl) $rule.annotations.monitor_url) -}}

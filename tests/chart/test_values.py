@@ -345,6 +345,15 @@ def test_alert_overrides_change_only_their_alert() -> None:
     assert (inoperable["for"], inoperable["expr"]) == ("5m", before["StackInstanceInoperable"]["expr"])
 
 
+def test_runbooks_are_pages_of_the_monitor_by_default() -> None:
+    """Without an address of the runbooks, alerts link those of the monitor, except if the monitor is down."""
+    after = rules({"monitorUrl": "https://monitor.example.com"})
+    for name, rule in after.items():
+        down = name == "StackSetMonitorDown"
+        expected = None if down else f"https://monitor.example.com/runbooks/{name}"
+        assert rule["annotations"].get("runbook_url") == expected
+
+
 @pytest.mark.parametrize("runbooks", ["", "https://runbooks.example.com/mine/"])
 @pytest.mark.parametrize("pages", ["", "https://monitor.example.com/"])
 def test_dashboard_links_only_addresses_of_the_values(runbooks: str, pages: str) -> None:
@@ -359,7 +368,7 @@ def test_dashboard_links_only_addresses_of_the_values(runbooks: str, pages: str)
         url = found.get("url", "")
         if url.startswith("https://runbooks.example.com/stackset-monitor/"):
             name = url.removeprefix("https://runbooks.example.com/stackset-monitor/")
-            found["url"] = runbooks and runbooks + name + (".md" if name else "")
+            found["url"] = f"{runbooks}{name}.md" if runbooks else pages and f"{pages}runbooks/{name}"
         elif url.startswith("https://stackset-monitor.example.com/"):
             found["url"] = pages and url.replace("https://stackset-monitor.example.com/", pages)
         return found

@@ -99,6 +99,15 @@ $(VENV)/.template: $(INSTALLED) $(LOCKS)/template.txt
 template: $(VENV)/.template ## Check the CloudFormation template with cfn-lint, and create stacks of it
 	$(BIN)/python -m pytest tests/template
 
+# DynamoDB Local and what it needs, 51 MB. It needs Java 17.
+$(VENV)/.dynamodb: tests/state/dynamodb-local.xml $(INSTALLED)
+	mvn --quiet --batch-mode --file $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(VENV))/dynamodb
+	@touch $@
+
+.PHONY: dynamodb
+dynamodb: $(VENV)/.dynamodb ## Test the state and the leases against DynamoDB Local (needs Java and Maven, 1 minute)
+	STACKSET_MONITOR_DYNAMODB_LOCAL=$(abspath $(VENV))/dynamodb $(BIN)/python -m pytest -n 0 tests/state -k "dynamodb or leases"
+
 .PHONY: crash
 crash: $(INSTALLED) ## Kill the daemon 200 times at random moments (7 minutes)
 	STACKSET_MONITOR_KILLS=$${STACKSET_MONITOR_KILLS:-200} $(BIN)/python -m pytest -n 0 -s tests/e2e/test_crash.py

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.simulation.aws import ENVIRONMENT
 from monitor.state.sqlite import SqliteStore
-from tests.state.engines import DynamoDbEngine, Engine, new_engine
+from tests.state.engines import LOCAL, DynamoDbEngine, Engine, dynamodb_local, new_engine
 from tests.state.reports import FIRST, SECOND, Reports
 
 
@@ -32,20 +32,32 @@ def reports() -> Reports:
     return Reports()
 
 
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str | None]:
+    """Run DynamoDB Local if its folder is given; otherwise moto simulates DynamoDB."""
+    if LOCAL is None:
+        yield None
+    else:
+        with dynamodb_local(LOCAL) as url:
+            yield url
+
+
 @pytest.fixture(params=["sqlite", "dynamodb"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+def engine(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: str | None
+) -> Iterator[Engine]:
     """Run the test with a SQLite file and with a table of DynamoDB."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    with new_engine(request.param, tmp_path) as new:
+    with new_engine(request.param, tmp_path, endpoint) as new:
         yield new
 
 
 @pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DynamoDbEngine]:
+def dynamodb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, endpoint: str | None) -> Iterator[DynamoDbEngine]:
     """Create a table of DynamoDB."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    with new_engine("dynamodb", tmp_path) as engine:
+    with new_engine("dynamodb", tmp_path, endpoint) as engine:
         assert isinstance(engine, DynamoDbEngine)
         yield engine

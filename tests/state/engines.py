@@ -1,6 +1,8 @@
 """The engines of the state, each with its store: a SQLite file, and a table of DynamoDB."""
 
 import os
+import socket
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
@@ -19,10 +21,11 @@ from monitor.state.dynamodb_reader import DynamoDbReader
 from monitor.state.sqlite import SqliteStore
 from monitor.state.sqlite_history import read_transitions
 from tests.making import LATER
+from tests.support import until
 
 AnyStore = SqliteStore | DynamoDbStore
-ENDPOINT = os.environ.get("STACKSET_MONITOR_DYNAMODB")
-"""The URL of DynamoDB Local; without it, moto simulates DynamoDB."""
+LOCAL = os.environ.get("STACKSET_MONITOR_DYNAMODB_LOCAL")
+"""The folder of DynamoDB Local; without it, moto simulates DynamoDB."""
 DAY = 86400.0
 
 
@@ -71,10 +74,10 @@ class OwnEpoch:
 class DynamoDbEngine:
     """A table of DynamoDB."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoint: str | None) -> None:
         """Create a new table."""
-        self.settings = TableSettings(f"state-{uuid4()}", "eu-west-1", ENDPOINT)
-        client: Any = boto3.client("dynamodb", region_name="eu-west-1", endpoint_url=ENDPOINT)
+        self.settings = TableSettings(f"state-{uuid4()}", "eu-west-1", endpoint)
+        client: Any = boto3.client("dynamodb", region_name="eu-west-1", endpoint_url=endpoint)
         keys = {"pk": "HASH", "sk": "RANGE"}
         client.create_table(
             TableName=self.settings.table,
@@ -102,10 +105,31 @@ class DynamoDbEngine:
 
 
 @contextmanager
-def new_engine(name: str, folder: Path) -> Iterator[Engine]:
-    """Yield the engine of this name with an empty state."""
+def new_engine(name: str, folder: Path, endpoint: str | None) -> Iterator[Engine]:
+    """Yield the engine of this name with an empty state; `endpoint` is that of DynamoDB Local."""
     if name == "sqlite":
         yield SqliteEngine(folder / "state" / "monitor.db")
         return
-    with nullcontext() if ENDPOINT else mock_aws():
-        yield DynamoDbEngine()
+    with nullcontext() if endpoint else mock_aws():
+        yield DynamoDbEngine(endpoint)
+
+
+@contextmanager
+def dynamodb_local(folder: str) -> Iterator[str]:
+    """Run DynamoDB Local, and yield its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    main = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
+    options = ("-inMemory", "-disableTelemetry", "-port", str(port))
+    command = ("java", f"-Djava.library.path={folder}", "-cp", f"{folder}/*", main, *options)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            until(lambda: _listens(port))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

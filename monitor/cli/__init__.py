@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "Check a configuration file.",
     "history": "Print the stored transitions.",
     "wait": "Wait until a rollout has ended, for pipelines.",
+    "state": "Move the stored state between a file and DynamoDB.",
     "iam-policy": "Print the least IAM policy that a configuration needs.",
     "aws-template": "Print a CloudFormation template of what a configuration needs at AWS.",
     "schema": "Print the JSON Schema of the configuration file.",

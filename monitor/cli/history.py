@@ -17,7 +17,7 @@ from monitor.cli.options import (
     select_products,
 )
 from monitor.cli.output import Output, Row, counted, print_error, print_rows
-from monitor.cli.state import stored_products, stored_transitions
+from monitor.cli.stored import stored_products, stored_transitions
 from monitor.config.duration import parse_duration
 from monitor.events.transitions import transition_fields
 from monitor.model.diff import Transition

@@ -1,42 +1,73 @@
-"""The stored state, for commands that read it beside a running daemon: of a file, or of a table of DynamoDB."""
+"""`stackset-monitor state`."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import closing
+from pathlib import Path
 
-from monitor.config.settings import Settings
+import click
+
+from monitor.cli.errors import EXIT_CODES, CommandError
+from monitor.cli.output import counted
+from monitor.config.settings import TableSettings
 from monitor.daemon.cluster import open_table
-from monitor.model.diff import Transition
-from monitor.model.instances import Product
-from monitor.state.dynamodb_reader import DynamoDbReader
-from monitor.state.sqlite_history import StateReader, read_products, read_state, read_transitions
+from monitor.poller.protocols import StateError
+from monitor.state.dynamodb import DynamoDbStore
+from monitor.state.migrate import Copied, DynamoDbSource, MigrationOwner, SqliteSource, migrate
+from monitor.state.sqlite import SqliteStore
+
+_DAY = 86400.0
 
 
-@contextmanager
-def open_state(settings: Settings) -> Iterator[StateReader | DynamoDbReader]:
-    """Open the state for reading. Raises `StateError`, also for the errors of the block."""
-    if settings.state_table is not None:
-        yield DynamoDbReader(open_table(settings.state_table))
-        return
-    with read_state(settings.state_path) as state:
-        yield state
+@click.group()
+def state() -> None:
+    """Move the stored state."""
 
 
-def stored_products(settings: Settings) -> Sequence[Product]:
-    """Return every product of the state. Raises `StateError`."""
-    if settings.state_table is not None:
-        return DynamoDbReader(open_table(settings.state_table)).products()
-    return read_products(settings.state_path)
+def _place(_: click.Context, __: click.Parameter, value: str) -> tuple[str, str]:
+    engine, name = value.split(":", 1) if ":" in value else (value, "")
+    if engine not in ("sqlite", "dynamodb") or not name:
+        message = f"{value!r:.80} is not a state: write sqlite:PATH or dynamodb:TABLE"
+        raise click.BadParameter(message)
+    return engine, name
 
 
-def stored_transitions(
-    settings: Settings,
-    since: datetime,
-    products: Sequence[str],
-    accounts: Sequence[str],
-    on_unreadable: Callable[[], None],
-) -> Iterator[Transition]:
-    """Yield the stored transitions of stack instances, oldest first, as `read_transitions`. Raises `StateError`."""
-    if settings.state_table is not None:
-        return DynamoDbReader(open_table(settings.state_table)).transitions(since, products, accounts)
-    return read_transitions(settings.state_path, since, products, accounts, on_unreadable)
+@state.command("migrate", epilog=EXIT_CODES)
+@click.option(
+    "--from", "source", required=True, callback=_place, metavar="STATE", help="sqlite:PATH or dynamodb:TABLE."
+)
+@click.option("--to", "target", required=True, callback=_place, metavar="STATE", help="The same; it must be empty.")
+@click.option(
+    "--history", "days", default=90, show_default=True, metavar="DAYS", help="When transitions in a table expire."
+)
+def migrate_state(source: tuple[str, str], target: tuple[str, str], days: int) -> None:
+    """Copy the state from a file to a table of DynamoDB, or back, with since-times and history.
+
+    Stop every monitor before. The source is not changed. Region, credentials and endpoint of DynamoDB are those of the
+    environment.
+    """
+    if source[0] == target[0]:
+        raise click.UsageError("--from and --to must be of different engines")
+    try:
+        copied = _to_table(source[1], target[1], days) if target[0] == "dynamodb" else _to_file(source[1], target[1])
+    except StateError as error:
+        raise CommandError(str(error)) from error
+    click.echo(
+        f"copied {counted(copied.products, 'product')}, {counted(copied.instances, 'stack instance')}"
+        f" and {counted(copied.transitions, 'transition')}"
+    )
+
+
+def _to_table(path: str, name: str, days: int) -> Copied:
+    table = open_table(TableSettings(name))
+    with closing(SqliteSource(Path(path))) as source:
+        return migrate(source, DynamoDbStore(table, MigrationOwner(table), days * _DAY))
+
+
+def _to_file(name: str, path: str) -> Copied:
+    if Path(path).exists():
+        raise StateError(f"{path} exists: migrate into a new file")
+    with closing(SqliteStore(Path(path), on_error=_raise)) as target:
+        return migrate(DynamoDbSource(open_table(TableSettings(name))), target)
+
+
+def _raise(error: StateError) -> None:
+    raise error

@@ -19,7 +19,7 @@ from monitor.cli.options import (
 )
 from monitor.cli.output import Output, print_error
 from monitor.cli.report import report, short_age
-from monitor.cli.state import open_state
+from monitor.cli.stored import open_state
 from monitor.config.settings import MonitoredProduct, Settings
 from monitor.daemon.product_set import monitored_products, searched_sources
 from monitor.model.instances import Snapshot, Status, count_statuses

@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -17,6 +18,10 @@ from monitor.state.leases import Leases
 
 if TYPE_CHECKING:
     from monitor.aws.dynamodb import DynamoDbTable
+
+
+# Until the unpublished transitions of a former owner are read again, if DynamoDB did not answer.
+RETRY_SECONDS = 30.0
 
 
 class Cluster:
@@ -41,6 +46,7 @@ class Cluster:
         self._on_state_error = on_state_error
         self._product_set: ProductSet | None = None
         self._metrics: ProductMetrics | None = None
+        self._wake_outbox: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._lost: set[int] = set()
         self._changed = threading.Event()
@@ -48,14 +54,16 @@ class Cluster:
         self._thread = threading.Thread(target=self._follow, name="cluster", daemon=True)
         monitor_metrics.dividing(settings.cluster.shards)
 
-    def start(self, product_set: ProductSet, metrics: ProductMetrics) -> None:
-        """Take the free leases, so that `product_set` can be restored, and follow every later change."""
-        self._product_set, self._metrics = product_set, metrics
+    def start(self, product_set: ProductSet, metrics: ProductMetrics, wake_outbox: Callable[[], None]) -> None:
+        """Take the free leases, so that `product_set` can be restored.
+
+        `wake_outbox` is called when there may be transitions to publish that a former owner did not.
+        """
+        self._product_set, self._metrics, self._wake_outbox = product_set, metrics, wake_outbox
         self.leases.start()
 
     def follow(self) -> None:
-        """Begin to follow the leases; what was acquired before is restored."""
-        self._changed.clear()
+        """Begin to follow the leases."""
         self._thread.start()
 
     def alive(self) -> bool:
@@ -106,13 +114,28 @@ class Cluster:
 
     def _follow(self) -> None:
         # Loading hundreds of products takes seconds, in which the leases must be renewed: so not on their thread.
+        adopted = True
         while not self._stopping:
-            self._changed.wait()
+            self._changed.wait(None if adopted else RETRY_SECONDS)
             self._changed.clear()
             with self._lock:
                 lost, self._lost = self._lost, set()
             if self._product_set is not None and not self._stopping:
-                self._product_set.reassign(lambda product_id, lost=lost: self.leases.shard_of(product_id) in lost)  # type: ignore[misc]
+                self._product_set.reassign(partial(self._is_in, lost))
+                adopted = self._adopt()
+
+    def _is_in(self, shards: Collection[int], product_id: str) -> bool:
+        return self.leases.shard_of(product_id) in shards
+
+    def _adopt(self) -> bool:
+        """Publish what a former owner has not; return whether that succeeded."""
+        try:
+            self.store.adopt_unpublished()
+        except StateError as error:
+            self._on_state_error(error)
+            return False
+        self._wake_outbox()
+        return True
 
     def _report(self, shard: int, event: EventName, level: LogLevel, reason: str) -> None:
         self._monitor_metrics.lease_changed(shard, reason)

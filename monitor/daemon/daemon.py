@@ -184,7 +184,7 @@ class Daemon:
 
     def _start(self, stop: threading.Event) -> None:
         if self._cluster:
-            self._cluster.start(self._product_set, self._publishers)
+            self._cluster.start(self._product_set, self._publishers, self._outbox.wake)
         self._product_set.restore(stop)
         if stop.is_set():
             return

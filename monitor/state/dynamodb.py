@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -84,17 +84,18 @@ class DynamoDbStore:
     def load(self, product_id: str) -> StoredProduct:
         """Return the last snapshot of a product, and take over its unpublished transitions. Raises `StateError`."""
         known = self._take_over(product_id)
-        instances: list[Item] = []
-        waiting: list[Item] = []
-        for item in self._table.query(items.state_partition(product_id)):
-            (instances if str(item["sk"]).startswith(items.INSTANCES) else waiting).append(item)
+        instances = self._table.query(items.instances_partition(product_id))
         stored = items.stored_product(product_id, known.item, instances)
-        for outbox in waiting:
-            key = (str(outbox["pk"]), str(outbox["sk"]))
-            history = self._table.get((str(outbox["history"]), key[1].removeprefix(items.OUTBOX)))
-            self._add_unpublished(key, list(items.transitions_of(history)) if history else [])
+        self._adopt(self._table.query(items.OUTBOX, *items.outbox_range(product_id)))
         self._ownership.epoch(product_id)  # reading may have taken longer than the lease
         return stored
+
+    def adopt_unpublished(self) -> None:
+        """Take over the unpublished transitions of all owned products, also of those that are not monitored any more.
+
+        Raises `StateError`.
+        """
+        self._adopt(item for item in self._table.query(items.OUTBOX) if self._owns(str(item["sk"]).partition("#")[0]))
 
     def commit(self, change: Change, description: Description | None = None) -> None:
         """Write a snapshot, a description and their transitions in one transaction. Raises `StateError`."""
@@ -239,11 +240,16 @@ class DynamoDbStore:
         with self._lock:
             self._known[product_id] = _Known(written[0], observed_at)
         for history, found in batches:
-            outbox = items.outbox_item(history)
-            self._add_unpublished((str(outbox["pk"]), str(outbox["sk"])), found)
+            self._add_unpublished(items.outbox_item(history), found)
         self._on_commit()
 
-    def _add_unpublished(self, outbox: Key, transitions: Sequence[AnyTransition]) -> None:
+    def _adopt(self, found: Iterable[Item]) -> None:
+        for outbox in found:
+            history = self._table.get(items.history_key(outbox))
+            self._add_unpublished(outbox, list(items.transitions_of(history)) if history else [])
+
+    def _add_unpublished(self, item: Item, transitions: Sequence[AnyTransition]) -> None:
+        outbox = (items.OUTBOX, str(item["sk"]))
         with self._lock:
             # A commit whose answer was lost is repeated, and a product is loaded again if it comes back.
             if outbox in self._outboxes:

@@ -3,8 +3,8 @@
 | pk | sk | what |
 |---|---|---|
 | `product` | product id | when it was polled, its details, the epoch of its owner; small, and often written |
-| `state#` and product id | `instances#` and a number | up to ITEM_ROWS stack instances of the last snapshot |
-| the same | `outbox#` and the key of transitions | these transitions are not published yet |
+| `instances#` and product id | a number | up to ITEM_ROWS stack instances of the last snapshot |
+| `outbox` | product id, and the sort key of transitions | these transitions are not published yet |
 | `history#` and a day in UTC | time, product, poll, number | transitions that one poll found |
 | `discovered` | source | the products that the last search found |
 | `lease` | shard or replica | see leases.py |
@@ -26,8 +26,7 @@ from monitor.state.details import decode_details
 from monitor.state.sqlite_schema import COLUMNS
 from monitor.state.table import Item, Key, Value
 
-PRODUCTS, DISCOVERED = "product", "discovered"
-INSTANCES, OUTBOX = "instances#", "outbox#"
+PRODUCTS, DISCOVERED, OUTBOX = "product", "discovered", "outbox"
 # An item has at most 400 KB: 50,000 instances with random account ids take 183 KB, and usually 30 KB.
 ITEM_ROWS = 50_000
 # Limits of TransactWriteItems. The size is that of all items, of which content is nearly all.
@@ -50,11 +49,6 @@ def product_item(product_id: str, known: Item, description: Description | None, 
     return item
 
 
-def state_partition(product_id: str) -> str:
-    """Return the partition key of the instances and the unpublished transitions of a product."""
-    return f"state#{product_id}"
-
-
 def instance_items(snapshot: Snapshot, poll_id: str) -> list[Item]:
     """Return the items of the instances of a snapshot that a poll found."""
     states = {key: (str(state.status), rows.to_milliseconds(state.since)) for key, state in snapshot.states.items()}
@@ -66,7 +60,12 @@ def instance_items(snapshot: Snapshot, poll_id: str) -> list[Item]:
 
 def instances_key(product_id: str, number: int) -> Key:
     """Return the key of an item of instances."""
-    return state_partition(product_id), f"{INSTANCES}{number:04}"
+    return instances_partition(product_id), f"{number:04}"
+
+
+def instances_partition(product_id: str) -> str:
+    """Return the partition key of the instances of a product."""
+    return f"instances#{product_id}"
 
 
 def stored_product(product_id: str, item: Item, instances: Iterable[Item]) -> StoredProduct:
@@ -134,8 +133,21 @@ def transitions_of(item: Item) -> Iterator[AnyTransition]:
 
 def outbox_item(transitions: Item) -> Item:
     """Return the item that says that the transitions of another one are not published yet."""
-    key = (state_partition(str(transitions["product_id"])), OUTBOX + str(transitions["sk"]))
-    return {**_item(key), "history": transitions["pk"]}
+    return {
+        "pk": OUTBOX,
+        "sk": str(transitions["product_id"]) + "#" + str(transitions["sk"]),
+        "history": transitions["pk"],
+    }
+
+
+def outbox_range(product_id: str) -> tuple[str, str]:
+    """Return the first and the last sort key that the unpublished transitions of a product may have."""
+    return f"{product_id}#", f"{product_id}#\uffff"
+
+
+def history_key(outbox: Item) -> Key:
+    """Return the key of the transitions that an item of the outbox stands for."""
+    return str(outbox["history"]), str(outbox["sk"]).partition("#")[2]
 
 
 def discovered_item(source: str, products: Sequence[Product]) -> Item:

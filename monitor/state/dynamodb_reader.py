@@ -30,9 +30,7 @@ class DynamoDbReader:
         item = self._table.get((items.PRODUCTS, product_id))
         if item is None:
             return StoredProduct(None, missing=False)
-        last = items.instances_key(product_id, int(item.get("items", 0)))[1]
-        found = self._table.query(items.state_partition(product_id), items.INSTANCES, last)
-        return items.stored_product(product_id, item, found)
+        return items.stored_product(product_id, item, self._table.query(items.instances_partition(product_id)))
 
     def discovered_products(self, source: str) -> Sequence[Product]:
         """Return the products that the last search of a source found, by id."""

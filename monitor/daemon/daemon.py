@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -103,9 +103,7 @@ class Daemon:
         owner: Owner = self._cluster.leases if self._cluster else shard
         self._metrics = MetricsCache(settings.series, render, settings.accepted)
         self._scheduler = PollScheduler()
-        self._product_views = ProductViews(
-            lambda product_id: self._scheduler.next_run(PollJob(product_id)), settings.accepted
-        )
+        self._product_views = ProductViews(lambda one: self._scheduler.next_run(PollJob(one)), settings.accepted)
         whole = shard.total == 1 and self._cluster is None
         self._accepted_check = AcceptedCheck(self._product_views.all, log, whole=whole)
         self._publishers = publishers = Publishers(self._metrics, self._product_views)
@@ -121,7 +119,7 @@ class Daemon:
             confirm_shrink=settings.poll.confirm_shrink,
             stale_after=settings.poll.stale_after,
             on_state_error=self._state_failed,
-            owns=owner.owns if self._cluster else lambda _: True,
+            owns=owner.owns,
         )
         self._product_set = ProductSet(
             settings,
@@ -142,6 +140,7 @@ class Daemon:
         self._server = Server(
             application(self._metrics, self, views, version=__version__, reload=over_http), listening, web_config
         )
+        # What returns whether the threads of a part are running: the daemon cannot work without any of them.
         self._threads: dict[str, Callable[[], bool]] = {
             "scheduler": self._scheduler.alive,
             "worker pool": self._runner.workers.alive,
@@ -151,7 +150,6 @@ class Daemon:
         }
         if self._cluster:
             self._threads |= {"lease renewal": self._cluster.alive}
-        """What returns whether the threads of a part are running: the daemon cannot work without any of them."""
         self._stopping = False
         self._last_round = self._next_stale_check = time.monotonic()
         self._next_prune = self._last_round + PRUNE_SECONDS  # a clock that is wrong at boot has time to be set
@@ -247,13 +245,12 @@ class Daemon:
         if time.monotonic() < self._next_prune:
             return
         self._next_prune = time.monotonic() + PRUNE_SECONDS
-        before = datetime.now(UTC) - timedelta(seconds=self._settings.history)
-        arguments = (before, self._product_set.products)
-        threading.Thread(target=self._prune_store, args=arguments, name="prune", daemon=True).start()
+        threading.Thread(target=self._prune_store, name="prune", daemon=True).start()
 
-    def _prune_store(self, before: datetime, monitored: Collection[str]) -> None:
+    def _prune_store(self) -> None:
+        before = datetime.now(UTC) - timedelta(seconds=self._settings.history)
         try:
-            self._store.prune(before, monitored)
+            self._store.prune(before, self._product_set.products)
         except StateError as error:
             if not self._stopping:
                 self._state_failed(error)

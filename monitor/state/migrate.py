@@ -8,6 +8,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Protocol
 
+from monitor.model.details import StackSetDetails
 from monitor.model.diff import Change, Transition
 from monitor.model.instances import Product, Snapshot, count_statuses
 from monitor.model.products import Description, ProductTransition
@@ -68,7 +69,7 @@ def migrate(source: Source, target: SqliteStore | DynamoDbStore) -> Copied:
     for product in source.products():
         stored = source.load(product.id)
         if stored.snapshot is not None:
-            _commit(target, product, stored.snapshot, ())
+            _commit(target, product, stored.snapshot, (), stored.details)
             copied.instances += len(stored.snapshot.states)
         if stored.detail is not None and stored.status_since is not None:
             target.save_description(product.id, Description(stored.detail, None, stored.status_since))
@@ -178,10 +179,14 @@ def refuse_leases(table: Table) -> None:
 
 
 def _commit(
-    target: SqliteStore | DynamoDbStore, product: Product, snapshot: Snapshot, earlier: Sequence[AnyTransition]
+    target: SqliteStore | DynamoDbStore,
+    product: Product,
+    snapshot: Snapshot,
+    earlier: Sequence[AnyTransition],
+    details: StackSetDetails | None = None,
 ) -> None:
     whole = Snapshot(product.id, snapshot.observed_at, snapshot.states, count_statuses(snapshot.states.values()))
-    target.commit(Change(f"migration-{len(earlier)}", product, None, whole, (), tuple(earlier)))
+    target.commit(Change(f"migration-{len(earlier)}", product, None, whole, (), tuple(earlier), details))
 
 
 def _parts(transitions: Iterable[AnyTransition]) -> Iterator[list[AnyTransition]]:

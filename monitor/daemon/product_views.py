@@ -52,6 +52,7 @@ class ProductViews:
             monitored,
             detail=None if stored.missing else stored.detail,
             status_since=None if stored.missing else stored.status_since,
+            details=None if stored.missing else stored.details,
             missing=stored.missing,
             stale=stale and not stored.missing,
             polled_at=stored.snapshot.observed_at if stored.snapshot else None,

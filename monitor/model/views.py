@@ -30,7 +30,7 @@ class Severity(IntEnum):
     PENDING = 3
     """It was not polled yet."""
     FINE = 4
-    """All stack instances are CURRENT."""
+    """All stack instances are CURRENT or accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,14 @@ class ProductView:
 
     @property
     def severity(self) -> Severity:
-        """How badly the product needs attention."""
-        if self.counts.get(Status.INOPERABLE) or self.status in (ProductStatus.ERROR, ProductStatus.TAINTED):
+        """How badly the product needs attention. Accepted stack instances do not count."""
+        worst = next((key for key in self.non_current if key not in self.accepted), None)
+        status = self.states[worst].status if worst else Status.CURRENT
+        if status is Status.INOPERABLE or self.status in (ProductStatus.ERROR, ProductStatus.TAINTED):
             return Severity.BROKEN
         if self.missing or self.stale or self.failure:
             return Severity.UNREADABLE
-        if self.non_current:
+        if status is not Status.CURRENT:
             return Severity.BEHIND
         return Severity.FINE if self.snapshot else Severity.PENDING
 

@@ -66,12 +66,20 @@ def view(views: ProductViews) -> ProductView:
 def test_a_product_from_the_state(publishers: Publishers, views: ProductViews) -> None:
     """It is shown with what is stored, and with the same snapshot object: nothing is copied."""
     kept = snapshot(FIRST)
-    publishers.restored(
-        monitored(), StoredProduct(kept, missing=False, detail=detail(), status_since=EPOCH), stale=True
-    )
+    details = StackSetDetails()
+    stored = StoredProduct(kept, missing=False, detail=detail(), status_since=EPOCH, details=details)
+    publishers.restored(monitored(), stored, stale=True)
     found = view(views)
     assert found == ProductView(
-        BASELINE, "default", 300.0, detail(), EPOCH, stale=True, polled_at=EPOCH, next_poll_at=NEXT
+        BASELINE,
+        "default",
+        300.0,
+        detail(),
+        EPOCH,
+        stale=True,
+        polled_at=EPOCH,
+        next_poll_at=NEXT,
+        details=details,
     ).with_snapshot(kept)
     assert found.snapshot is kept
 

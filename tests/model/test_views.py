@@ -1,7 +1,8 @@
 """Product views: what is derived from a snapshot, the severity, the order and the totals."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
+from monitor.model.accepted import Acceptance
 from monitor.model.errors import Reason
 from monitor.model.instances import InstanceState, Product, Status
 from monitor.model.products import ProductStatus
@@ -57,6 +58,8 @@ def test_severity() -> None:
     assert product_view({(ONE, EU): Status.UNKNOWN}).severity is Severity.BEHIND
     assert product_view().severity is Severity.PENDING
     assert product_view(fine).severity is Severity.FINE
+    entry = Acceptance(ONE, frozenset(Status), date(2027, 1, 31), "suspended")
+    assert product_view(broken, accepted={(ONE, EU): entry}).severity is Severity.FINE
 
 
 def test_products_are_sorted_by_how_badly_they_need_attention() -> None:

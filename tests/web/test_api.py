@@ -6,13 +6,14 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import bcrypt
 import pytest
 
+from monitor.model.accepted import Acceptance
 from monitor.model.details import InstanceDetail, Operation, Progress, StackSetDetails
 from monitor.model.diff import Transition
 from monitor.model.errors import PollFailedError, Reason
@@ -95,6 +96,7 @@ def test_a_product() -> None:
         "catalog_product_id": "prod-1",
         "provisioning_artifact_id": "pa-1",
         "instances": {"CURRENT": 2, "OUTDATED": 1, "INOPERABLE": 1},
+        "accepted": 0,
         "rollout": None,
         "details_error": None,
         "missing": False,
@@ -144,6 +146,18 @@ def test_the_details_of_a_product() -> None:
     views.history = [replace(transition(1), detailed_status="FAILED", status_reason="Why.", operation_id="op-1")]
     (logged,) = get("/api/v1/transitions?since=100y", views)["transitions"]
     assert (logged["detailed_status"], logged["status_reason"], logged["operation_id"]) == ("FAILED", "Why.", "op-1")
+
+
+def test_accepted_instances() -> None:
+    """They are listed with the reason, counted, and do not make a product worse."""
+    until = date(2027, 1, 31)
+    entry = Acceptance(TWO, frozenset({Status.INOPERABLE}), until, "account is suspended")
+    views = FakeViews([product_view(MIXED, accepted={(TWO, EU): entry})])
+    found = get("/api/v1/products/baseline", views)
+    assert (found["accepted"], found["severity"]) == (1, "behind")
+    one, two = get("/api/v1/instances?status=OUTDATED&status=INOPERABLE", views)["instances"]
+    assert one["accepted"] is None
+    assert two["accepted"] == {"reason": "account is suspended", "until": "2027-01-31"}
 
 
 def test_a_product_that_was_never_polled() -> None:
@@ -210,6 +224,7 @@ def test_the_instances_of_a_product() -> None:
             "detailed_status": None,
             "status_reason": None,
             "operation_id": None,
+            "accepted": None,
         }
     ]
     assert found("") == [(ONE, EU), (ONE, US), (TWO, EU), (THREE, EU)]

@@ -4,7 +4,7 @@ A `validation_alias` says where a value comes from; part of a path that is None 
 descriptions are those of the OpenAPI document.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
     broken: a stack instance is INOPERABLE, or the product itself has failed. unreadable: AWS does not know the product,
     its last poll failed, or its snapshot is stale. behind: a stack instance is OUTDATED or UNKNOWN. pending: it was not
-    polled yet. fine: all stack instances are CURRENT.
+    polled yet. fine: all stack instances are CURRENT. Accepted stack instances do not count.
     """
 
     BROKEN = "broken"
@@ -39,6 +39,10 @@ def _severity(severity: views.Severity) -> Severity:
     return Severity[severity.name]
 
 
+def _milliseconds(seconds: float) -> float:
+    return round(seconds, 3)
+
+
 def _or_none(text: str | None) -> str | None:
     """Return None for a text that AWS does not say, which is empty in the model."""
     return text or None
@@ -51,6 +55,7 @@ Time = Annotated[
 ]
 Text = Annotated[str | None, BeforeValidator(_or_none)]
 SeverityOfView = Annotated[Severity, BeforeValidator(_severity)]
+Seconds = Annotated[float, PlainSerializer(_milliseconds, return_type=float)]
 Cursor = Annotated[str | None, Field(description="Pass it as `cursor` to get the next page; null on the last page.")]
 
 
@@ -113,6 +118,9 @@ class Product(_Response):
     instances: dict[Status, int] | None = _from(
         "snapshot", "counts", default=None, description="Stack instances by status; null without a snapshot."
     )
+    accepted: Annotated[int, BeforeValidator(len)] = Field(
+        description="The stack instances that are not CURRENT and accepted by the configuration."
+    )
     rollout: Rollout | None = _from(
         "details", "operation", default=None, description="null: there was none, or it was not read."
     )
@@ -122,7 +130,7 @@ class Product(_Response):
     missing: bool = Field(description="AWS does not know the product.")
     stale: bool = Field(description="The snapshot is older than `poll.stale_after`: its series are not exposed.")
     polled_at: Time | None = Field(description="When the last complete poll ended; the instances are of that moment.")
-    poll_seconds: float | None = _from("seconds", description="How long the last poll took, complete or not.")
+    poll_seconds: Seconds | None = _from("seconds", description="How long the last poll took, complete or not.")
     failure: Failure | None = Field(description="Why the last poll failed; null if it completed.")
     interval_seconds: float = _from("interval", description="The time between two polls.")
     next_poll_at: Time | None = Field(description="When the next poll is due; in the past while it waits or runs.")
@@ -146,6 +154,13 @@ class ProductList(_Response):
     cursor: Cursor
 
 
+class Acceptance(_Response):
+    """An entry of `accepted` in the configuration."""
+
+    reason: str
+    until: date = Field(description="The last day on which it applies, in UTC.")
+
+
 class Instance(_Response):
     """A stack instance."""
 
@@ -162,6 +177,7 @@ class Instance(_Response):
     operation_id: Text = _from(
         "detail", "operation_id", default=None, description="The last operation of CloudFormation on it."
     )
+    accepted: Acceptance | None = Field(description="null: the configuration does not accept it.")
 
 
 class InstanceList(_Response):
@@ -219,8 +235,8 @@ class Source(_Response):
         description="The accounts of its products; none before the first product was described."
     )
     calls_per_second: float = Field(description="The configured budget of calls to AWS.")
-    allowed_calls_per_second: float = Field(description="The budget now: lower while AWS throttles.")
-    used_calls_per_second: float = Field(description="The calls of the last five minutes, per second.")
+    allowed_calls_per_second: Seconds = Field(description="The budget now: lower while AWS throttles.")
+    used_calls_per_second: Seconds = Field(description="The calls of the last five minutes, per second.")
     products: int
     failing: int = Field(description="Products whose last poll failed.")
     failure: Failure | None = Field(description="The latest of their failures.")

@@ -42,8 +42,11 @@ class Parameters:
         return f"?{urlencode([*kept, *([(name, value)] if value is not None else [])])}"
 
     def twin(self, *statuses: str) -> str:
-        """Return the query with which the API lists the same, by default these statuses. Its cursors are others."""
-        names = ("since", "product", "account", "region")
+        """Return the query with which the API lists the same. Its cursors are others, and it refuses other parameters.
+
+        With `statuses`, which are the default, it lists stack instances; without, transitions.
+        """
+        names = ("account", "region") if statuses else ("since", "product", "account")
         kept = [(name, value) for name in names for value in self.all(name)]
         chosen = self.all("status") or statuses
         return urlencode([*kept, *(("status", status) for status in chosen if ANY not in chosen)])

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -91,7 +92,7 @@ def test_package_equals_the_wheel_of_a_clean_clone(built: Built, tmp_path: Path)
     for name in tracked.strip("\0").split("\0"):
         copy = tmp_path / "clone" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes((ROOT / name).read_bytes())
+        shutil.copyfile(ROOT / name, copy, follow_symlinks=False)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     build = [
         "install",
@@ -121,8 +122,12 @@ def test_build_context_has_only_sources(built: Built) -> None:
     built.podman("build", ignore, f"--tag={name}", "--file=-", str(ROOT), stdin="FROM scratch\nCOPY . /\n")
     root = Path(built.podman("image", "mount", name))
     files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
-    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "monitor").rglob("*.py")}
-    sources |= {"monitor/py.typed"}
+    sources = {
+        str(path.relative_to(ROOT))
+        for folder in (ROOT / "monitor", ROOT / "docs" / "runbooks")
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
     locks = {".ci/requirements/build.txt", ".ci/requirements/run.txt"}
     assert files == sources | locks | {"LICENSE", "README.md", "pyproject.toml"}
 

@@ -41,7 +41,7 @@ CALLS_PER_SECOND = 5.0
 ATTEMPTS = 3
 # The maximum of the API.
 PAGE_SIZE = 100
-# Of one product, with 4 MB. An operation that fails early cancels every instance that it has not reached.
+# Of one product, with 10 MB. An operation that fails early cancels every instance that it has not reached.
 MAX_INSTANCES = 10_000
 # A drift detection is an operation, too. The last rollout is among the latest ones.
 _LATEST_OPERATIONS = 20
@@ -99,7 +99,7 @@ class DetailsReader:
     ) -> tuple[Mapping[InstanceKey, InstanceDetail], Mapping[str, int]]:
         bad = {key for key, status in statuses.items() if status is not Status.CURRENT}
         found: dict[InstanceKey, InstanceDetail] = {}
-        if _pages(len(statuses)) <= len(EXPLAINING_STATUSES) + _pages(len(bad)):
+        if _pages(len(statuses)) <= len(EXPLAINING_STATUSES) + _pages(min(len(bad), MAX_INSTANCES)):
             drift = dict.fromkeys(DRIFT_STATUSES, 0)
             for summary in self._list(name, None, deadline):
                 if (drift_status := summary.get("DriftStatus")) in drift:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,29 @@ def test_the_list_is_read_whole_or_by_filters_whichever_is_fewer_calls(
     made["ListStackInstances"] = aws.stack_sets.calls["ListStackInstances"] // 2
     assert made == calls
     assert aws.stack_sets.calls["SearchProvisionedProducts"] == 1
+
+
+@pytest.mark.parametrize(("bad", "calls"), [(0, 2), (1_000, 16), (10_000, 106), (100_000, 106)])
+def test_a_hundred_thousand_instances_take_few_calls(
+    reader: DetailsReader, monkeypatch: pytest.MonkeyPatch, bad: int, calls: int
+) -> None:
+    """A listing of them takes 5,000. Even if all of them are cancelled, the number is bounded."""
+    made: list[str] = []
+
+    def call(operation: str, arguments: Mapping[str, Any], _: Deadline) -> Mapping[str, Any]:
+        made.append(operation)
+        if operation != "ListStackInstances":
+            return {"Summaries": []}
+        (condition,) = arguments["Filters"]
+        begin, end = int(arguments.get("NextToken", 0)), bad if condition["Values"] == "CANCELLED" else 0
+        why = {"StackInstanceStatus": {"DetailedStatus": condition["Values"]}}
+        page = [{"Account": f"{n:012}", "Region": EU, **why} for n in range(begin, min(begin + 100, end))]
+        return {"Summaries": page} | ({"NextToken": str(begin + 100)} if begin + 100 < end else {})
+
+    monkeypatch.setattr(reader, "_call", call)
+    statuses = {(f"{n:012}", EU): Status.OUTDATED if n < bad else Status.CURRENT for n in range(100_000)}
+    assert len(read(reader, statuses).instances) == min(bad, 10_000)
+    assert len(made) == calls
 
 
 def test_the_number_of_details_is_bounded(aws: Aws, reader: DetailsReader, monkeypatch: pytest.MonkeyPatch) -> None:

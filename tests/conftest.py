@@ -1,5 +1,6 @@
 """What every test has: an environment without AWS settings, and a simulated AWS where it asks for one."""
 
+import logging
 import os
 import shutil
 from collections.abc import Generator, Iterator
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 
 import hypothesis
 import pytest
+import structlog
 
 from monitor.simulation.aws import ENVIRONMENT, SimulatedAws, reset, stack_sets
 from monitor.simulation.stack_sets import StackSets
@@ -59,6 +61,18 @@ def aws(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)
     return Aws(aws_server, stack_sets())
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """Put logging back afterwards: a log takes over that of the process, and a web server that of uvicorn."""
+    root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn.error")
+    handlers, levels = list(root.handlers), (root.level, uvicorn.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    uvicorn.setLevel(levels[1])
+    structlog.reset_defaults()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,6 +1,7 @@
 """Helpers of tests with the real client."""
 
 import os
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -57,6 +58,12 @@ def source_settings(
 ) -> SourceSettings:
     """Return a source without a noticeable rate limit."""
     return SourceSettings(name, region, calls_per_second, page_size, "en")
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that was just free."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def until(true: Callable[[], object]) -> None:

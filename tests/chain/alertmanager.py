@@ -1,7 +1,6 @@
 """A real Alertmanager and its API."""
 
 import json
-import socket
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.process import eventually, program
+from tests.support import free_port
 
 PROGRAM = "prometheus-alertmanager"
 """Name of the program on Debian."""
@@ -64,8 +64,7 @@ class Alertmanager:
 @contextmanager
 def alertmanager(configuration: str, folder: Path) -> Iterator[Alertmanager]:
     """Run an Alertmanager without peers until the end of the block."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        server = Alertmanager(f"127.0.0.1:{free.getsockname()[1]}")
+    server = Alertmanager(f"127.0.0.1:{free_port()}")
     (folder / "alertmanager.yml").write_text(configuration)
     options = ("--config.file=alertmanager.yml", "--storage.path=alertmanager", "--cluster.listen-address=")
     with program(PROGRAM, *options, f"--web.listen-address={server.address}", cwd=folder):

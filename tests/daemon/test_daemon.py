@@ -1,7 +1,6 @@
 """The daemon in this process: it ends if one of its threads does, and stops cleanly at any time."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -80,18 +79,7 @@ def running(folder: Path, wanted: Settings, reload: ReloadOptions | None = None)
 
 
 @pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    """Leave the logging of this process to other tests as it was."""
-    root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn.error")
-    handlers, levels = list(root.handlers), (root.level, uvicorn.level)
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(levels[0])
-    uvicorn.setLevel(levels[1])
-
-
-@pytest.fixture(autouse=True)
-def no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_aws(restored_logging: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have an AWS that refuses connections, and a supervisor that does not wait."""
     for name, value in NO_AWS.items():
         monkeypatch.setenv(name, value)

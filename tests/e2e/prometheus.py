@@ -1,7 +1,6 @@
 """A real Prometheus that scrapes one target with the shipped settings, evaluates rules, and is queried."""
 
 import json
-import socket
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.process import program
+from tests.support import free_port
 
 SHIPPED = Path(__file__).parents[2] / "config" / "prometheus.yml"
 
@@ -105,8 +105,7 @@ def prometheus(
     target. There are no rules yet; their alerts go to `alertmanager` (HOST:PORT). A query finds a sample for as long as
     `lookback`.
     """
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     alertmanagers = [{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else []
     (scrape,) = yaml.safe_load(SHIPPED.read_text())["scrape_configs"]
     del scrape["static_configs"]

@@ -67,18 +67,14 @@ def test_poll_change_stop_and_restart(fleet: Aws, config: Path) -> None:
         assert not [entry for entry in daemon.entries if entry["event"] == "provisioned_product.baseline"]
 
 
-def test_the_daemon_is_alive_and_not_ready_before_the_first_poll(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_daemon_is_alive_and_not_ready_before_the_first_poll(silent: socket.socket, config: Path) -> None:
     """While AWS accepts connections and sends nothing, /metrics responds and /readyz is a 503."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-        config.write_text(config.read_text().replace("300ms", "50m"))
-        with DaemonProcess(config) as daemon:
-            assert daemon.get("/livez") == (200, b"ok\n")
-            assert daemon.get("/readyz") == (503, b"some products have not been polled yet\n")
-            assert daemon.get("/metrics")[0] == 200
-            assert daemon.stop() == 0
+    config.write_text(config.read_text().replace("300ms", "50m"))
+    with DaemonProcess(config) as daemon:
+        assert daemon.get("/livez") == (200, b"ok\n")
+        assert daemon.get("/readyz") == (503, b"some products have not been polled yet\n")
+        assert daemon.get("/metrics")[0] == 200
+        assert daemon.stop() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

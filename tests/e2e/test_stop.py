@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from tests.conftest import Aws
 from tests.e2e.process import DaemonProcess, eventually
+from tests.support import free_port
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
 LONGEST = 10.0
@@ -28,16 +28,6 @@ def fleet(aws: Aws) -> Aws:
     for number in range(20):
         aws.stack_sets.set(PRODUCT, f"{number:012}", "eu-west-1", "CURRENT")
     return aws
-
-
-@pytest.fixture
-def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """Accept connections and never respond."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-        yield server
 
 
 def stops(daemon: DaemonProcess) -> None:
@@ -96,7 +86,7 @@ def test_stop_during_the_start(fleet: Aws, config: Path) -> None:
 
 def test_blocked_stdout(fleet: Aws, config: Path) -> None:
     """Polls and scrapes continue while stdout is blocked, the stop is as fast, and no event is lost."""
-    address = "127.0.0.1:" + free_port()
+    address = f"127.0.0.1:{free_port()}"
     config.write_text(config.read_text().replace("127.0.0.1:0", address))
     command = [sys.executable, "-m", "monitor", "run", "--config", str(config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -130,15 +120,9 @@ def test_blocked_stdout(fleet: Aws, config: Path) -> None:
         stops(daemon)
 
 
-def free_port() -> str:
-    """Return a port that was just free."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return str(server.getsockname()[1])
-
-
 def test_closed_stdout(fleet: Aws, config: Path, tmp_path: Path) -> None:
     """With stdout closed the transitions wait in the state, scrapes work, and the stop is clean."""
-    address = "127.0.0.1:" + free_port()
+    address = f"127.0.0.1:{free_port()}"
     config.write_text(config.read_text().replace("127.0.0.1:0", address))
     command = [sys.executable, "-m", "monitor", "run", "--config", str(config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:

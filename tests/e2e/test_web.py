@@ -18,6 +18,7 @@ import trustme
 from tests.conftest import Aws
 from tests.e2e.process import WAIT, DaemonProcess, eventually, program
 from tests.making import EU, ONE
+from tests.support import free_port
 from tests.web.certificates import TLS, WebFolder
 
 PRODUCT = "pp-aaaaaaaaaaaaa"
@@ -65,8 +66,7 @@ def test_a_renewed_certificate_and_a_broken_one(web: WebFolder, config: Path) ->
 def test_prometheus_with_basic_auth(web: WebFolder, config: Path, tmp_path: Path) -> None:
     """Prometheus reads every label unchanged with TLS and a password, and is refused with a wrong password."""
     web.write(TLS + USERS)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with DaemonProcess(config) as daemon:
         daemon.wait_for_event("poll.completed")
         jobs = "".join(

@@ -1,7 +1,6 @@
 """The pods that Kubernetes made from the chart, with the image: podman starts what a kubelet would."""
 
 import json
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from tests.image.conftest import Built
 from tests.image.container import mounts
 from tests.image.kubelet import Kubelet, PodContainer
 from tests.making import EU, ONE
+from tests.support import free_port
 
 pytestmark = [pytest.mark.needs("mmdebstrap", "podman", "runc"), pytest.mark.timeout(400)]
 PRODUCT = "pp-aaaaaaaaaaaaa"
@@ -30,8 +30,7 @@ def release(namespace: Namespace, aws: Aws, tmp_path: Path) -> Namespace:
     """Install the chart for a product of the simulated AWS, on a free port, and return its namespace."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     aws.stack_sets.set(PRODUCT, ONE, EU, "CURRENT")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {**ENVIRONMENT, **CANARIES, "AWS_ENDPOINT_URL": aws.url}
     values: dict[str, Any] = {
         "image": {"repository": REFERENCE.partition(":")[0]},

@@ -216,11 +216,13 @@ def test_the_reason_of_a_failed_poll_is_there_until_a_poll_is_complete() -> None
     assert samples(shown, "servicecatalog_poll_failing") == {}
 
 
-def test_a_missing_product_has_no_instances_after_a_restart() -> None:
-    """The stored snapshot of a product that AWS does not know is not published."""
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_missing_product_has_no_instances_after_a_restart(missing: bool) -> None:
+    """Neither snapshot nor status of a product that AWS does not know are published."""
     shown = metrics()
-    shown.restored(monitored(), StoredProduct(snapshot(FLEET), missing=True))
-    assert samples(shown, "servicecatalog_stack_instance_status") == {}
+    shown.restored(monitored(), StoredProduct(snapshot(FLEET), missing, detail()))
+    for family in ("servicecatalog_stack_instance_status", "servicecatalog_provisioned_product_status"):
+        assert bool(samples(shown, family)) is not missing
 
 
 def test_a_snapshot_that_could_not_be_committed_is_published() -> None:

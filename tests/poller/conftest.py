@@ -1,11 +1,9 @@
 """Fixtures: a poller and the harness around it."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from monitor.aws import caller
 from monitor.events.names import EventName
@@ -53,17 +51,6 @@ def poller(harness: Harness) -> Poller:
     made.restore(monitored())
     harness.log.clear()
     return made
-
-
-@pytest.fixture
-def restored_logging() -> Iterator[None]:
-    """Put logging back afterwards: a log takes over that of the process."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from monitor.state.dynamodb_reader import DynamoDbReader
 from monitor.state.sqlite import SqliteStore
 from monitor.state.sqlite_history import read_transitions
 from tests.making import LATER
-from tests.support import until
+from tests.support import free_port, until
 
 AnyStore = SqliteStore | DynamoDbStore
 LOCAL = os.environ.get("STACKSET_MONITOR_DYNAMODB_LOCAL")
@@ -117,8 +117,7 @@ def new_engine(name: str, folder: Path, endpoint: str | None) -> Iterator[Engine
 @contextmanager
 def dynamodb_local(folder: str) -> Iterator[str]:
     """Run DynamoDB Local, and yield its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     main = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
     options = ("-inMemory", "-disableTelemetry", "-port", str(port))
     command = ("java", f"-Djava.library.path={folder}", "-cp", f"{folder}/*", main, *options)

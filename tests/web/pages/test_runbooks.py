@@ -1,13 +1,21 @@
 """The runbooks as pages."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from monitor.model.details import SUSPENDED, InstanceDetail, StackSetDetails
+from monitor.model.errors import PollFailedError, Reason
+from monitor.model.instances import Status
+from monitor.model.products import ProductStatus
+from monitor.model.views import PollFailure, ProductView
 from monitor.web.pages.runbooks import names, runbook
-from tests.browser.fleet import BASELINE
+from tests.making import EPOCH, EU, ONE, detail
+from tests.web.fake_views import FakeViews, product_view
 from tests.web.pages.pages import Links, get, text_of
 
 ROOT = Path(__file__).parents[3]
@@ -52,7 +60,44 @@ def test_another_name_is_not_found(name: str) -> None:
     assert get(f"/runbooks/{name}").status == 404
 
 
-def test_the_page_of_a_product_links_to_the_runbooks() -> None:
-    """What to do about a status leads to its runbook."""
-    links = Links(get(f"/products/{BASELINE.id}").body.decode()).followed
-    assert {"/runbooks/StackInstanceInoperable", "/runbooks/ProvisionedProductFailed"} <= links
+def linked(view: ProductView) -> set[str]:
+    """Return the runbooks that the page of a product links, which all exist."""
+    links = Links(get(f"/products/{view.product.id}", FakeViews([view])).body.decode()).followed
+    found = {link.removeprefix("/runbooks/") for link in links if link.startswith("/runbooks/")}
+    assert found <= set(names())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"detail": detail(ProductStatus.TAINTED)}, {"ProvisionedProductFailed"}),
+        ({"stale": True}, {"StackSetMonitorDataStale"}),
+        ({"failure": PollFailure(Reason.ACCESS_DENIED, "Code", "A sentence.", EPOCH)}, {"StackSetMonitorAccessDenied"}),
+        ({"failure": PollFailure(Reason.TIMEOUT, "Code", "A sentence.", EPOCH)}, {"StackSetMonitorPollErrors"}),
+        (
+            {"details": StackSetDetails(error=PollFailedError(Reason.ACCESS_DENIED, "Code", "A sentence."))},
+            {"StackSetMonitorDetailsFailed"},
+        ),
+        ({}, set()),
+    ],
+)
+def test_a_problem_of_a_product_links_its_runbook(fields: dict[str, Any], expected: set[str]) -> None:
+    """What is wrong with a product or its poll leads to the runbook about it."""
+    assert linked(product_view({(ONE, EU): Status.CURRENT}, **fields)) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (Status.INOPERABLE, {"StackInstanceInoperable"}),
+        (Status.OUTDATED, {"StackInstanceOutdated"}),
+        (Status.UNKNOWN, {"StackSetMonitorStatusUnknown"}),
+    ],
+)
+def test_a_status_links_its_runbook(status: Status, expected: set[str]) -> None:
+    """What to do about a status leads to its runbook, and a suspended account to its own."""
+    view = product_view({(ONE, EU): status})
+    assert linked(view) == expected
+    suspended = StackSetDetails({(ONE, EU): InstanceDetail(SUSPENDED)})
+    assert linked(replace(view, details=suspended)) == expected | {"StackInstancesSuspended"}

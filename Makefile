@@ -26,11 +26,12 @@ $(INSTALLED): $(LOCKS)/dev.txt pyproject.toml
 .PHONY: install
 install: $(INSTALLED) ## Create the virtual environment in .venv
 
-# A virtual environment of 174 MB with what the demo needs; the one with the tools of a developer has 285 MB.
+# A virtual environment of 129 MB with what the demo needs; the one with the tools of a developer has 285 MB.
+# --no-compile saves a third of the time of the installation: the demo imports a small part of what is installed.
 $(DEMO)/.installed: $(LOCKS)/demo.txt pyproject.toml
 	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(DEMO)
-	$(DEMO)/bin/python -m pip install $(PIP_OPTIONS) --require-hashes -r $(LOCKS)/demo.txt
+	$(DEMO)/bin/python -m pip install $(PIP_OPTIONS) --no-compile --require-hashes -r $(LOCKS)/demo.txt
 	$(DEMO)/bin/python -m pip install $(PIP_OPTIONS) --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -42,7 +42,7 @@ class AcceptedCheck:
         self._clock = clock
         self._today = today
         self._next_check = clock()
-        self._logged: set[tuple[Acceptance, Unused]] = set()
+        self._unused: set[tuple[Acceptance, Unused]] = set()
 
     def check(self, entries: Sequence[Acceptance]) -> None:
         """Log each entry that accepts nothing, once until that changes.
@@ -58,7 +58,7 @@ class AcceptedCheck:
         fleet = ((view.product, ((key, view.states[key].status) for key in view.non_current)) for view in views)
         found = unused_entries(entries, fleet, self._today()).items()
         unused = {(entry, why) for entry, why in found if self._whole or why is Unused.EXPIRED}
-        for entry, why in sorted(unused - self._logged, key=lambda item: (item[0].account, item[0].until)):
+        for entry, why in sorted(unused - self._unused, key=_order):
             self._log.event(
                 LogLevel.WARNING,
                 _EVENTS[why],
@@ -68,4 +68,13 @@ class AcceptedCheck:
                 until=entry.until.isoformat(),
                 reason=entry.reason,
             )
-        self._logged = unused
+        self._unused = unused
+
+    def unused(self) -> Sequence[tuple[Acceptance, Unused]]:
+        """Return the entries that accept nothing, as the last check found them."""
+        return sorted(self._unused, key=_order)
+
+
+def _order(item: tuple[Acceptance, Unused]) -> tuple[str, date]:
+    entry, _ = item
+    return entry.account, entry.until

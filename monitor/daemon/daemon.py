@@ -104,8 +104,7 @@ class Daemon:
         self._metrics = MetricsCache(settings.series, render, settings.accepted)
         self._scheduler = PollScheduler()
         self._product_views = ProductViews(lambda one: self._scheduler.next_run(PollJob(one)), settings.accepted)
-        whole = shard.total == 1 and self._cluster is None
-        self._accepted_check = AcceptedCheck(self._product_views.all, log, whole=whole)
+        self._accepted_check = AcceptedCheck(self._product_views.all, log, whole=shard.total == 1 and not self._cluster)
         self._publishers = publishers = Publishers(self._metrics, self._product_views)
         self._outbox = Outbox(self._store, log.writer, partial(transition_line, log), self._state_failed)
         self._sources = Sources(self._monitor_metrics, settings.poll.concurrency, log)
@@ -134,7 +133,8 @@ class Daemon:
         )
         discovery = Discovery(self._sources, self._product_set, self._deadlines, self._monitor_metrics, log)
         self._runner = JobRunner(settings.poll.concurrency, self._product_set, self._poller, discovery, publishers, log)
-        views = DaemonViews(lambda: self._settings, self._product_views, self._sources, discovery, self._store)
+        unused = self._accepted_check.unused
+        views = DaemonViews(lambda: self._settings, self._product_views, self._sources, discovery, self._store, unused)
         self._reloader = Reloader(reload, self._apply, self._refuse) if reload else None
         over_http = self._reloader.reload if self._reloader and reload and reload.over_http else None
         self._server = Server(

@@ -7,6 +7,7 @@ from monitor.daemon.discovery import Discovery
 from monitor.daemon.product_views import ProductViews
 from monitor.daemon.protocols import TransitionHistory
 from monitor.daemon.sources import Sources
+from monitor.model.accepted import Acceptance, Unused
 from monitor.model.diff import Transition
 from monitor.model.paging import Page, TransitionFilter
 from monitor.model.views import DiscoveryView, ProductView, SourceView
@@ -22,6 +23,7 @@ class DaemonViews:
         sources: Sources,
         discovery: Discovery,
         history: TransitionHistory,
+        unused_entries: Callable[[], Sequence[tuple[Acceptance, Unused]]],
     ) -> None:
         """Show the sources of the present `settings`."""
         self._settings = settings
@@ -29,6 +31,7 @@ class DaemonViews:
         self._sources = sources
         self._discovery = discovery
         self._history = history
+        self._unused_entries = unused_entries
 
     def products(self) -> Sequence[ProductView]:
         """Return every product that was published."""
@@ -44,6 +47,10 @@ class DaemonViews:
         for view in self.products():
             views.setdefault(view.source, []).append(view)
         return [self._source(settings, views.get(settings.name, ())) for settings in self._settings().sources]
+
+    def unused_entries(self) -> Sequence[tuple[Acceptance, Unused]]:
+        """Return the entries of `accepted` that accept nothing."""
+        return self._unused_entries()
 
     def transitions(self, wanted: TransitionFilter, limit: int, cursor: str | None) -> Page[Transition]:
         """Return a page of the stored transitions, the newest first. Raises `StateError`, `CursorError`."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from monitor.model.accepted import Acceptance, Unused
 from monitor.model.diff import Transition
 from monitor.model.paging import Page, TransitionFilter
 from monitor.model.views import ProductView, SourceView
@@ -19,6 +20,9 @@ class Views(Protocol):
 
     def sources(self) -> Sequence[SourceView]:
         """Return every source, as they are in the configuration."""
+
+    def unused_entries(self) -> Sequence[tuple[Acceptance, Unused]]:
+        """Return the entries of `accepted` in the configuration that accept nothing, and why."""
 
     def transitions(self, wanted: TransitionFilter, limit: int, cursor: str | None) -> Page[Transition]:
         """Return a page of the stored transitions of stack instances, the newest first. May read from a disk.

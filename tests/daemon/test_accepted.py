@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from monitor.daemon.accepted import CHECK_SECONDS, AcceptedCheck
-from monitor.model.accepted import Acceptance
+from monitor.model.accepted import Acceptance, Unused
 from monitor.model.instances import InstanceKey, Status
 from monitor.model.views import ProductView
 from tests.daemon.fakes import FakeLog
@@ -82,6 +82,7 @@ def test_an_entry_that_matches_nothing_any_more_is_logged_once_until_it_matches(
     """The instance was repaired, broke again and was repaired again."""
     repaired = FLEET | {(ONE, EU): Status.CURRENT}
     assert harness.found(repaired, ENTRY, OTHER) == [("accepted.unmatched", ONE)]
+    assert harness.check.unused() == [(ENTRY, Unused.UNMATCHED)]
     assert harness.found(repaired, ENTRY, OTHER) == []
     assert harness.found(FLEET, ENTRY, OTHER) == []
     assert harness.found(repaired, ENTRY, OTHER) == [("accepted.unmatched", ONE)]

@@ -55,7 +55,9 @@ class World:
             {"hub": self.catalog}, product_set, Deadlines(), FakeMetrics(), self.log, lambda: self.now
         )
         self.store = SqliteStore(folder / "monitor.db")
-        self.views = DaemonViews(lambda: self.settings, self.product_views, self.sources, self.discovery, self.store)
+        self.views = DaemonViews(
+            lambda: self.settings, self.product_views, self.sources, self.discovery, self.store, lambda: ()
+        )
 
     def completed(self, product: Product, name: str, account: str) -> None:
         """Publish a poll of a product."""

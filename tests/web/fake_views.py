@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from monitor.model.accepted import Acceptance, Unused
 from monitor.model.diff import Transition
 from monitor.model.instances import InstanceKey, InstanceState, Product, Snapshot, Status, count_statuses
 from monitor.model.paging import Page, TransitionFilter, paginate
@@ -20,6 +21,7 @@ class FakeViews:
     views: Sequence[ProductView] = ()
     found_sources: Sequence[SourceView] = ()
     history: Sequence[Transition] = field(default=())
+    unused: Sequence[tuple[Acceptance, Unused]] = ()
     broken: str = ""
     """Why the state cannot be read."""
 
@@ -34,6 +36,10 @@ class FakeViews:
     def sources(self) -> Sequence[SourceView]:
         """Return the sources."""
         return self.found_sources
+
+    def unused_entries(self) -> Sequence[tuple[Acceptance, Unused]]:
+        """Return the entries without effect."""
+        return self.unused
 
     def transitions(self, wanted: TransitionFilter, limit: int, cursor: str | None) -> Page[Transition]:
         """Filter the history."""

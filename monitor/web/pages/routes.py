@@ -114,7 +114,11 @@ class Pages:
         if any(parameters.all(name) for name in INSTANCE_PARAMETERS):
             page = wanted_instances(views, parameters.instance_filter(), ROWS, parameters.first("cursor"))
             return self._page(request, now, "instances.html", {"instances": page, "regions": regions})
-        values = {"fleet": fleet(views, parameters.first("cursor")), "sources": self._views.sources()}
+        values = {
+            "fleet": fleet(views, parameters.first("cursor")),
+            "sources": self._views.sources(),
+            "unused": self._views.unused_entries(),
+        }
         refresh = _refresh(min((view.interval for view in views), default=LONGEST_REFRESH))
         return self._page(request, now, "fleet.html", values | {"regions": regions, "refresh": refresh})
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from monitor.model.accepted import Acceptance
+from monitor.model.accepted import Acceptance, Unused
 from monitor.model.details import StackSetDetails
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Product, Status
@@ -112,6 +112,21 @@ def test_an_accepted_instance_is_visible() -> None:
     assert "accepted until 2027-01-31: account is suspended" in text_of("/products/baseline", FakeViews([view]))
     home = text_of("/", FakeViews([view]))
     assert home.startswith("Nothing needs attention 1 product, 1 stack instance. 1 is accepted by the configuration.")
+
+
+def test_entries_that_accept_nothing_are_noticed() -> None:
+    """Each with its place, its reason and why it has no effect."""
+    expired = Acceptance(ONE, frozenset({Status.OUTDATED}), date(2026, 1, 31), "being closed")
+    unmatched = Acceptance(TWO, frozenset({Status.OUTDATED}), date(2999, 1, 31), "known", EU, "baseline")
+    views = FakeViews([product_view({(ONE, EU): Status.CURRENT})], unused=[(expired, Unused.EXPIRED)])
+    assert f"1 entry of accepted instances without effect Account {ONE} (being closed): expired on 2026-01-31." in (
+        text_of("/", views)
+    )
+    views.unused = [(expired, Unused.EXPIRED), (unmatched, Unused.UNMATCHED)]
+    text = text_of("/", views)
+    assert "2 entries of accepted instances without effect" in text
+    assert f"{TWO} , {EU}, baseline (known): no stack instance matches." in text
+    assert "without effect" not in text_of("/")
 
 
 def test_details_that_cannot_be_read_are_noticed() -> None:

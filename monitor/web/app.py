@@ -11,9 +11,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.web.api_endpoint import ApiEndpoint
+from monitor.web.lazy_app import LazyApp
 from monitor.web.limits import Limits
-from monitor.web.pages.routes import Pages
 from monitor.web.scrape import MetricsSource, ScrapeEndpoint
 from monitor.web.views import Views
 
@@ -47,23 +46,36 @@ def application(
     is no such path.
     """
     threads = CapacityLimiter(_THREADS)
-    api = ApiEndpoint(views, version, threads)
-    site = Starlette(
-        routes=[
-            *Pages(views, version, threads).routes(),
-            Route("/metrics", ScrapeEndpoint(metrics, scrapes), methods=["GET", "HEAD"]),
-            _probe("/livez", health.alive, "the scheduler has stopped"),
-            _probe("/readyz", health.ready, "some products have not been polled yet"),
-            *([_reload(reload)] if reload else []),
-        ]
-    )
-    site.router.redirect_slashes = False  # /metrics/ does not exist
+    routes = [
+        Route("/metrics", ScrapeEndpoint(metrics, scrapes), methods=["GET", "HEAD"]),
+        _probe("/livez", health.alive, "the scheduler has stopped"),
+        _probe("/readyz", health.ready, "some products have not been polled yet"),
+        *([_reload(reload)] if reload else []),
+    ]
+    own, operations = {route.path for route in routes}, Starlette(routes=routes)
+    api = LazyApp(lambda: _api(views, version, threads), threads)
+    pages = LazyApp(lambda: _pages(views, version, threads), threads)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        # No pattern of a Starlette route matches a path with a newline, so a mount would not answer it as the API does.
-        await (api if scope["path"].startswith("/api/") else site)(scope, receive, send)
+        # Not a mount: no pattern of Starlette matches a path with a newline, which the API answers with JSON.
+        path = scope["path"]
+        await (operations if path in own else api if path.startswith("/api/") else pages)(scope, receive, send)
 
     return app
+
+
+def _api(views: Views, version: str, threads: CapacityLimiter) -> ASGIApp:
+    from monitor.web.api.app import create_api  # noqa: PLC0415 - see LazyApp
+
+    return create_api(views, version, threads)
+
+
+def _pages(views: Views, version: str, threads: CapacityLimiter) -> ASGIApp:
+    from monitor.web.pages.routes import Pages  # noqa: PLC0415 - see LazyApp
+
+    pages = Starlette(routes=Pages(views, version, threads).routes())
+    pages.router.redirect_slashes = False  # /sources/ does not exist
+    return pages
 
 
 def _probe(path: str, passes: Callable[[], bool], failure: str) -> Route:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.model.paging import CursorError, TransitionFilter, instances, paginate
 from monitor.model.views import by_id, totals
@@ -45,6 +46,8 @@ HANDLED = (
     HTTPException,
     Exception,
 )
+
+_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
 Responses = dict[int | str, dict[str, Any]]
 _BAD_PARAMETER: Responses = {400: {"model": Error, "description": "A parameter is wrong; the error names it."}}
@@ -134,8 +137,8 @@ class Api:
         return Response(json, media_type="application/json")
 
 
-def create_api(views: Views, version: str, threads: CapacityLimiter) -> FastAPI:
-    """Return the ASGI application of all paths below `/api`."""
+def create_api(views: Views, version: str, threads: CapacityLimiter) -> ASGIApp:
+    """Return the application of all paths below `/api`."""
     app = FastAPI(
         title="stackset-monitor",
         version=version,
@@ -163,7 +166,18 @@ def create_api(views: Views, version: str, threads: CapacityLimiter) -> FastAPI:
         )
     for error in HANDLED:
         app.add_exception_handler(error, _error)
-    return app
+
+    async def with_headers(scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a HEAD request as a GET request: the server does not send the body."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        await app({**scope, "method": "GET"} if scope["method"] == "HEAD" else scope, receive, send_with_headers)
+
+    return with_headers
 
 
 async def _error(_: Request, error: Exception) -> Response:

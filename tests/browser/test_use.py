@@ -125,6 +125,33 @@ def test_a_page_updates_itself(site: Site) -> None:
     assert page.locator(".map").evaluate("box => box.scrollTop") == 40
 
 
+def test_an_update_keeps_the_focus(site: Site) -> None:
+    """A table that is scrolled and a link that was reached by Tab still have the focus after an update."""
+    page = site.context.new_page()
+    page.clock.install()
+    page.goto(f"{site.url}/products/{BASELINE.id}")
+    heading = page.get_by_role("heading", level=1)
+    link = page.locator("section[aria-labelledby=instances]").get_by_role("link", name="155434343433").nth(2)
+    for number, element in enumerate((page.locator(".map"), link)):
+        element.focus()
+        site.views.views = [
+            replace(view, product=Product(view.product.id, f"renamed-{number}")) for view in site.views.views
+        ]
+        page.clock.run_for(31_000)
+        expect(heading).to_contain_text(f"renamed-{number}")
+        expect(element).to_be_focused()
+
+
+def test_a_product_that_is_removed_meanwhile(site: Site) -> None:
+    """The update of a page that does not exist any more says so."""
+    page = site.context.new_page()
+    page.clock.install()
+    page.goto(f"{site.url}/products/{BASELINE.id}")
+    site.views.views = []
+    page.clock.run_for(31_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+
+
 def test_an_update_disturbs_nobody(site: Site) -> None:
     """The page is not replaced while somebody fills in a form, or has paused the updates."""
     page = site.context.new_page()

@@ -110,3 +110,14 @@ def test_slots_that_were_reserved_under_throttling_pass_soon() -> None:
         limiter.throttled()
         clock.now += DECREASE_SECONDS
     assert max(limiter.reserve() for _ in range(16)) < RECOVERY_SECONDS / 2
+
+
+def test_details_take_only_slots_that_no_poll_waits_for() -> None:
+    """A reserved slot in the future is a poll that waits; a free slot is taken, and spaced like any other call."""
+    clock = Clock()
+    limiter = RateLimiter(2.0, clock)
+    assert [limiter.take_free_slot(), limiter.take_free_slot(), limiter.reserve()] == [0.0, 0.5, 0.5]
+    clock.now += 0.5  # the slot of the poll
+    assert limiter.take_free_slot() == 0.5
+    clock.now += 0.5
+    assert limiter.take_free_slot() == 0.0

@@ -50,6 +50,12 @@ class ProductDetail:
     errors: tuple[str, ...] = ()
     """Why the last provisioning failed; empty if it succeeded or AWS does not say (API: `RecordErrors`)."""
 
+    @property
+    def status_reason(self) -> str | None:
+        """What AWS says about the status, each text once; None if it says nothing."""
+        texts = (text.removesuffix(".") for text in (self.status_message, *self.errors) if text)
+        return "; ".join(dict.fromkeys(texts)) or None
+
 
 @dataclass(frozen=True, slots=True)
 class ProductSearch:
@@ -107,9 +113,7 @@ def describe(
     if previous is None or previous.status is now.status:
         return Description(now, None, since or observed_at)
     identity = event_id(poll_id, product)
-    transition = ProductTransition(identity, poll_id, product, previous.status, now.status, observed_at, _reason(now))
+    transition = ProductTransition(
+        identity, poll_id, product, previous.status, now.status, observed_at, now.status_reason
+    )
     return Description(now, transition, observed_at)
-
-
-def _reason(detail: ProductDetail) -> str | None:
-    return "; ".join(dict.fromkeys(text for text in (detail.status_message, *detail.errors) if text)) or None

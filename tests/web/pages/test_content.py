@@ -114,6 +114,16 @@ def test_an_accepted_instance_is_visible() -> None:
     assert home.startswith("Nothing needs attention 1 product, 1 stack instance. 1 is accepted by the configuration.")
 
 
+def test_why_a_product_is_tainted() -> None:
+    """The advice has what AWS says; without that it says where to look."""
+    tainted = detail(ProductStatus.TAINTED)
+    said = replace(tainted, status_message="1 of 9 failed.", errors=("Failure: no role.", "1 of 9 failed."))
+    text = text_of("/products/baseline", FakeViews([product_view({}, detail=said)]))
+    assert "The last operation on the product failed: 1 of 9 failed; Failure: no role. Fix the cause, then" in text
+    text = text_of("/products/baseline", FakeViews([product_view({}, detail=tainted)]))
+    assert "failed. Read the errors of its last record, fix the cause, then update the product again." in text
+
+
 def test_entries_that_accept_nothing_are_noticed() -> None:
     """Each with its place, its reason and why it has no effect."""
     expired = Acceptance(ONE, frozenset({Status.OUTDATED}), date(2026, 1, 31), "being closed")

@@ -101,7 +101,7 @@ def message(event: str, fields: Mapping[str, Any]) -> str:
     elif event == EventName.TRANSITION and values["status"] is None:
         template = f"{_INSTANCE} disappeared; its last status was {{previous_status}}."
     elif event == EventName.PRODUCT_TRANSITION and fields.get("status_reason"):
-        template += " AWS says: {status_reason}"
+        template += " AWS says: {status_reason}."
     if fields.get("detailed_status"):
         values["why"] = ": ".join(filter(None, (values["detailed_status"], fields.get("status_reason"))))
         template = f"{template.removesuffix('.')} ({{why}})."

@@ -64,7 +64,7 @@ def test_every_event_has_a_sentence(event: EventName) -> None:
         (
             EventName.PRODUCT_TRANSITION,
             {**NAMED, "previous_status": "UNDER_CHANGE", "status": "TAINTED", "status_reason": "oh"},
-            "The provisioned product baseline (pp-aaaaaaaaaaaaa) changed from UNDER_CHANGE to TAINTED. AWS says: oh",
+            "The provisioned product baseline (pp-aaaaaaaaaaaaa) changed from UNDER_CHANGE to TAINTED. AWS says: oh.",
         ),
         (
             EventName.POLL_COMPLETED,

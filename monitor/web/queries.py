@@ -1,4 +1,4 @@
-"""What the parameters of the API mean."""
+"""What the parameters of the pages and the API mean."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

@@ -2,24 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
-from monitor.config.duration import parse_duration
 from monitor.model.instances import Status
 from monitor.model.paging import InstanceFilter
 from monitor.web.pages.instances import NOT_CURRENT
+from monitor.web.queries import ParameterError, parse_since
 
 # The choice of a form for every status.
 ANY = "any"
 # The choice of a form for transitions of stack instances that disappeared.
 ABSENT = "ABSENT"
-
-
-class ParameterError(ValueError):
-    """A parameter of a page that has no meaning. The message is one sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +74,7 @@ class Parameters:
         Raises:
             ParameterError: it is neither.
         """
-        text = self.first("since") or default
-        try:
-            return now - timedelta(seconds=parse_duration(text))
-        except ValueError:
-            pass
-        try:
-            moment = datetime.fromisoformat(text)
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        except ValueError as error:
-            message = f"since: {text!r:.60} is neither a duration like 24h nor a time like 2026-11-24T18:00:00Z"
-            raise ParameterError(message) from error
+        return parse_since(self.first("since") or default, now)
 
 
 def _status(name: str, *others: str) -> Status:

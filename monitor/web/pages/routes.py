@@ -1,6 +1,6 @@
 """The routes of the pages. Each is rendered in a thread, so that a scrape never waits for one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,12 +16,13 @@ from monitor.poller.protocols import StateError
 from monitor.web.pages.console_links import instance_link
 from monitor.web.pages.fleet import ROWS, fleet
 from monitor.web.pages.instances import wanted_instances
-from monitor.web.pages.parameters import ParameterError, Parameters
+from monitor.web.pages.parameters import Parameters
 from monitor.web.pages.product import Cursors, product_page
 from monitor.web.pages.responses import page_response
 from monitor.web.pages.runbooks import runbook
 from monitor.web.pages.static import static_routes
 from monitor.web.pages.templates import environment
+from monitor.web.queries import ParameterError, product_ids
 from monitor.web.scrape import wants_gzip
 from monitor.web.views import Views
 
@@ -140,7 +141,7 @@ class Pages:
         products = {view.product.id: view for view in self._views.products()}
         wanted = TransitionFilter(
             since=parameters.since(now, DEFAULT_SINCE),
-            products=frozenset(_ids(parameters.all("product"), products)),
+            products=product_ids(self._views, parameters.all("product")),
             accounts=frozenset(parameters.all("account")),
             statuses=parameters.transition_statuses(),
         )
@@ -175,12 +176,3 @@ class Pages:
 
 def _refresh(interval: float) -> float:
     return min(max(interval, SHORTEST_REFRESH), LONGEST_REFRESH)
-
-
-def _ids(names: Sequence[str], products: Mapping[str, ProductView]) -> list[str]:
-    """Return the IDs of products that are given by ID or name. An unknown one stays: it may be in the history."""
-    return [
-        product_id
-        for name in names
-        for product_id in ([id_ for id_, view in products.items() if view.product.name == name] or [name])
-    ]

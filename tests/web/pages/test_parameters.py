@@ -7,7 +7,8 @@ from starlette.datastructures import QueryParams
 
 from monitor.model.instances import Status
 from monitor.web.pages.instances import NOT_CURRENT
-from monitor.web.pages.parameters import ParameterError, Parameters
+from monitor.web.pages.parameters import Parameters
+from monitor.web.queries import ParameterError
 from tests.making import EPOCH, EU, ONE
 
 

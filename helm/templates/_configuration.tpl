@@ -43,7 +43,9 @@ boolean, and breaks texts with special line separators.
 {{- end -}}
 {{- /* The default of the monitor is a relative path, which is on the volume too, but this is the path of the documents. */ -}}
 {{- $state := default (dict) $config.state -}}
-{{- if not $state.path -}}
+{{- if $state.dynamodb -}}
+{{- $_ := set $config "state" (omit $state "path") -}}
+{{- else if not $state.path -}}
 {{- $_ := set $config "state" (merge (dict "path" (printf "%s/monitor.db" (include "stackset-monitor.stateFolder" .))) $state) -}}
 {{- end -}}
 {{- include "stackset-monitor.quotedYaml" $config | trim -}}
@@ -92,6 +94,9 @@ Checksum of the keys that need a restart. The monitor applies all others while i
 {{- $poll := pick (default (dict) $config.poll) "concurrency" -}}
 {{- $web := include "stackset-monitor.hasWebConfig" . -}}
 {{- $keys := list $poll (default (dict) $config.state) (default (dict) $config.web) (default (dict) $config.log) $web -}}
+{{- with $config.cluster -}}
+{{- $keys = append $keys . -}}
+{{- end -}}
 {{- if not .Values.reload -}}
 {{- $keys = list $keys (include "stackset-monitor.configurationData" .) -}}
 {{- end -}}

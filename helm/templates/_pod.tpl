@@ -133,12 +133,19 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{- /* Shards prefer different nodes and zones, so that the loss of one does not stop them all. */ -}}
+{{- /* Not empty if the state is in a table: then the pods need no volume and no name of their own. */ -}}
+{{- define "stackset-monitor.shared" -}}
+{{- if or (default (dict) (default (dict) .Values.config).state).dynamodb (gt (int .Values.replicas) 1) -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{- /* Shards and replicas prefer different nodes and zones, so that the loss of one does not stop them all. */ -}}
 {{- define "stackset-monitor.spread" -}}
 {{- $selector := dict "matchLabels" (include "stackset-monitor.selectorLabels" . | fromYaml) -}}
 {{- $affinity := .Values.affinity -}}
 {{- $topology := .Values.topologySpreadConstraints -}}
-{{- if gt (int .Values.shards) 1 -}}
+{{- if gt (max (int .Values.shards) (int .Values.replicas)) 1 -}}
 {{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" $selector -}}
 {{- $affinity = default (dict "podAntiAffinity" (dict "preferredDuringSchedulingIgnoredDuringExecution" (list (dict "weight" 100 "podAffinityTerm" $term)))) $affinity -}}
 {{- $topology = default (list (dict "maxSkew" 1 "topologyKey" "topology.kubernetes.io/zone" "whenUnsatisfiable" "ScheduleAnyway" "labelSelector" $selector)) $topology -}}
@@ -199,7 +206,7 @@ containers:
   {{- end }}
 volumes:
   - {{ include "stackset-monitor.configurationVolume" (dict "root" . "name" (include "stackset-monitor.fullname" .)) | nindent 4 | trim }}
-  {{- if not .Values.persistence.enabled }}
+  {{- if or (include "stackset-monitor.shared" .) (not .Values.persistence.enabled) }}
   - {{ include "stackset-monitor.emptyState" . | nindent 4 | trim }}
   {{- else if .Values.persistence.existingClaim }}
   - name: state
@@ -213,7 +220,7 @@ volumes:
 
 {{- /* The template of the claims for the state; empty if there is none. */ -}}
 {{- define "stackset-monitor.claim" -}}
-{{- if and .Values.persistence.enabled (not .Values.persistence.existingClaim) -}}
+{{- if and .Values.persistence.enabled (not .Values.persistence.existingClaim) (not (include "stackset-monitor.shared" .)) -}}
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:

@@ -23,6 +23,17 @@
 {{- fail (printf "prometheusRule.interval: %s is longer than 4m. The alerts would then resolve when one scrape is missed; use 4m or less" .) -}}
 {{- end -}}
 {{- end -}}
+{{- if gt (int .Values.replicas) 1 -}}
+{{- if gt (int .Values.shards) 1 -}}
+{{- fail (printf "replicas: %d replicas and %d shards cannot be combined; set shards to 1 and config.cluster.shards to the number of parts" (int .Values.replicas) (int .Values.shards)) -}}
+{{- end -}}
+{{- if and (not (include "stackset-monitor.hasExistingConfig" .)) (not (default (dict) (default (dict) .Values.config).state).dynamodb) -}}
+{{- fail (printf "replicas: %d replicas need a shared state; set config.state.dynamodb, or use shards to split the products across pods" (int .Values.replicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (include "stackset-monitor.shared" .) (gt (int .Values.shards) 1) -}}
+{{- fail "shards: with config.state.dynamodb the replicas divide the products; set shards to 1, and replicas and config.cluster.shards instead" -}}
+{{- end -}}
 {{- if and .Values.persistence.existingClaim (gt (int .Values.shards) 1) -}}
 {{- fail (printf "persistence.existingClaim: one volume cannot hold the state of %d shards; leave it empty or set shards to 1" (int .Values.shards)) -}}
 {{- end -}}
@@ -34,7 +45,7 @@
 {{- fail "env was renamed: use extraEnv" -}}
 {{- end -}}
 {{- if hasKey .Values "replicaCount" -}}
-{{- fail "replicaCount is not a value of this chart: use shards, which splits the products across pods" -}}
+{{- fail "replicaCount is not a value of this chart: use replicas, which share a table of DynamoDB, or shards, which splits the products across pods" -}}
 {{- end -}}
 {{- range $key := list "enabled" "labels" "annotations" "namespace" "interval" -}}
 {{- if hasKey $.Values.alerts $key -}}

@@ -58,7 +58,7 @@ def pods(objects: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
     for one in objects:
         if one["kind"] == "Pod":
             yield one["metadata"]["name"], one["spec"]
-        elif one["kind"] in {"StatefulSet", "Job"}:
+        elif one["kind"] in {"StatefulSet", "Deployment", "Job"}:
             yield one["metadata"]["name"], one["spec"]["template"]["spec"]
 
 

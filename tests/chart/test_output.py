@@ -52,7 +52,8 @@ def test_manifests_match_the_kubernetes_schemas(case: str, version: str) -> None
     seen = [one for one in manifests(values(case)) if one["kind"] not in OPERATOR]
     for one in seen:
         kubernetes_validate.validate(one, version, strict=True)
-    assert {"StatefulSet", "Service"} <= {one["kind"] for one in seen}
+    workload = "Deployment" if case == "replicas" else "StatefulSet"
+    assert {workload, "Service"} <= {one["kind"] for one in seen}
 
 
 def test_kubernetes_schemas_refuse_unknown_keys() -> None:

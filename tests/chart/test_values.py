@@ -451,7 +451,7 @@ def test_extra_manifests_are_templates() -> None:
         ({"alerts": {"interval": "5m"}}, "alerts.interval was renamed: use prometheusRule.interval"),
         ({"alerts": {"enabled": True}}, "alerts.enabled was renamed: use prometheusRule.enabled"),
         ({"env": []}, "env was renamed: use extraEnv"),
-        ({"replicaCount": 2}, "use shards"),
+        ({"replicaCount": 2}, "use replicas, which share a table of DynamoDB, or shards"),
         ({"persistence": {"existingClaim": "a"}, "shards": 2}, "one volume cannot hold the state of 2 shards"),
         ({"extraArgs": ["--listen=:1"]}, "extraArgs: the chart sets --listen"),
         ({"alerts": {"outdatedShare": 10}}, "exclusiveMaximum: got 10, want 1"),
@@ -515,3 +515,34 @@ def test_notes_list_the_next_steps() -> None:
 def test_notes_tell_what_is_monitored(given: dict[str, Any], said: str) -> None:
     """The first line of the notes is right for lists, discovery (also of everything) and existing configurations."""
     assert rendered(given)["NOTES.txt"].startswith(f"stackset-monitor 0.1.0 monitors {said}")
+
+
+def test_replicas_that_share_a_table_are_a_deployment_without_volumes() -> None:
+    """They roll one after the other, prefer different zones, and may be disrupted one at a time."""
+    given = values("replicas")
+    deployment = manifest(given, "Deployment")["spec"]
+    assert deployment["replicas"] == 2
+    assert deployment["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    pod = deployment["template"]["spec"]
+    assert [volume["name"] for volume in pod["volumes"] if "emptyDir" in volume] == ["state"]
+    assert not any("persistentVolumeClaim" in volume for volume in pod["volumes"])
+    assert pod["topologySpreadConstraints"][0]["topologyKey"] == "topology.kubernetes.io/zone"
+    assert manifest(given, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert "StatefulSet" not in {one["kind"] for one in manifests(given)}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"replicas": 2}, "replicas: 2 replicas need a shared state; set config.state.dynamodb"),
+        ({"replicas": 2, "shards": 3}, "replicas: 2 replicas and 3 shards cannot be combined; set shards to 1"),
+        (
+            {"shards": 3, "config": {"products": ["pp-a"], "state": {"dynamodb": {"table": "state"}}}},
+            "shards: with config.state.dynamodb the replicas divide the products; set shards to 1",
+        ),
+    ],
+)
+def test_replicas_without_a_shared_state_are_refused(more: dict[str, Any], message: str) -> None:
+    """One sentence says what to set."""
+    with pytest.raises(HelmError, match=re.escape(message)):
+        rendered(more)

@@ -7,7 +7,8 @@ Helm can read the StatefulSet in the cluster. `helm template` and Argo CD cannot
 {{- $name := include "stackset-monitor.fullname" . -}}
 {{- $namespace := include "stackset-monitor.namespace" . -}}
 {{- $live := lookup "apps/v1" "StatefulSet" $namespace $name -}}
-{{- if $live -}}
+{{- /* Replicas that share a table are a Deployment: Helm then deletes the StatefulSet and keeps its volumes. */ -}}
+{{- if and $live (not (include "stackset-monitor.shared" .)) -}}
 {{- $rule := "Kubernetes does not allow a change of the claim template of a StatefulSet." -}}
 {{- $orphan := printf "Pods and volumes stay if you first run: kubectl delete statefulset --namespace %s --cascade=orphan %s" $namespace $name -}}
 {{- $selected := get $live.spec.selector.matchLabels "app.kubernetes.io/name" -}}

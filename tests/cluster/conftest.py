@@ -103,6 +103,12 @@ def new_namespace(cluster: ControlPlane) -> Iterator[Namespace]:
     cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
+def workload(namespace: Namespace) -> Object:
+    """Return the StatefulSet of a release, or the Deployment of replicas that share a table."""
+    (found,) = [*namespace.items("statefulset"), *namespace.items("deployment")]
+    return found
+
+
 def options(case: str) -> list[str]:
     """Return the options of Helm for a case of the tests of the chart. Each case needs an image and a product."""
     path = CASES[case]

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.chart.chart import CASES, CHART
-from tests.cluster.conftest import RELEASE, Namespace, options, prepare
+from tests.cluster.conftest import RELEASE, Namespace, options, prepare, workload
 from tests.cluster.control_plane import Object
 from tests.e2e.process import eventually
 
@@ -57,21 +57,20 @@ def differences(manifest: Any, there: Any, path: str = "") -> list[str]:
 
 def test_pods_are_ready(installed: Namespace) -> None:
     """The controllers make ready pods on different nodes, bound claims, and a budget that allows one eviction."""
-    (stateful_set,) = installed.items("statefulset")
-    replicas = stateful_set["spec"]["replicas"]
+    replicas = workload(installed)["spec"]["replicas"]
     assert eventually(lambda: _ready(installed) == replicas)  # Helm does not wait for pods that are updated OnDelete
     pods = installed.items("pod")
     assert len(pods) == replicas
     assert len({pod["spec"]["nodeName"] for pod in pods}) == replicas
     claims = installed.items("persistentvolumeclaim")
-    assert len(claims) == (0 if installed.case == "shards" else 1)
+    assert len(claims) == (0 if installed.case in {"replicas", "shards"} else 1)
     assert {claim["status"]["phase"] for claim in claims} <= {"Bound"}
     assert len(installed.items("poddisruptionbudget")) == (0 if installed.case == "shards" else 1)
     assert eventually(lambda: _disruptions(installed) <= {1})
 
 
 def _ready(namespace: Namespace) -> int:
-    return sum(one["status"].get("readyReplicas", 0) for one in namespace.items("statefulset"))
+    return int(workload(namespace)["status"].get("readyReplicas", 0))
 
 
 def _disruptions(namespace: Namespace) -> set[int]:
@@ -108,8 +107,7 @@ def test_second_apply_changes_nothing(installed: Namespace) -> None:
     installed.cluster.kubectl("apply", *GITOPS, stdin=text)
     assert versions(installed) == before
     assert installed.cluster.kubectl("diff", *GITOPS, stdin=text) == ""
-    (stateful_set,) = installed.items("statefulset")
-    assert stateful_set["metadata"]["generation"] == 1
+    assert workload(installed)["metadata"]["generation"] == 1
 
 
 @every_case

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.chart.chart import CASES
-from tests.cluster.conftest import RELEASE, Namespace, options, prepare
+from tests.cluster.conftest import RELEASE, Namespace, options, prepare, workload
 from tests.e2e.process import eventually
 
 pytestmark = pytest.mark.timeout(180)
@@ -14,7 +14,7 @@ NAME = f"{RELEASE}-stackset-monitor"
 EARLIER = sorted((Path(__file__).parent / "earlier").glob("*.tgz"))
 """The packed chart of each release, and of a commit before the first one."""
 WITHOUT_TEMPLATE = {"existing", "shards"}
-"""The cases without a claim template. The StatefulSet of `everything` has another name."""
+"""The cases whose StatefulSet has no claim template."""
 
 
 def uid(namespace: Namespace, kind: str, name: str) -> str:
@@ -35,12 +35,12 @@ def test_upgrade_from_one_example_to_the_next(namespace: Namespace, before: str,
     prepare(namespace, before)
     namespace.install(*options(before))
     prepare(namespace, after)
-    if "everything" not in (before, after) and (before in WITHOUT_TEMPLATE) != (after in WITHOUT_TEMPLATE):
+    # The StatefulSet of `everything` has another name, and `replicas` has none.
+    if not {"everything", "replicas"} & {before, after} and (before in WITHOUT_TEMPLATE) != (after in WITHOUT_TEMPLATE):
         said = namespace.refusal(*options(after))
         namespace.kubectl(*said.partition("first run: kubectl ")[2].split())
     namespace.upgrade(*options(after))
-    (stateful_set,) = namespace.items("statefulset")
-    replicas = stateful_set["spec"]["replicas"]
+    replicas = workload(namespace)["spec"]["replicas"]
 
     def ready() -> bool:
         """Return whether exactly the pods of the new values run."""

@@ -99,9 +99,9 @@ class DynamoDbEngine:
         """Read the table."""
         return list(self.reader().transitions(since, products, accounts))
 
-    def reader(self) -> DynamoDbReader:
+    def reader(self, now: datetime = LATER) -> DynamoDbReader:
         """Read the table beside the store."""
-        return DynamoDbReader(self.table, lambda: LATER)
+        return DynamoDbReader(self.table, lambda: now)
 
 
 @contextmanager

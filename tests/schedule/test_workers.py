@@ -158,6 +158,17 @@ def test_a_removed_group_gives_its_share_back() -> None:
         assert work.began.acquire(timeout=WAIT)
 
 
+def test_the_last_quarter_is_for_a_group_below_its_share() -> None:
+    """A source with one product is polled at once, while another one has all of the workers that it may have."""
+    work = Work()
+    with workers(4, work) as pool:
+        for name in ("a", "b", "c"):
+            submit(pool, name, "large")
+            assert work.began.acquire(timeout=WAIT)
+        submit(pool, "d", "small")
+        assert work.began.acquire(timeout=WAIT)
+
+
 def test_an_ended_worker_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """If reporting an error fails as well, the thread ends and `alive` is False."""
     monkeypatch.setattr(threading, "excepthook", lambda _: None)

@@ -1,5 +1,6 @@
 """The daemon in this process: it ends if one of its threads does, and stops cleanly at any time."""
 
+import gc
 import json
 import os
 import subprocess
@@ -84,6 +85,15 @@ def no_aws(restored_logging: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in NO_AWS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("monitor.daemon.daemon.TICK_SECONDS", 0.01)
+
+
+def test_what_is_restored_is_left_out_of_garbage_collections(tmp_path: Path) -> None:
+    """A full collection while requests are answered does not read the objects of the start."""
+    gc.unfreeze()
+    with running(tmp_path, settings()) as one:
+        assert one.started.wait(WAIT)
+        assert gc.get_freeze_count() > 1000
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("part", ["scheduler", "worker pool", "web server", "outbox", "log writer"])

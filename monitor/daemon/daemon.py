@@ -1,6 +1,5 @@
 """The daemon: creates the parts and connects them, starts, supervises, reloads and stops them."""
 
-import gc
 import os
 import socket
 import threading
@@ -187,10 +186,6 @@ class Daemon:
         self._product_set.restore(stop)
         if stop.is_set():
             return
-        # A full garbage collection reads every object. With 1,000,000 stored instances it took some 70 ms, which one in
-        # a hundred requests of the pages and the API met. It never reads frozen objects; they are freed as others.
-        gc.collect()
-        gc.freeze()
         if self._cluster:
             self._cluster.follow()
         # A reload over HTTP while the parts start would find some that have not.

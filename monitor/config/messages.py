@@ -67,7 +67,10 @@ def schema_problems(error: ValidationError, document: Document, schema: type[Bas
     sections = dict(_sections(schema, ""))
     unread = {problem.path for problem in document.problems}
     for detail in error.errors(include_url=False):
-        path = tuple(part for part in detail["loc"] if part != "[key]")  # pydantic's mark for the key of a mapping
+        path = detail["loc"]
+        # pydantic marks an error of a key itself, as in `tags`, with this last part. An unknown key may have that name.
+        if path[-1:] == ("[key]",) and detail["type"] != "extra_forbidden":
+            path = path[:-1]
         if detail["input"] is None and detail["type"] != "extra_forbidden" and dotted(path) in unread:
             continue  # not empty: it could not be parsed, which is a problem of its own
         yield document.problem(_message(detail, path, document, sections), *path)

@@ -89,7 +89,7 @@ def test_a_secret_that_is_written_as_a_key_is_not_shown(value: str) -> None:
 
 
 def test_an_unknown_key_may_look_like_a_mark_of_pydantic() -> None:
-    """pydantic marks an error of a key with `[key]`; a key of that name is an unknown key like others."""
+    """Pydantic marks an error of a key with `[key]`; a key of that name is an unknown key like others."""
     assert report(b"'[key]': 1\nproducts: [pp-a]").startswith("monitor.yaml:1: unknown key; the keys here are poll,")
 
 

@@ -24,10 +24,11 @@ class Namespace:
     cluster: ControlPlane
     name: str
     case: str = "defaults"
+    program: str = "helm"
 
     def helm(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of Helm for the release."""
-        return self.cluster.run("helm", *command.split(), RELEASE, *arguments, f"--namespace={self.name}")
+        return self.cluster.run(self.program, *command.split(), RELEASE, *arguments, f"--namespace={self.name}")
 
     def install(self, *options: str, chart: Path = CHART) -> None:
         """Install the chart, and wait until its pods are ready.

@@ -19,8 +19,9 @@ from monitor.state import sqlite_rows as rows
 from monitor.state.dynamodb import DynamoDbStore
 from monitor.state.dynamodb_reader import DynamoDbReader
 from monitor.state.errors import translated_errors
-from monitor.state.sqlite import SqliteStore, load_discovered, load_product
+from monitor.state.sqlite import SqliteStore
 from monitor.state.sqlite_file import StateFile
+from monitor.state.sqlite_reader import load_discovered, load_product
 from monitor.state.table import Table
 
 AnyTransition = Transition | ProductTransition

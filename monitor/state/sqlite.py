@@ -6,14 +6,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from monitor.model.diff import Change, Transition
-from monitor.model.instances import InstanceKey, InstanceState, Product, Snapshot, count_statuses
-from monitor.model.products import Description, ProductTransition
+from monitor.model.diff import Change
+from monitor.model.instances import InstanceKey, InstanceState, Product, Snapshot
+from monitor.model.products import Description
 from monitor.poller.protocols import StateError, StoredProduct
 from monitor.state import sqlite_rows as rows
-from monitor.state.details import decode_details, encode_details
+from monitor.state.details import encode_details
 from monitor.state.errors import BrokenStateError
 from monitor.state.sqlite_database import StateDatabase
+from monitor.state.sqlite_reader import AnyTransition, load_discovered, load_product, load_unpublished
 
 # Transitions that one transaction deletes, and transactions of one call: a batch holds the lock for some 20 ms.
 PRUNE_ROWS, PRUNE_BATCHES = 5000, 20
@@ -33,8 +34,6 @@ _UPSERT_DETAILS = (
     "INSERT INTO details (product_id, content) VALUES (?, ?)"
     " ON CONFLICT (product_id) DO UPDATE SET content = excluded.content WHERE content != excluded.content"
 )
-
-AnyTransition = Transition | ProductTransition
 
 
 class SqliteStore(StateDatabase):
@@ -114,7 +113,7 @@ class SqliteStore(StateDatabase):
 
         def read(connection: sqlite3.Connection) -> Sequence[tuple[int, AnyTransition | None]]:
             self._numbered = connection
-            return _unpublished(connection, limit)
+            return load_unpublished(connection, limit)
 
         return self._run(read)
 
@@ -153,41 +152,6 @@ class SqliteStore(StateDatabase):
             # Not `execute`: it steps once, and each step frees one page.
             self._run(lambda connection: connection.executescript("PRAGMA incremental_vacuum"))
         return deleted
-
-
-def load_product(connection: sqlite3.Connection, product_id: str) -> tuple[StoredProduct, list[rows.Row]]:
-    """Return what is stored of a product, and the rows of its instances that cannot be read."""
-    row = connection.execute(
-        f"SELECT observed_at, missing, {rows.DESCRIPTION_COLUMNS} FROM product WHERE id = ?",  # noqa: S608 - constants
-        (product_id,),
-    ).fetchone()
-    if row is None:
-        return StoredProduct(None, missing=False), []
-    observed_at, missing = row[0], bool(row[1])
-    detail, status_since = rows.description(product_id, row[2:])
-    if observed_at is None:
-        return StoredProduct(None, missing, detail, status_since), []
-    states, unreadable = rows.instance_states(
-        connection.execute("SELECT account, region, status, since FROM instance WHERE product_id = ?", (product_id,))
-    )
-    try:
-        moment = rows.from_milliseconds(observed_at)
-    except rows.UNREADABLE:
-        # The snapshot is still right to compare with; it is at least as new as its newest instance.
-        moment = max((state.since for state in states.values()), default=rows.from_milliseconds(0))
-    states |= rows.repaired(unreadable, moment)
-    snapshot = Snapshot(product_id, moment, states, count_statuses(states.values()))
-    found = connection.execute("SELECT content FROM details WHERE product_id = ?", (product_id,)).fetchone()
-    details = decode_details(found[0]) if found else None
-    return StoredProduct(snapshot, missing, detail, status_since, details), unreadable
-
-
-def load_discovered(connection: sqlite3.Connection, source: str) -> tuple[Sequence[Product], int]:
-    """Return the products that the last search of a source found, and how many more cannot be read."""
-    query = "SELECT product_id, name FROM discovered WHERE source = ? ORDER BY product_id"
-    found = connection.execute(query, (source,)).fetchall()
-    readable = [Product(*row) for row in found if row[0] and all(isinstance(column, str) for column in row)]
-    return readable, len(found) - len(readable)
 
 
 def _set_aside(
@@ -276,21 +240,6 @@ def _delete_products(connection: sqlite3.Connection, which: Callable[[str], bool
     connection.executemany("DELETE FROM instance WHERE product_id = ?", gone)
     connection.executemany("DELETE FROM details WHERE product_id = ?", gone)
     connection.executemany("DELETE FROM product WHERE id = ?", gone)
-
-
-def _unpublished(connection: sqlite3.Connection, limit: int) -> list[tuple[int, AnyTransition | None]]:
-    """Return the oldest unpublished transitions with their positions; None for what cannot be read."""
-    found: list[tuple[int, AnyTransition | None]] = []
-    for position, *row in connection.execute(
-        f"SELECT rowid, {rows.TRANSITION_COLUMNS} FROM transition"  # noqa: S608 - constants
-        " WHERE published = 0 ORDER BY rowid LIMIT ?",
-        (limit,),
-    ):
-        try:
-            found.append((position, rows.transition(tuple(row))))
-        except rows.UNREADABLE:
-            found.append((position, None))
-    return found
 
 
 def _mark_published(connection: sqlite3.Connection, through: int) -> None:

@@ -11,9 +11,9 @@ from monitor.model.instances import Product
 from monitor.poller.protocols import StateError, StoredProduct
 from monitor.state import sqlite_rows as rows
 from monitor.state.errors import translated_errors
-from monitor.state.sqlite import load_discovered, load_product
 from monitor.state.sqlite_copy import is_table
 from monitor.state.sqlite_file import connect_read_only
+from monitor.state.sqlite_reader import load_discovered, load_product
 
 BATCH = 1000
 """Transitions that are read at once."""

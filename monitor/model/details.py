@@ -103,15 +103,18 @@ def carried_over(
 def ended_operation(
     before: StackSetDetails | None, now: StackSetDetails, last_poll: datetime | None
 ) -> Operation | None:
-    """Return the operation that ended since the last complete poll, so that each end is seen once.
+    """Return the operation whose end was not seen before, so that each end is seen once.
 
-    An operation that was under way before has ended now. Another one must have ended after `last_poll`: what ended
-    before the first poll, or before a restart, is not news.
+    An operation that was under way has ended now. After another one that is known, any later one is news, however
+    long ago it ended: details are not read in each poll, and may fail for hours. Without a known one it must have
+    ended after `last_poll`: what ended before the first poll is not news.
     """
     operation = now.operation
     if operation is None or operation.running or operation.ended_at is None:
         return None
     known = before.operation if before else None
-    if known is not None and known.id == operation.id:
+    if known is None:
+        return operation if last_poll is not None and operation.ended_at > last_poll else None
+    if known.id == operation.id:
         return operation if known.running else None
-    return operation if last_poll is not None and operation.ended_at > last_poll else None
+    return operation if operation.started_at > known.started_at else None

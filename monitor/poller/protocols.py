@@ -44,7 +44,7 @@ class CompletedPoll:
     newly_undescribed: PollFailedError | None = None
     """Why the product could not be described; None if the poll before it could not either."""
     ended_operation: Operation | None = None
-    """The rollout that ended since the poll before."""
+    """The rollout whose end was not seen by a poll before."""
 
     @property
     def details(self) -> StackSetDetails | None:

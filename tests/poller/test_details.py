@@ -31,9 +31,15 @@ WHY = InstanceDetail("FAILED", "no quota", "op-1")
 DENIED = PollFailedError(Reason.ACCESS_DENIED, "AccessDenied", "not authorized")
 
 
-def operation(status: str = "SUCCEEDED", *, name: str = "op-1", ended_at: datetime | None = EPOCH) -> Operation:
+def operation(
+    status: str = "SUCCEEDED",
+    *,
+    name: str = "op-1",
+    started_at: datetime = EPOCH,
+    ended_at: datetime | None = EPOCH,
+) -> Operation:
     """Return an operation of two instances."""
-    return Operation(name, "UPDATE", status, "", EPOCH, ended_at, Progress(2, 2, 0))
+    return Operation(name, "UPDATE", status, "", started_at, ended_at, Progress(2, 2, 0))
 
 
 @dataclass
@@ -148,8 +154,8 @@ def test_the_end_of_a_rollout_is_published_once(poller: Poller, harness: Harness
         operation("RUNNING", ended_at=None),
         operation("FAILED", ended_at=LATER),
         operation("FAILED", ended_at=LATER),
-        operation(name="op-2", ended_at=LATER + timedelta(minutes=8)),
-        operation(name="op-2", ended_at=LATER + timedelta(minutes=8)),
+        operation(name="op-2", started_at=LATER, ended_at=LATER + timedelta(minutes=8)),
+        operation(name="op-2", started_at=LATER, ended_at=LATER + timedelta(minutes=8)),
     ]
     for number, answer in enumerate(answers):
         harness.wall = EPOCH + timedelta(minutes=5 * number)
@@ -159,6 +165,31 @@ def test_the_end_of_a_rollout_is_published_once(poller: Poller, harness: Harness
     assert [found and (found.id, found.status) for found in published] == [
         None, ("op-1", "FAILED"), None, ("op-2", "SUCCEEDED"), None
     ]  # fmt: skip
+
+
+def test_the_end_of_a_rollout_is_published_after_polls_without_details(poller: Poller, harness: Harness) -> None:
+    """It ended while the details could not be read, or were not, because every instance was CURRENT: once, later."""
+    aws = harness.details = CloudFormation(StackSetDetails(operation=operation()))
+    second, third = (
+        operation(name=f"op-{number}", started_at=EPOCH + timedelta(minutes=5 * number), ended_at=ended_at)
+        for number, ended_at in ((2, EPOCH + timedelta(minutes=12)), (5, EPOCH + timedelta(minutes=26)))
+    )
+    answers: list[StackSetDetails | Exception] = [
+        aws.answer, DENIED, DENIED, DENIED, StackSetDetails(operation=second), StackSetDetails(operation=third)
+    ]  # fmt: skip
+    for number, answer in enumerate([*answers, answers[-1], answers[-1]]):
+        harness.wall = EPOCH + timedelta(minutes=5 * number)
+        harness.monotonic += MAX_AGE / 2 + 1 if number > 4 else 300
+        aws.answer = answer
+        poll(poller, harness, BROKEN if number < 4 else CURRENT)
+    published = [found.ended_operation for found in completed(harness)]
+    assert published == [None, None, None, None, second, None, third, None]
+
+
+def test_an_operation_before_the_known_one_is_no_news() -> None:
+    """A later response that shows an older operation, as an eventually consistent API may, ends nothing again."""
+    known = StackSetDetails(operation=operation(name="op-2", started_at=LATER, ended_at=LATER))
+    assert ended_operation(known, StackSetDetails(operation=operation()), EPOCH - timedelta(hours=1)) is None
 
 
 def test_an_old_operation_is_no_news() -> None:

@@ -153,7 +153,8 @@ class Source:
 
     def _stack_set_name(self, product_id: str, account: str, deadline: Deadline) -> str:
         """Return what CloudFormation calls the stack set of a product; it is looked up once."""
-        if product_id not in self._physical_ids:
+        # Without a physical id and an account there is no name: the permission for one may have been added since.
+        if not self._physical_ids.get(product_id) and (product_id not in self._physical_ids or not account):
             arguments = {
                 "AccessLevelFilter": {"Key": "Account", "Value": "self"},
                 "Filters": {"SearchQuery": [f"id:{product_id}"]},

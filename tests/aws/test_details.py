@@ -230,6 +230,15 @@ def test_the_name_is_guessed_if_the_search_is_denied(aws: Aws, reader: DetailsRe
     )
 
 
+def test_a_permission_that_is_added_is_used_without_a_restart(aws: Aws, reader: DetailsReader) -> None:
+    """Without the account of the product there is no name to guess, so the search is tried again."""
+    statuses = fill(aws, 0, (ONE, "FAILED", "no quota"))
+    aws.stack_sets.denied.add("SearchProvisionedProducts")
+    assert failure(reader, statuses, account="").error_code == "NoStackSetName"
+    aws.stack_sets.denied.clear()
+    assert list(read(reader, statuses, account="").instances) == [(ONE, EU)]
+
+
 def test_a_discovery_saves_the_search_for_the_name(aws: Aws, observer: Observer) -> None:
     """The search for products returns the physical ids of all of them."""
     settings = replace(source_settings(), details=True, discover=DiscoverSettings(("*",), {}, 900.0))

@@ -59,7 +59,8 @@ def cli() -> None:
     \b
     Exit codes:
       0    success; status, poll, wait: every instance is CURRENT
-      1    status, poll, wait: an instance is not CURRENT; check --aws: AWS reported a problem
+      1    status, poll, wait: an instance is not CURRENT;
+           check --aws: AWS reported a problem
       2    wrong usage or configuration
       3    failure (no credentials, AWS unreachable, port, disk, missing file)
       4    wait: the rollout did not end in time

@@ -23,8 +23,9 @@ def aws_template(config: Path, session_tags: bool) -> None:
 
     \b
       stackset-monitor aws-template --config FILE > template.yaml
-      aws cloudformation deploy --template-file template.yaml --stack-name stackset-monitor \\
-          --capabilities CAPABILITY_NAMED_IAM --parameter-overrides MonitorPrincipal=ARN
+      aws cloudformation deploy --template-file template.yaml \\
+          --stack-name stackset-monitor --capabilities CAPABILITY_NAMED_IAM \\
+          --parameter-overrides MonitorPrincipal=ARN
     """  # noqa: D301 - click's mark for lines that it must not wrap
     settings = load_configuration(config)
     needs = Needs(settings.sources, settings.state_table, session_tags=session_tags)

@@ -40,7 +40,8 @@ def wait(config: Path, wanted: str, timeout: tuple[str, float]) -> ExitCode:
     \b
     Exit codes:
       0  every instance is CURRENT, or accepted in the configuration
-      1  an instance is not CURRENT, or the rollout failed (the product is TAINTED or in ERROR)
+      1  an instance is not CURRENT, or the rollout failed (the product is
+         TAINTED or in ERROR)
       2  wrong usage or configuration
       3  failure: no such product at AWS, no permission, no credentials
       4  the rollout did not end in time

@@ -67,7 +67,7 @@ def test_every_option_of_the_interface_is_there(name: str, context: click.Contex
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_says_what_a_command_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The help lists each option and the exit codes; choices are in lower case."""
+    """The help lists each option and the exit codes in 80 columns; choices are in lower case."""
     shown = here(capsys, name, "--help")
     assert (shown.code, shown.err) == (0, "")
     assert shown.out.startswith(f"Usage: stackset-monitor {name} [OPTIONS]\n")
@@ -75,6 +75,7 @@ def test_help_says_what_a_command_does(name: str, capsys: pytest.CaptureFixture[
         assert f"\n  {option} " in shown.out
     assert "TABLE" not in shown.out
     assert "Exit codes:" in shown.out
+    assert [line for line in shown.out.splitlines() if len(line) > 80] == []
     assert shown.out == here(capsys, name, "-h").out
 
 
@@ -88,7 +89,8 @@ def test_help_of_all_lists_every_command(capsys: pytest.CaptureFixture[str]) -> 
         """
   Exit codes:
     0    success; status, poll, wait: every instance is CURRENT
-    1    status, poll, wait: an instance is not CURRENT; check --aws: AWS reported a problem
+    1    status, poll, wait: an instance is not CURRENT;
+         check --aws: AWS reported a problem
     2    wrong usage or configuration
     3    failure (no credentials, AWS unreachable, port, disk, missing file)
     4    wait: the rollout did not end in time

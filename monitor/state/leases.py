@@ -22,6 +22,9 @@ PARTITION = "lease"
 # whole time, measured from after it saw that renewal. In between the series of the products are dropped.
 HELD_SHARE = 0.85
 RENEWALS = 3
+# Replicas with different numbers of shards may take a product at once, since each asks for its own lease only. The
+# number of shards, at most 64, is part of the epoch: theirs differ, and DynamoDB refuses the commits of one of them.
+EPOCH_STEP = 128
 _REPLICA, _SHARD = "replica#", "shard#"
 
 
@@ -173,6 +176,8 @@ class Leases:
         )
         counts[self._replica] = len(self._held)
         self._release(sorted(self._held)[: self._surplus(counts)])
+        if any(shards > self._shards for shards in self._other_numbers(before)):
+            self._release(sorted(self._held))  # both took leases at once
         self._take(found, before, most=-(-self._shards // len(live)))
 
     def _run(self) -> None:
@@ -234,9 +239,7 @@ class Leases:
             self._table.write([item], expected={"owner": self._replica, "epoch": held.epoch})
 
     def _take(self, found: Mapping[str, Item], before: float, most: int) -> None:
-        own = {self._key(shard) for shard in self._all()}
-        others = [seen for key, seen in self._seen.items() if key.startswith(_SHARD) and key not in own]
-        if any(seen.owner and not self._expired(seen, before) for seen in others):
+        if self._other_numbers(before):
             return  # replicas with another number of shards are running: a product would have two owners
         for shard in self._all():
             key = self._key(shard)
@@ -245,7 +248,8 @@ class Leases:
                 continue
             if seen is not None and seen.owner not in ("", self._replica) and not self._expired(seen, before):
                 continue
-            epoch = 1 + max((int(item.get("epoch", 0)) for item in found.values()), default=0)
+            last = max((int(item.get("epoch", 0)) for item in found.values()), default=0)
+            epoch = (last // EPOCH_STEP + 1) * EPOCH_STEP + self._shards
             now = self._clock()
             expected: dict[str, Value | None] = {"epoch": None}
             if seen is not None:
@@ -254,6 +258,12 @@ class Leases:
                 with self._lock:
                     self._held[shard] = _Held(epoch, 0, now)
                 self._observer.acquired(shard)
+
+    def _other_numbers(self, before: float) -> set[int]:
+        """Return the other numbers of shards of which a lease is owned."""
+        owned = [key for key, seen in self._seen.items() if seen.owner and not self._expired(seen, before)]
+        numbers = {int(key.partition("/")[2]) for key in owned if key.startswith(_SHARD)}
+        return numbers - {self._shards}
 
     def _epoch(self, product_id: str) -> int | None:
         with self._lock:

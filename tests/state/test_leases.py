@@ -204,6 +204,30 @@ def test_another_number_of_shards_waits(cluster: Cluster) -> None:
     assert new.owned() == {0, 1}
 
 
+def test_replicas_with_different_numbers_of_shards_that_begin_at_once(cluster: Cluster) -> None:
+    """Each has read the table before the other wrote: their epochs differ, and one of them gives everything back."""
+    one, two = Replica(cluster, "one", shards=1), Replica(cluster, "two", shards=2)
+    take = one.leases._take
+
+    def after_the_other(found: Mapping[str, Item], before: float, most: int) -> None:
+        two.step()
+        take(found, before, most)
+
+    one.leases._take = after_the_other  # type: ignore[method-assign]
+    one.step()
+    one.leases._take = take  # type: ignore[method-assign]
+    both = [product for product in PRODUCTS if one.leases.owns(product) and two.leases.owns(product)]
+    assert both
+    assert all(one.leases.epoch(product) != two.leases.epoch(product) for product in both)
+    rounds(cluster, one, two, seconds=5)
+    assert one.owned() == set()
+    rounds(cluster, one, two, seconds=60)
+    assert (one.owned(), two.owned()) == (set(), {0})
+    one.leases.stop()
+    rounds(cluster, two, seconds=10)
+    assert two.owned() == {0, 1}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_no_shard_has_two_owners_whatever_happens(cluster: Cluster, seed: int) -> None:
     """Replicas stop, go on and are cut off at random; each shard has one owner or none, and one again at the end."""

@@ -74,6 +74,8 @@ class DynamoDbStore:
         self._on_commit = on_commit
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
+        self._loaded_with: dict[str, int] = {}
+        """The epoch with which a product was loaded: with another one, the caller's snapshot may not be the last."""
         self._unpublished: deque[_Unpublished] = deque()
         self._position = 0
         self._published: list[Key] = []
@@ -83,11 +85,14 @@ class DynamoDbStore:
 
     def load(self, product_id: str) -> StoredProduct:
         """Return the last snapshot of a product, and take over its unpublished transitions. Raises `StateError`."""
+        epoch = self._ownership.epoch(product_id)
         known = self._take_over(product_id)
         instances = self._table.query(items.instances_partition(product_id))
         stored = items.stored_product(product_id, known.item, instances)
         self._adopt(self._table.query(items.OUTBOX, *items.outbox_range(product_id)))
-        self._ownership.epoch(product_id)  # reading may have taken longer than the lease
+        if self._ownership.epoch(product_id) != epoch:  # reading may have taken longer than the lease
+            raise _taken_over(product_id)
+        self._loaded_with[product_id] = epoch
         return stored
 
     def adopt_unpublished(self) -> None:
@@ -100,8 +105,7 @@ class DynamoDbStore:
     def commit(self, change: Change, description: Description | None = None) -> None:
         """Write a snapshot, a description and their transitions in one transaction. Raises `StateError`."""
         product_id, snapshot = change.product.id, change.snapshot
-        self._ownership.epoch(product_id)  # a poll without a change is not written each time, and must not be published
-        known = self._known.get(product_id) or self._take_over(product_id)
+        known = self._known_of(product_id)  # also if nothing is written: a poll without a change is published
         observed_at = to_milliseconds(snapshot.observed_at)
         more: dict[str, Value] = {"details": encode_details(change.details)} if change.details else {}
         item = items.product_item(product_id, known.item, description, observed_at=observed_at, missing=0, **more)
@@ -124,13 +128,13 @@ class DynamoDbStore:
 
     def save_description(self, product_id: str, description: Description) -> None:
         """Write a description and its transition. Raises `StateError`."""
-        known = self._known.get(product_id) or self._take_over(product_id)
+        known = self._known_of(product_id)
         item = items.product_item(product_id, known.item, description)
         self._write(product_id, item, known.observed_at, transitions=_transition_of(description))
 
     def mark_missing(self, product_id: str) -> None:
         """Record that AWS does not know the product; its last snapshot is kept. Raises `StateError`."""
-        known = self._known.get(product_id) or self._take_over(product_id)
+        known = self._known_of(product_id)
         self._write(product_id, items.product_item(product_id, known.item, None, missing=1), known.observed_at)
 
     def discovered_products(self, source: str) -> Sequence[Product]:
@@ -203,6 +207,13 @@ class DynamoDbStore:
 
     def close(self) -> None:
         """Do nothing: nothing is open."""
+
+    def _known_of(self, product_id: str) -> _Known:
+        epoch = self._ownership.epoch(product_id)
+        if self._loaded_with.setdefault(product_id, epoch) != epoch:
+            message = f"{product_id} was not loaded since another replica may have owned it; nothing was written"
+            raise NotOwnerError(message)
+        return self._known.get(product_id) or self._take_over(product_id)
 
     def _take_over(self, product_id: str) -> _Known:
         """Read a product, and have DynamoDB refuse what a previous owner may still write of it."""

@@ -92,6 +92,30 @@ def test_a_former_owner_cannot_write(dynamodb: DynamoDbEngine) -> None:
     assert ids(new) == ids_of(SECOND)
 
 
+def test_a_product_that_another_replica_owned_meanwhile_is_loaded_before_a_commit(dynamodb: DynamoDbEngine) -> None:
+    """A poll compared with the snapshot of before: what the other replica found would get a second id."""
+    epoch = OwnEpoch(1)
+    store = DynamoDbStore(dynamodb.table, epoch, DAY)
+    store.commit(FIRST)
+    store.release(lambda _: True)
+    other = DynamoDbStore(dynamodb.table, OwnEpoch(2), DAY)
+    other.load(BASELINE.id)
+    other.commit(SECOND)
+    epoch.number = 3
+    late = diff(FIRST.snapshot, listing(CHANGED), BASELINE, "poll-of-before", LATER + timedelta(minutes=1))
+    message = r"^pp-a+ was not loaded since another replica may have owned it; nothing was written$"
+    with pytest.raises(NotOwnerError, match=message):
+        store.commit(late)
+    with pytest.raises(NotOwnerError, match=message):
+        store.save_description(BASELINE.id, described(ProductStatus.TAINTED))
+    with pytest.raises(NotOwnerError, match=message):
+        store.mark_missing(BASELINE.id)
+    assert [one.event_id for one in dynamodb.reader().transitions(EPOCH)] == ids_of(SECOND)
+    assert store.load(BASELINE.id).snapshot == SECOND.snapshot
+    store.commit(THIRD)
+    assert ids(store) == ids_of(SECOND, THIRD)
+
+
 def test_the_next_owner_publishes_what_was_not_published(dynamodb: DynamoDbEngine) -> None:
     """Under the same ids; the former owner forgets it."""
     old = dynamodb.open()

@@ -256,8 +256,7 @@ class DynamoDbStore:
 
     def _adopt(self, found: Iterable[Item]) -> None:
         for outbox in found:
-            history = self._table.get(items.history_key(outbox))
-            self._add_unpublished(outbox, list(items.transitions_of(history)) if history else [])
+            self._add_unpublished(outbox, list(items.transitions_of(outbox)))
 
     def _add_unpublished(self, item: Item, transitions: Sequence[AnyTransition]) -> None:
         outbox = (items.OUTBOX, str(item["sk"]))

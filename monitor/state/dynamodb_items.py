@@ -4,7 +4,7 @@
 |---|---|---|
 | `product` | product id | when it was polled, its details, the epoch of its owner; small, and often written |
 | `instances#` and product id | a number | up to ITEM_ROWS stack instances of the last snapshot |
-| `outbox` | product id, and the sort key of transitions | these transitions are not published yet |
+| `outbox` | product id, and the sort key of transitions | a copy of these transitions, not published yet |
 | `history#` and a day in UTC | time, product, poll, number | transitions that one poll found |
 | `discovered` | source | the products that the last search found |
 | `lease` | shard or replica | see leases.py |
@@ -132,12 +132,14 @@ def transitions_of(item: Item) -> Iterator[AnyTransition]:
 
 
 def outbox_item(transitions: Item) -> Item:
-    """Return the item that says that the transitions of another one are not published yet."""
-    return {
-        "pk": OUTBOX,
-        "sk": str(transitions["product_id"]) + "#" + str(transitions["sk"]),
-        "history": transitions["pk"],
-    }
+    """Return the copy of transitions that is kept until they are published.
+
+    The copy does not expire, so the time to live cannot delete what is not published. Up to 1 KB it costs as many
+    written units as a reference, and saves the read of the history.
+    """
+    kept = {name: value for name, value in transitions.items() if name != "expires"}
+    sort_key = str(transitions["product_id"]) + "#" + str(transitions["sk"])
+    return {**kept, "pk": OUTBOX, "sk": sort_key, "history": transitions["pk"]}
 
 
 def outbox_range(product_id: str) -> tuple[str, str]:

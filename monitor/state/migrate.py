@@ -146,11 +146,15 @@ class DynamoDbSource(DynamoDbReader):
         return {str(item["sk"]): items.discovered_products(item) for item in self._table.query(items.DISCOVERED)}
 
     def all_transitions(self, *, published: bool) -> Iterator[AnyTransition]:
-        """Yield the transitions of the last two years."""
+        """Yield the transitions of the last two years, or all that were not published."""
+        if not published:
+            for outbox in self._table.query(items.OUTBOX):
+                yield from items.transitions_of(outbox)
+            return
         waiting = {items.history_key(outbox) for outbox in self._table.query(items.OUTBOX)}
         for day in self._days(datetime.now(UTC) - timedelta(days=HISTORY_DAYS)):
             for item in self._table.query(items.history_partition(rows.to_milliseconds(day))):
-                if ((item["pk"], item["sk"]) not in waiting) == published:
+                if (item["pk"], item["sk"]) not in waiting:
                     yield from items.transitions_of(item)
 
 

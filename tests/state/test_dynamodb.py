@@ -15,6 +15,7 @@ from monitor.poller.protocols import NotOwnerError, StateError
 from monitor.simulation.aws import ENVIRONMENT
 from monitor.state import dynamodb_items
 from monitor.state.dynamodb import DynamoDbStore
+from monitor.state.migrate import DynamoDbSource
 from monitor.state.table import Item, Key, Table, Value
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, baseline, listing
 from tests.state.engines import DAY, DynamoDbEngine, OwnEpoch
@@ -128,6 +129,35 @@ def test_the_next_owner_publishes_what_was_not_published(dynamodb: DynamoDbEngin
     assert ids(new) == ids_of(THIRD)
     old.release(lambda product_id: product_id == BASELINE.id)
     assert ids(old) == []
+
+
+def test_unpublished_transitions_outlive_the_time_to_live(dynamodb: DynamoDbEngine) -> None:
+    """DynamoDB may delete the history before its transitions are published: they are published all the same."""
+    store = dynamodb.open()
+    for change in (FIRST, SECOND):
+        store.commit(change)
+    (expiring,) = [key for key, item in every_item(dynamodb).items() if "expires" in item]
+    assert dynamodb.table.write((), [expiring])
+    assert ids_after_restart(dynamodb) == ids_of(SECOND)
+    assert [t.event_id for t in DynamoDbSource(dynamodb.table).all_transitions(published=False)] == ids_of(SECOND)
+
+
+def every_item(dynamodb: DynamoDbEngine) -> dict[Key, Item]:
+    """Return the items of the outbox and of the history of the day of the changes, by key."""
+    partitions = (dynamodb_items.OUTBOX, f"history#{LATER:%Y-%m-%d}")
+    return {(str(i["pk"]), str(i["sk"])): i for name in partitions for i in dynamodb.table.query(name)}
+
+
+def test_an_outbox_item_without_transitions_is_an_error(dynamodb: DynamoDbEngine) -> None:
+    """It is named, and kept: its transitions are not dropped in silence."""
+    store = dynamodb.open()
+    for change in (FIRST, SECOND):
+        store.commit(change)
+    (outbox,) = dynamodb.table.query(dynamodb_items.OUTBOX)
+    dynamodb.table.write([{name: value for name, value in outbox.items() if name != "content"}])
+    with pytest.raises(StateError, match=r"^the item 'outbox' 'pp-\w+#\d+#.*' of the table cannot be read: "):
+        dynamodb.open().load(BASELINE.id)
+    assert len(list(dynamodb.table.query(dynamodb_items.OUTBOX))) == 1
 
 
 def test_transitions_of_a_product_that_is_not_monitored_any_more_are_published(dynamodb: DynamoDbEngine) -> None:

@@ -1,5 +1,6 @@
 """The values of the page of a product."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,8 +47,9 @@ class ProductPage:
 
     @property
     def present(self) -> Sequence[Status]:
-        """Return the statuses of the instances that are not CURRENT, the worst first."""
-        return [status for status in WORST_FIRST[:-1] if self.view.counts.get(status)]
+        """Return the statuses, the worst first, of the instances that are neither CURRENT nor accepted."""
+        accepted = Counter(self.view.states[key].status for key in self.view.accepted)
+        return [status for status in WORST_FIRST[:-1] if self.view.counts.get(status, 0) > accepted[status]]
 
     @property
     def number(self) -> int:
@@ -61,8 +63,9 @@ class ProductPage:
 
     @property
     def detailed_statuses(self) -> Mapping[str, int]:
-        """Return how many instances have each detailed status of CloudFormation."""
-        return self.view.details.counts() if self.view.details else {}
+        """Return how many instances that are not accepted have each detailed status of CloudFormation."""
+        found = self.view.details.instances if self.view.details else {}
+        return Counter(detail.detailed_status for key, detail in found.items() if key not in self.view.accepted)
 
     @property
     def in_rollout(self) -> bool:

@@ -109,7 +109,9 @@ def test_an_accepted_instance_is_visible() -> None:
     """What the configuration accepts is listed with the reason and the last day, and needs no attention."""
     accepted = Acceptance(ONE, frozenset({Status.OUTDATED}), date(2027, 1, 31), "account is suspended")
     view = replace(product_view({(ONE, EU): Status.OUTDATED}), accepted={(ONE, EU): accepted})
-    assert "accepted until 2027-01-31: account is suspended" in text_of("/products/baseline", FakeViews([view]))
+    page = text_of("/products/baseline", FakeViews([view]))
+    assert "accepted until 2027-01-31: account is suspended" in page
+    assert "What to do" not in page
     home = text_of("/", FakeViews([view]))
     assert home.startswith("Nothing needs attention 1 product, 1 stack instance. 1 is accepted by the configuration.")
 

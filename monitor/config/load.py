@@ -138,7 +138,5 @@ def _acceptance(section: AcceptedSection) -> Acceptance:
 
 
 def _timeout(section: PollSection, interval: float) -> float:
-    """Return the deadline of a poll in seconds. A product with a shorter interval has a shorter deadline."""
-    if section.timeout is None or section.timeout > interval:
-        return interval * TIMEOUT_SHARE
-    return section.timeout
+    """Return the deadline of a poll in seconds: no longer than the interval of the product."""
+    return interval * TIMEOUT_SHARE if section.timeout is None else min(section.timeout, interval)

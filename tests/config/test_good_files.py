@@ -91,8 +91,8 @@ def test_every_key_reaches_the_settings() -> None:
         ),
         products=(
             MonitoredProduct(Product("pp-aaaaaaaaaaaaa", "baseline"), "spoke", 5400.0, 540.0),
-            # Its interval is shorter than poll.timeout: 80 % of it is its deadline.
-            MonitoredProduct(Product("pp-bbbbbbbbbbbbb", "pp-bbbbbbbbbbbbb"), "hub", 30.0, 24.0, own_name=True),
+            # Its interval is shorter than poll.timeout, so it is the deadline.
+            MonitoredProduct(Product("pp-bbbbbbbbbbbbb", "pp-bbbbbbbbbbbbb"), "hub", 30.0, 30.0, own_name=True),
         ),
         series=SeriesOptions(InstanceSeries.NON_CURRENT, zero_series=False, max_instance_series=0),
         state_path=Path("/var/lib/stackset-monitor/monitor.db"),
@@ -170,7 +170,7 @@ def test_a_timeout_is_compared_with_the_intervals_in_use() -> None:
     """The default interval does not count if each product has its own."""
     text = "poll: {timeout: 8m}\nproducts: [{id: pp-a, interval: 10m}, {id: pp-b, interval: 1m}]"
     settings = parse_settings(text.encode(), Path("monitor.yaml"))
-    assert [monitored.timeout for monitored in settings.products] == [480.0, 48.0]
+    assert [monitored.timeout for monitored in settings.products] == [480.0, 60.0]
 
 
 def test_the_state_in_a_table() -> None:

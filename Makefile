@@ -107,7 +107,12 @@ $(VENV)/.dynamodb: tests/state/dynamodb-local.xml $(INSTALLED)
 
 .PHONY: dynamodb
 dynamodb: $(VENV)/.dynamodb ## Test the state and the leases against DynamoDB Local (needs Java and Maven, 1 minute)
-	STACKSET_MONITOR_DYNAMODB_LOCAL=$(abspath $(VENV))/dynamodb $(BIN)/python -m pytest -n 0 tests/state -k "dynamodb or leases"
+	STACKSET_MONITOR_DYNAMODB_LOCAL=$(abspath $(VENV))/dynamodb $(BIN)/python -m pytest -n 0 tests/state -k "dynamodb or leases or faults or migrate"
+
+.PHONY: faults
+faults: $(VENV)/.dynamodb ## Kill, stop and disconnect replicas 1,000 times, against DynamoDB Local (3 minutes)
+	STACKSET_MONITOR_DYNAMODB_LOCAL=$(abspath $(VENV))/dynamodb STACKSET_MONITOR_FAULTS=$${STACKSET_MONITOR_FAULTS:-1000} \
+		$(BIN)/python -m pytest -n 0 -s tests/state/test_faults.py
 
 .PHONY: crash
 crash: $(INSTALLED) ## Kill the daemon 200 times at random moments (7 minutes)

@@ -1,4 +1,4 @@
-"""Copy the state between two SQLite connections."""
+"""Copy the state between two SQLite connections, of which the source may have an earlier version of the tables."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -50,10 +50,16 @@ def salvage_transitions(source: sqlite3.Connection, target: sqlite3.Connection) 
 def read_table(
     source: sqlite3.Connection, table: str, condition: str = "", arguments: tuple[object, ...] = ()
 ) -> Iterator[tuple[object, ...]]:
-    """Yield the rows of a table, with the columns of COLUMNS; none of a file that is still empty."""
-    if is_table(source, table):
-        query = f"SELECT {', '.join(COLUMNS[table])} FROM {table} {condition}"  # noqa: S608 - constants
-        yield from source.execute(query, arguments)
+    """Yield the columns of COLUMNS of the rows of a table; NULL for those that an earlier version does not have."""
+    existing = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
+    if not existing:
+        return
+    former = {"published": "told"}
+    columns = ", ".join(
+        name if name in existing else f"{former[name] if former.get(name) in existing else 'NULL'} AS {name}"
+        for name in COLUMNS[table]
+    )
+    yield from source.execute(f"SELECT {columns} FROM {table} {condition}", arguments)  # noqa: S608 - constants
 
 
 def is_table(connection: sqlite3.Connection, name: str) -> bool:

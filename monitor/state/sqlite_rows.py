@@ -93,17 +93,18 @@ def description_row(description: Description) -> tuple[object, ...]:
     return (*_detail_row(description.detail), to_milliseconds(description.status_since))
 
 
-def description(product_id: str, row: Row) -> tuple[ProductDetail, datetime] | tuple[None, None]:
+def description(product_id: str, row: Row) -> tuple[ProductDetail | None, datetime | None]:
     """Convert the columns of DESCRIPTION_COLUMNS to the details of a product, and since when it has its status.
 
-    None if the product was never described, or the columns cannot be read: the next poll describes it again.
+    None if the product was never described, or the columns cannot be read: the next poll describes it again. The time
+    alone is None in a file that was migrated.
     """
     try:
         name, kind, status, catalog_id, artifact_id, account, region = (_text(column or "") for column in row[:-1])
         detail = ProductDetail(
             product_id, name, kind, _member(ProductStatus, status), catalog_id, artifact_id, account, region
         )
-        return detail, from_milliseconds(row[-1])
+        return detail, None if row[-1] is None else from_milliseconds(row[-1])
     except UNREADABLE:
         return None, None
 

@@ -2,23 +2,13 @@
 
 import sqlite3
 
-# Transitions of a provisioned product are in the same table as those of its instances, with an empty account and
-# Region, because both are published in one order. `unreadable` keeps instances that could not be read, as Python
-# literals.
+# Each step keeps the times and the history of files that an earlier build wrote.
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE product (
         id TEXT PRIMARY KEY,
         observed_at INTEGER,
-        missing INTEGER NOT NULL DEFAULT 0,
-        name TEXT,
-        type TEXT,
-        status TEXT,
-        catalog_product_id TEXT,
-        provisioning_artifact_id TEXT,
-        account TEXT,
-        region TEXT,
-        status_since INTEGER
+        missing INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
     CREATE TABLE instance (
         product_id TEXT NOT NULL,
@@ -28,16 +18,6 @@ MIGRATIONS: tuple[str, ...] = (
         since INTEGER NOT NULL,
         PRIMARY KEY (product_id, account, region)
     ) WITHOUT ROWID;
-    CREATE TABLE details (
-        product_id TEXT PRIMARY KEY,
-        content BLOB NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE discovered (
-        source TEXT NOT NULL,
-        product_id TEXT NOT NULL,
-        name TEXT NOT NULL,
-        PRIMARY KEY (source, product_id)
-    ) WITHOUT ROWID;
     CREATE TABLE transition (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
         event_id TEXT NOT NULL UNIQUE,
@@ -46,24 +26,55 @@ MIGRATIONS: tuple[str, ...] = (
         product_name TEXT NOT NULL,
         account TEXT NOT NULL,
         region TEXT NOT NULL,
-        provisioned_product_status TEXT,
-        detailed_status TEXT,
-        status_reason TEXT,
-        operation_id TEXT,
         previous_status TEXT,
         status TEXT,
         previous_since INTEGER,
         observed_at INTEGER NOT NULL,
-        published INTEGER NOT NULL DEFAULT 0
+        told INTEGER NOT NULL DEFAULT 0
     );
     CREATE INDEX transition_by_time ON transition (observed_at);
-    CREATE INDEX transition_by_product ON transition (product_id, observed_at);
+    CREATE INDEX transition_untold ON transition (sequence) WHERE told = 0;
+    """,
+    # Transitions of a provisioned product are in the same table as those of its instances, with an empty account
+    # and Region, because both are published in one order.
+    """
+    ALTER TABLE product ADD COLUMN name TEXT;
+    ALTER TABLE product ADD COLUMN type TEXT;
+    ALTER TABLE product ADD COLUMN status TEXT;
+    ALTER TABLE product ADD COLUMN catalog_product_id TEXT;
+    ALTER TABLE product ADD COLUMN provisioning_artifact_id TEXT;
+    ALTER TABLE product ADD COLUMN account TEXT;
+    ALTER TABLE product ADD COLUMN region TEXT;
+    CREATE TABLE discovered (
+        source TEXT NOT NULL,
+        product_id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (source, product_id)
+    ) WITHOUT ROWID;
+    """,
+    # `unreadable` keeps instances that could not be read, as Python literals.
+    """
+    DROP INDEX transition_untold;
+    ALTER TABLE transition RENAME COLUMN told TO published;
     CREATE INDEX transition_unpublished ON transition (sequence) WHERE published = 0;
+    ALTER TABLE transition ADD COLUMN provisioned_product_status TEXT;
     CREATE TABLE unreadable (
         table_name TEXT NOT NULL,
         content TEXT NOT NULL,
         set_aside_at INTEGER NOT NULL
     );
+    """,
+    # What CloudFormation says about a product and its transitions. The index is for the page of one product.
+    """
+    ALTER TABLE product ADD COLUMN status_since INTEGER;
+    CREATE TABLE details (
+        product_id TEXT PRIMARY KEY,
+        content BLOB NOT NULL
+    ) WITHOUT ROWID;
+    ALTER TABLE transition ADD COLUMN detailed_status TEXT;
+    ALTER TABLE transition ADD COLUMN status_reason TEXT;
+    ALTER TABLE transition ADD COLUMN operation_id TEXT;
+    CREATE INDEX transition_by_product ON transition (product_id, observed_at);
     """,
 )
 

@@ -12,12 +12,13 @@ import pytest
 
 from monitor.model.diff import diff
 from monitor.model.instances import Status
+from monitor.model.products import ProductStatus
 from monitor.poller.protocols import StateError
 from monitor.state.errors import RefusedStateError
 from monitor.state.sqlite import SqliteStore
 from monitor.state.sqlite_database import RETRY_SECONDS
-from monitor.state.sqlite_schema import MIGRATIONS, VERSION
-from tests.making import BASELINE, EU, LATER, listing
+from monitor.state.sqlite_schema import COLUMNS, MIGRATIONS, VERSION
+from tests.making import BASELINE, EU, LATER, ONE, listing
 from tests.state.damage import execute
 from tests.state.reports import FIRST, IN_MEMORY, SECOND, STATUSES, THIRD, Reports, ids, unpublished
 
@@ -29,17 +30,51 @@ def test_an_empty_file_is_a_new_one(tmp_path: Path, reports: Reports) -> None:
     assert reports.errors == []
 
 
-def test_each_migration_keeps_what_is_stored(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of an earlier version is brought to that of the code at the start, with its content."""
-    step = "ALTER TABLE product ADD COLUMN added TEXT;"
-    monkeypatch.setattr("monitor.state.sqlite_schema.MIGRATIONS", (*MIGRATIONS, step))
-    monkeypatch.setattr("monitor.state.sqlite_file.VERSION", VERSION + 1)
-    with closing(SqliteStore(path)) as store:
-        assert store.load(BASELINE.id).snapshot == SECOND.snapshot
-        assert unpublished(store) == ids(SECOND)
+@pytest.mark.parametrize("version", range(1, VERSION))
+def test_a_file_of_an_earlier_version_is_migrated(tmp_path: Path, version: int) -> None:
+    """Snapshots stay, and transitions keep their order and whether they were published."""
+    path = tmp_path / "monitor.db"
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
-        assert connection.execute("SELECT added FROM product").fetchone() == (None,)
+        for script in MIGRATIONS[:version]:
+            connection.executescript(script)
+        connection.executescript(f"PRAGMA user_version = {version}")
+        connection.execute("INSERT INTO product (id, observed_at) VALUES (?, 0)", (BASELINE.id,))
+        connection.execute("INSERT INTO instance VALUES (?, ?, ?, 'CURRENT', 0)", (BASELINE.id, ONE, EU))
+        published = "told" if version < 3 else "published"
+        for number in range(3):
+            connection.execute(
+                f"INSERT INTO transition (event_id, poll_id, product_id, product_name, account, region, status,"
+                f" observed_at, {published}) VALUES (?, 'poll', ?, 'n', ?, ?, 'CURRENT', 0, ?)",
+                (f"event-{number}", BASELINE.id, ONE, EU, number == 0),
+            )
+        connection.commit()
+    with closing(SqliteStore(path)) as store:
+        snapshot = store.load(BASELINE.id).snapshot
+        assert snapshot is not None
+        assert set(snapshot.states) == {(ONE, EU)}
+        assert unpublished(store) == ["event-1", "event-2"]
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        for table, columns in COLUMNS.items():
+            connection.execute(f"SELECT {', '.join(columns)} FROM {table}")
+
+
+def test_the_details_of_a_product_stay_without_the_time_of_its_status(tmp_path: Path) -> None:
+    """A file of version 3 has no such time: a change of the status during the upgrade is logged all the same."""
+    path = tmp_path / "monitor.db"
+    with closing(sqlite3.connect(path)) as connection:
+        for script in MIGRATIONS[:3]:
+            connection.executescript(script)
+        connection.executescript("PRAGMA user_version = 3")
+        connection.execute(
+            "INSERT INTO product (id, name, type, status) VALUES (?, 'n', 'CFN_STACKSET', 'TAINTED')", (BASELINE.id,)
+        )
+        connection.commit()
+    with closing(SqliteStore(path)) as store:
+        stored = store.load(BASELINE.id)
+        assert stored.detail is not None
+        assert stored.detail.status is ProductStatus.TAINTED
+        assert stored.status_since is None
 
 
 def test_a_file_of_a_later_version_is_left_alone(path: Path, reports: Reports) -> None:

@@ -51,13 +51,8 @@ STUCK_SECONDS = 30.0
 STALE_CHECK_SECONDS = 10.0
 PRUNE_SECONDS = 3600.0
 # How long a stop waits for each part: less than the promised 10 s together.
-STOP_JOBS_SECONDS, STOP_OUTBOX_SECONDS, STOP_LEASES_SECONDS, STOP_LOG_SECONDS, STOP_WEB_SECONDS = (
-    3.0,
-    2.0,
-    2.0,
-    1.0,
-    1.0,
-)
+STOP_JOBS_SECONDS, STOP_OUTBOX_SECONDS, STOP_LEASES_SECONDS = 3.0, 2.0, 2.0
+STOP_LOG_SECONDS, STOP_WEB_SECONDS = 1.0, 1.0
 
 
 class DaemonFailedError(Exception):
@@ -101,9 +96,11 @@ class Daemon:
                 settings.state_path, self._monitor_metrics.state_committed, self._state_failed, self._state_recovered
             )
         owner: Owner = self._cluster.leases if self._cluster else shard
-        self._metrics = MetricsCache(settings.series, render, settings.accepted)
+        self._metrics = MetricsCache(settings.series, render, settings.accepted, owner.owns)
         self._scheduler = PollScheduler()
-        self._product_views = ProductViews(lambda one: self._scheduler.next_run(PollJob(one)), settings.accepted)
+        self._product_views = ProductViews(
+            lambda one: self._scheduler.next_run(PollJob(one)), settings.accepted, owner.owns
+        )
         self._accepted_check = AcceptedCheck(self._product_views.all, log, whole=shard.total == 1 and not self._cluster)
         self._publishers = publishers = Publishers(self._metrics, self._product_views)
         self._outbox = Outbox(self._store, log.writer, partial(transition_line, log), self._state_failed)
@@ -218,8 +215,8 @@ class Daemon:
             self._withdraw_stale,
             self._store.check_file,
             self._prune,
+            lambda: self._accepted_check.check(self._settings.accepted),
         ]
-        tasks.append(lambda: self._accepted_check.check(self._settings.accepted))
         if self._reloader:
             tasks.append(self._reloader.check)
         for task in tasks:

@@ -19,11 +19,18 @@ class ProductViews:
     The poller publishes the results of one product one after the other; `update` may be called in between.
     """
 
-    def __init__(self, next_poll_at: Callable[[str], datetime | None], accepted: Sequence[Acceptance] = ()) -> None:
+    def __init__(
+        self,
+        next_poll_at: Callable[[str], datetime | None],
+        accepted: Sequence[Acceptance] = (),
+        owns: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         """Start without products.
 
         `next_poll_at` returns when the next poll of a product is due, `accepted` is what the configuration accepts.
+        A product that another process `owns` is not added.
         """
+        self._owns = owns
         self._next_poll_at = next_poll_at
         self._accepted = accepted
         self._lock = threading.Lock()
@@ -111,7 +118,9 @@ class ProductViews:
         next_poll_at = self._next_poll_at(view.product.id)  # may wait for the scheduler, so before the lock
         view = replace(view, **_settings(monitored), **fields, next_poll_at=next_poll_at)
         with self._lock:
-            self._views[view.product.id] = _with_accepted(view, self._accepted)
+            # As in the metrics: a lease is given up before the views of its products are removed.
+            if view.product.id in self._views or self._owns(view.product.id):
+                self._views[view.product.id] = _with_accepted(view, self._accepted)
 
 
 def _with_accepted(view: ProductView, entries: Sequence[Acceptance]) -> ProductView:

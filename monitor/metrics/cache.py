@@ -29,11 +29,13 @@ class MetricsCache:
         options: SeriesOptions,
         render_registry: Callable[[bool], bytes],
         accepted: tuple[Acceptance, ...] = (),
+        owns: Callable[[str], bool] = lambda _: True,
     ) -> None:
         """Start without products. `render_registry(openmetrics)` returns the metrics of the monitor itself.
 
-        `accepted`: the instances that the configuration accepts.
+        `accepted`: the instances that the configuration accepts. A product that another process `owns` is not added.
         """
+        self._owns = owns
         self._budget = SeriesBudget(options, accepted)
         self._registry = RegistryCache(render_registry)
         self._lock = threading.Lock()
@@ -129,10 +131,12 @@ class MetricsCache:
         with self._lock:
             return self._products.get(product_id)
 
-    def _added(self, monitored: MonitoredProduct) -> ProductSeries:
+    def _added(self, monitored: MonitoredProduct) -> ProductSeries | None:
         with self._lock:
             product = self._products.get(monitored.product.id)
-            if product is None:
+            # A lease is given up first, and its products are removed after that, which waits for this lock: what is
+            # added before is removed, and nothing is added later.
+            if product is None and self._owns(monitored.product.id):
                 product = self._products[monitored.product.id] = ProductSeries(monitored, self._budget)
             return product
 

@@ -218,8 +218,8 @@ class Poller:
             newly_undescribed = None if state.undescribed else poll.undescribed
             state.undescribed = poll.undescribed is not None
             state.completed_at = self._clock()
-            seconds = state.completed_at - poll.started_at
-            state.needed_seconds = HEADROOM * seconds
+            state.needed_seconds = HEADROOM * (seconds := state.completed_at - poll.started_at)
+            self._check_wanted(poll.monitored, state)
             completed = CompletedPoll(
                 monitored=poll.monitored,
                 change=change,
@@ -247,6 +247,7 @@ class Poller:
                     lambda: self._store.save_description(monitored.product.id, description)
                 )
                 state.described(description, committed=committed)
+            self._check_wanted(monitored, state)
             failed = FailedPoll(
                 monitored=monitored,
                 poll_id=poll.poll_id,
@@ -290,6 +291,10 @@ class Poller:
         # `forget` waits while something is committed or published. A product that left and returned has another state:
         # if its old poll committed what the new one will find, the same transition would be logged under two ids.
         with state.lock:
-            if state.forgotten or not self._owns(monitored.product.id):
-                raise PollCancelledError
+            self._check_wanted(monitored, state)
             yield
+
+    def _check_wanted(self, monitored: MonitoredProduct, state: ProductState) -> None:
+        # Again before publishing: the lease may be lost before a commit fails.
+        if state.forgotten or not self._owns(monitored.product.id):
+            raise PollCancelledError

@@ -14,6 +14,7 @@ from monitor.state.errors import translated_errors
 from monitor.state.sqlite_copy import is_table
 from monitor.state.sqlite_file import connect_read_only
 from monitor.state.sqlite_reader import load_discovered, load_product
+from monitor.state.sqlite_schema import VERSION
 
 BATCH = 1000
 """Transitions that are read at once."""
@@ -95,4 +96,10 @@ def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
         message = f"there is no state file {path}"
         raise StateError(message)
     with translated_errors(path), closing(connect_read_only(path)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version and version != VERSION:  # 0: the daemon creates the tables just now
+            raise StateError(
+                f"the state file {path} is of version {version}, and this stackset-monitor knows version {VERSION}: use"
+                " the version of the daemon, which migrates the file when it starts"
+            )
         yield connection

@@ -17,8 +17,9 @@ from monitor.poller.protocols import StateError
 from monitor.state.errors import RefusedStateError
 from monitor.state.sqlite import SqliteStore
 from monitor.state.sqlite_database import RETRY_SECONDS
+from monitor.state.sqlite_history import read_state, read_transitions
 from monitor.state.sqlite_schema import COLUMNS, MIGRATIONS, VERSION
-from tests.making import BASELINE, EU, LATER, ONE, listing
+from tests.making import BASELINE, EPOCH, EU, LATER, ONE, listing
 from tests.state.damage import execute
 from tests.state.reports import FIRST, IN_MEMORY, SECOND, STATUSES, THIRD, Reports, ids, unpublished
 
@@ -57,6 +58,16 @@ def test_a_file_of_an_earlier_version_is_migrated(tmp_path: Path, version: int) 
         assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
         for table, columns in COLUMNS.items():
             connection.execute(f"SELECT {', '.join(columns)} FROM {table}")
+
+
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
+def test_a_file_of_another_version_is_not_read_beside_the_daemon(path: Path, version: int) -> None:
+    """`status` and `history` cannot migrate a file that a daemon may be using, and do not call it broken."""
+    execute(path, f"PRAGMA user_version = {version}")
+    with pytest.raises(StateError, match=f"is of version {version}, and this stackset-monitor knows version {VERSION}"):
+        list(read_transitions(path, EPOCH))
+    with pytest.raises(StateError, match="use the version of the daemon"), read_state(path):
+        pass
 
 
 def test_the_details_of_a_product_stay_without_the_time_of_its_status(tmp_path: Path) -> None:

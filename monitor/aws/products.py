@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from monitor.aws.redaction import sentence
 from monitor.aws.responses import incomplete, next_token
 from monitor.config.settings import DiscoverSettings
-from monitor.model.products import STACK_SET, ProductDetail, ProductStatus
+from monitor.model.products import IN_ROLLOUT, STACK_SET, ProductDetail, ProductStatus
 
 # The maximum of the API.
 SEARCH_PAGE_SIZE = 100
@@ -41,7 +41,7 @@ def check_description(answer: Any) -> tuple[ProductDetail, str]:
     if not _is_product(found):
         raise incomplete("NotADescription", "the response does not describe a provisioned product")
     last, succeeded = (_printable(found.get(f"Last{kind}ProvisioningRecordId")) for kind in ("", "Successful"))
-    failed = last != succeeded and found["Status"] not in (ProductStatus.UNDER_CHANGE, ProductStatus.PLAN_IN_PROGRESS)
+    failed = last != succeeded and found["Status"] not in IN_ROLLOUT
     return product_detail(found), last if failed else ""
 
 

@@ -9,10 +9,9 @@ from monitor.cli.tasks import run_tasks
 from monitor.model.deadline import Deadline
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing
-from monitor.model.products import STACK_SET, ProductDetail, ProductStatus
+from monitor.model.products import IN_ROLLOUT, STACK_SET, ProductDetail
 from monitor.poller.protocols import Catalog
 
-CHANGING = (ProductStatus.UNDER_CHANGE, ProductStatus.PLAN_IN_PROGRESS)
 # AWS does not document that a rollout that was just requested is visible at once. If none is seen, its absence is
 # confirmed after this many seconds.
 SETTLE_SECONDS = 5.0
@@ -70,7 +69,7 @@ class RolloutWaiter:
         while True:
             try:
                 detail = self._describe()
-                if detail.status in CHANGING:
+                if detail.status in IN_ROLLOUT:
                     was_changing = True
                     if self._clock() >= self._next_listing:
                         self._list()

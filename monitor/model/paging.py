@@ -118,7 +118,7 @@ def paginate(items: Iterable[T], place_of: Callable[[T], Place], limit: int, cur
     first = next(iter(places), None)
     after = decode(cursor, None if first is None else [int if isinstance(part, int) else str for part in first])
     found = nsmallest(limit + 1, (place for place in places if after is None or place > after))
-    return _page([places[place] for place in found], place_of, limit)
+    return page_of([places[place] for place in found], place_of, limit)
 
 
 def instances(
@@ -134,7 +134,7 @@ def instances(
     place = decode(cursor, (str, str, str))
     after = None if place is None else (str(place[0]), (str(place[1]), str(place[2])))
     found = list(islice(_instances(views, wanted, after), limit + 1))
-    return _page(found, lambda one: (one.product.product.id, one.account, one.region), limit)
+    return page_of(found, lambda one: (one.product.product.id, one.account, one.region), limit)
 
 
 def _instances(
@@ -176,7 +176,7 @@ def _candidates(view: ProductView, wanted: InstanceFilter, after: InstanceKey | 
         yield from islice(keys, start, None)
 
 
-def _page(found: Sequence[T], place_of: Callable[[T], Place], limit: int) -> Page[T]:
+def page_of(found: Sequence[T], place_of: Callable[[T], Place], limit: int) -> Page[T]:
     """Return the page of items of which one more than `limit` was looked for."""
     items = found[:limit]
     return Page(items, encode(place_of(items[-1])) if len(found) > limit else None)

@@ -27,6 +27,8 @@ class ProductStatus(StrEnum):
 
 # The statuses that the API documents: each always has a series, 0 if it does not hold.
 KNOWN_PRODUCT_STATUSES = tuple(status for status in ProductStatus if status is not ProductStatus.UNKNOWN)
+# While a product has one of these statuses, its OUTDATED instances are expected.
+IN_ROLLOUT = (ProductStatus.UNDER_CHANGE, ProductStatus.PLAN_IN_PROGRESS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from monitor.model.instances import KNOWN_STATUSES, InstanceKey, InstanceState, 
 from monitor.model.products import ProductDetail, ProductStatus
 
 WORST_FIRST = (Status.INOPERABLE, Status.UNKNOWN, Status.OUTDATED, Status.CURRENT)
-_RANK = {status: rank for rank, status in enumerate(WORST_FIRST)}
+RANK = {status: rank for rank, status in enumerate(WORST_FIRST)}
 
 
 class Severity(IntEnum):
@@ -217,7 +217,7 @@ def by_id(view: ProductView) -> tuple[str | int, ...]:
 
 def _non_current(snapshot: Snapshot) -> tuple[InstanceKey, ...]:
     found = [
-        (_RANK[state.status], state.since, key)
+        (RANK[state.status], state.since, key)
         for key, state in snapshot.states.items()
         if state.status is not Status.CURRENT
     ]

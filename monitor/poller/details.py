@@ -6,7 +6,7 @@ from monitor.model.details import Operation, StackSetDetails, carried_over, ende
 from monitor.model.diff import Change, explained
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Listing, Status
-from monitor.model.products import ProductDetail, ProductStatus
+from monitor.model.products import IN_ROLLOUT, ProductDetail, ProductStatus
 from monitor.poller.product_state import PollRun
 
 # The transitions of a poll wait for its details. 10,000 explained instances are 100 calls: 20 s without throttling.
@@ -72,7 +72,7 @@ def _wanted(poll: PollRun, listing: Listing, before: StackSetDetails, now: float
         or (before.operation is not None and before.operation.running)
         or read_at is None
         or now - read_at > MAX_AGE
-        or (detail is not None and detail.status in (ProductStatus.UNDER_CHANGE, ProductStatus.PLAN_IN_PROGRESS))
+        or (detail is not None and detail.status in IN_ROLLOUT)
         or (detail is not None and previous is not None and _version(detail) != _version(previous))
         or any(status is not Status.CURRENT for status in listing.statuses.values())
     )

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from monitor.model.instances import Status
 from monitor.model.paging import Page, paginate
+from monitor.model.products import IN_ROLLOUT
 from monitor.model.views import ProductView, Totals, totals, worst_first
 from monitor.web.pages.instances import (
     CONSIDERED,
-    IN_ROLLOUT,
     NOT_CURRENT,
     AccountView,
     accounts_in_need,

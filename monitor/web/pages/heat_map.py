@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from monitor.model.instances import InstanceState, Status
 from monitor.model.paging import Place, paginate
-from monitor.model.views import WORST_FIRST, ProductView
+from monitor.model.views import RANK, WORST_FIRST, ProductView
 from monitor.web.pages.templates import utc
 
 # The most rows of a page.
@@ -53,10 +53,9 @@ def _places_of_broken(view: ProductView) -> Mapping[str, Place]:
     """Place accounts by their worst status, then by their number of instances that are not CURRENT, most first."""
     ranks: dict[str, int] = {}
     counts: dict[str, int] = {}
-    rank_of = {status: rank for rank, status in enumerate(WORST_FIRST)}
     for key in view.non_current:
         account = key[0]
-        ranks.setdefault(account, rank_of[view.states[key].status])  # `non_current` has the worst status first
+        ranks.setdefault(account, RANK[view.states[key].status])  # `non_current` has the worst status first
         counts[account] = counts.get(account, 0) + 1
     return {account: (rank, -counts[account], account) for account, rank in ranks.items()}
 

@@ -9,17 +9,14 @@ from heapq import merge
 from itertools import islice
 
 from monitor.model.instances import InstanceKey, Status
-from monitor.model.paging import InstanceFilter, InstanceView, Page, Place, decode, encode, instances, matching
-from monitor.model.products import ProductStatus
-from monitor.model.views import WORST_FIRST, ProductView
+from monitor.model.paging import InstanceFilter, InstanceView, Page, Place, decode, instances, matching, page_of
+from monitor.model.products import IN_ROLLOUT
+from monitor.model.views import RANK, WORST_FIRST, ProductView
 
 NOT_CURRENT = frozenset(Status) - {Status.CURRENT}
-# While a product has one of these statuses, its OUTDATED instances are expected.
-IN_ROLLOUT = (ProductStatus.UNDER_CHANGE, ProductStatus.PLAN_IN_PROGRESS)
 # The most instances that are grouped by account: during a rollout, a million may not be CURRENT.
 CONSIDERED = 2000
 
-_RANK = {status: rank for rank, status in enumerate(WORST_FIRST)}
 _PLACE = (int, str, str, str, str)
 
 
@@ -47,7 +44,7 @@ def wanted_instances(
         return instances(views, wanted, limit, cursor)
     after = decode(cursor, _PLACE)
     found = list(islice(merge(*(_after(view, wanted, after) for view in views), key=_place), limit + 1))
-    return Page(found[:limit], encode(_place(found[limit - 1])) if len(found) > limit else None)
+    return page_of(found, _place, limit)
 
 
 def accounts_in_need(views: Iterable[ProductView]) -> Sequence[AccountView]:
@@ -113,17 +110,14 @@ def _instance(view: ProductView, key: InstanceKey) -> InstanceView:
 
 def _place(instance: InstanceView) -> Place:
     since = instance.state.since.isoformat(timespec="microseconds")
-    rank = _RANK[instance.state.status]
+    rank = RANK[instance.state.status]
     return (rank, since, instance.account, instance.region, instance.product.product.id)
 
 
 def _account_view(account: str, found: Sequence[InstanceView]) -> AccountView:
-    counts = dict.fromkeys((instance.state.status for instance in found), 0)
-    for instance in found:
-        counts[instance.state.status] += 1
     return AccountView(
         account=account,
-        counts=counts,
+        counts=Counter(instance.state.status for instance in found),
         products=list({instance.product.product.id: instance.product for instance in found}.values()),
         regions=sorted({instance.region for instance in found}),
         since=min(instance.state.since for instance in found),

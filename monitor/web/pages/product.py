@@ -9,12 +9,13 @@ from monitor.model.details import Operation
 from monitor.model.diff import Transition
 from monitor.model.instances import Status
 from monitor.model.paging import MAX_LIMIT, InstanceFilter, InstanceView, Page, TransitionFilter
+from monitor.model.products import IN_ROLLOUT
 from monitor.model.views import WORST_FIRST, ProductView
 from monitor.poller.protocols import StateError
 from monitor.web.pages.console_links import ProductLinks, product_links
 from monitor.web.pages.fleet import ROWS
 from monitor.web.pages.heat_map import HeatMap, heat_map
-from monitor.web.pages.instances import IN_ROLLOUT, wanted_instances
+from monitor.web.pages.instances import wanted_instances
 from monitor.web.pages.timeline import Timeline, timeline
 from monitor.web.views import Views
 

@@ -7,6 +7,9 @@ from monitor.config.duration import parse_duration
 from monitor.model.views import ProductView
 from monitor.web.views import Views
 
+# A page links to the same list of the API, with the parameters that were given: both need the same default.
+DEFAULT_SINCE = "24h"
+
 
 class ParameterError(ValueError):
     """A parameter without a meaning. The message is one sentence that begins with its name."""

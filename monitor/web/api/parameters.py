@@ -10,9 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from monitor.model.instances import Status
 from monitor.model.paging import MAX_LIMIT, InstanceFilter
+from monitor.web.queries import DEFAULT_SINCE
 
 DEFAULT_LIMIT = 100
-DEFAULT_SINCE = "24h"
 
 Accounts = Annotated[list[str], Field(description="Only these AWS accounts. Repeat the parameter for several.")]
 Products = Annotated[

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from monitor.model.paging import CursorError, TransitionFilter
-from monitor.model.views import ProductView
 from monitor.poller.protocols import StateError
 from monitor.web.pages.console_links import instance_link
 from monitor.web.pages.fleet import ROWS, fleet
@@ -22,11 +21,10 @@ from monitor.web.pages.responses import page_response
 from monitor.web.pages.runbooks import runbook
 from monitor.web.pages.static import static_routes
 from monitor.web.pages.templates import environment
-from monitor.web.queries import ParameterError, product_ids
+from monitor.web.queries import DEFAULT_SINCE, ParameterError, UnknownProductError, find_product, product_ids
 from monitor.web.scrape import wants_gzip
 from monitor.web.views import Views
 
-DEFAULT_SINCE = "24h"
 # Seconds after which the script of a page loads it again: the interval of the polls, within these bounds.
 SHORTEST_REFRESH, LONGEST_REFRESH = 5.0, 30.0
 INSTANCE_PARAMETERS = ("status", "account", "region")
@@ -88,7 +86,7 @@ class Pages:
         now = self._clock()
         try:
             return _Rendered(render(request, Parameters(request.query_params), now))
-        except _NotFoundError as error:
+        except (_NotFoundError, UnknownProductError) as error:
             return self._message(request, now, 404, "Not found", str(error))
         except (ParameterError, CursorError) as error:
             return self._message(request, now, 400, "This address is not valid", str(error))
@@ -124,7 +122,7 @@ class Pages:
         return self._page(request, now, "fleet.html", values | {"regions": regions, "refresh": refresh})
 
     def _product(self, request: Request, parameters: Parameters, now: datetime) -> str:
-        view = self._find(request.path_params["product"])
+        view = find_product(self._views, request.path_params["product"])
         wanted = parameters.instance_filter()
         cursors = Cursors(parameters.first("cursor"), parameters.first("map_cursor"))
         page = product_page(self._views, view, wanted, cursors, parameters.since(now, DEFAULT_SINCE), now)
@@ -158,20 +156,6 @@ class Pages:
             message = f"There is no runbook {name}."
             raise _NotFoundError(message)
         return self._page(request, now, "runbook.html", {"runbook": found})
-
-    def _find(self, product: str) -> ProductView:
-        """Return a product by its ID, or by its name if no other product has it."""
-        if view := self._views.product(product):
-            return view
-        named = [view for view in self._views.products() if view.product.name == product]
-        if len(named) == 1:
-            return named[0]
-        message = (
-            f"{len(named)} products are named {product}; open one of them by its ID."
-            if named
-            else f"No product with the ID or name {product} is monitored."
-        )
-        raise _NotFoundError(message)
 
 
 def _refresh(interval: float) -> float:

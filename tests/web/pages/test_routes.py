@@ -66,7 +66,7 @@ def test_every_fragment_exists() -> None:
 @pytest.mark.parametrize(
     ("path", "status", "sentence"),
     [
-        ("/products/nothing", 404, "No product with the ID or name nothing is monitored."),
+        ("/products/nothing", 404, "there is no product with the ID or name 'nothing'"),
         ("/?status=broken", 400, "status: 'broken' does not exist; use CURRENT, OUTDATED, INOPERABLE, UNKNOWN"),
         ("/?cursor=x&status=OUTDATED", 400, "'x' is not a cursor of this list"),
         ("/?cursor=x", 400, "'x' is not a cursor of this list"),
@@ -85,7 +85,8 @@ def test_a_name_of_two_products_is_not_guessed() -> None:
     """Products of the same name are opened by their ID."""
     views = FakeViews([product_view(product=Product(product_id, "twin")) for product_id in ("pp-1", "pp-2")])
     assert get("/products/twin", views).status == 404
-    assert "2 products are named twin; open one of them by its ID." in text_of("/products/twin", views)
+    several = "2 products have the name 'twin': use one of the IDs pp-1, pp-2"
+    assert several in text_of("/products/twin", views)
 
 
 @pytest.mark.parametrize("path", ["/", "/products/pp-evil", "/?status=OUTDATED", "/transitions"])

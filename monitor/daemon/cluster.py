@@ -41,6 +41,7 @@ class Cluster:
         self.replica = f"{socket.gethostname()}-{uuid4().hex[:8]}"
         self.leases = Leases(opened, self.replica, settings.cluster.shards, settings.cluster.lease, self)
         self.store = DynamoDbStore(opened, self.leases, settings.history, monitor_metrics.state_committed)
+        self.configure(settings)
         self._monitor_metrics = monitor_metrics
         self._log = log
         self._on_state_error = on_state_error
@@ -61,6 +62,10 @@ class Cluster:
         """
         self._product_set, self._metrics, self._wake_outbox = product_set, metrics, wake_outbox
         self.leases.start()
+
+    def configure(self, settings: Settings) -> None:
+        """Apply the settings that need no restart."""
+        self.store.stale_after = settings.poll.stale_after
 
     def follow(self) -> None:
         """Begin to follow the leases."""

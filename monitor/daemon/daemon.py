@@ -257,6 +257,8 @@ class Daemon:
         before, self._settings = self._settings, settings
         self._sources.configure(settings.sources)
         self._poller.confirm_shrink, self._poller.stale_after = settings.poll.confirm_shrink, settings.poll.stale_after
+        if self._cluster:
+            self._cluster.configure(settings)
         self._metrics.configure(settings.series, settings.accepted)
         self._product_views.configure(settings.accepted)
         changes = self._product_set.configure(settings)

@@ -1,5 +1,6 @@
 """The state in a table of DynamoDB, which several replicas share. The items are those of dynamodb_items.py."""
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -21,7 +22,7 @@ from monitor.state.table import Item, Key, Table, Value
 
 # A poll without a change writes when it took place only if the last such write is older: a product that is polled
 # each minute would otherwise cost 43,000 written units a month for nothing but its time.
-UNCHANGED_MILLISECONDS = 600_000
+UNCHANGED_SECONDS = 600.0
 
 
 class Ownership(Protocol):
@@ -72,6 +73,8 @@ class DynamoDbStore:
         self._ownership = ownership
         self._history_seconds = history_seconds
         self._on_commit = on_commit
+        self.stale_after = math.inf
+        """Seconds after which a stored snapshot is not shown: half of it also limits UNCHANGED_SECONDS."""
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
         self._loaded_with: dict[str, int] = {}
@@ -113,7 +116,8 @@ class DynamoDbStore:
         same_instances = base is not None and base == known.observed_at and not change.instance_transitions
         transitions = [*change.earlier, *_transition_of(description), *change.transitions]
         if same_instances and not transitions and item == {**known.item, "observed_at": observed_at}:
-            if observed_at - int(known.item["observed_at"]) >= UNCHANGED_MILLISECONDS:
+            unwritten = (observed_at - int(known.item["observed_at"])) / 1000
+            if unwritten >= min(UNCHANGED_SECONDS, self.stale_after / 2):
                 self._write(product_id, item, observed_at)
             known.observed_at = observed_at
             return

@@ -23,7 +23,7 @@ TARGET_LABELS = {"cluster": "one", "namespace": "monitoring", "account": "999999
 """Labels of the target. `honor_labels` of the shipped configuration keeps account and Region of the instances."""
 CONFIGURATION = """
 poll: {{interval: 1s, timeout: 1s}}
-sources: [{{name: hub, region: eu-west-1, calls_per_second: 1000}}]
+sources: [{{name: hub, region: eu-west-1, calls_per_second: 1000, details: {details}}}]
 products: [{{id: {product}, name: baseline}}]
 state: {{path: {folder}/state/monitor.db}}
 web: {{listen: "127.0.0.1:0"}}
@@ -57,13 +57,19 @@ class Chain:
 
 
 @pytest.fixture
-def chain(aws: Aws, tmp_path: Path) -> Iterator[Chain]:
+def details() -> bool:
+    """Return whether the monitor reads from CloudFormation why an instance is not CURRENT. A test can override it."""
+    return False
+
+
+@pytest.fixture
+def chain(aws: Aws, tmp_path: Path, details: bool) -> Iterator[Chain]:
     """Run all programs with all instances CURRENT, until the rules were evaluated without an alert."""
     aws.stack_sets.add_product(PRODUCT, "baseline")
     for account, region in INSTANCES:
         aws.stack_sets.set(PRODUCT, account, region, "CURRENT")
     config = tmp_path / "monitor.yaml"
-    config.write_text(CONFIGURATION.format(product=PRODUCT, folder=tmp_path))
+    config.write_text(CONFIGURATION.format(product=PRODUCT, folder=tmp_path, details=str(details).lower()))
     every = f"{round(EVALUATION * 1000)}ms"
     with (
         webhook() as notified,

@@ -4,7 +4,7 @@ from monitor.config.duration import format_duration
 from monitor.model.deadline import Deadline, Deadlines
 from monitor.model.details import Operation, StackSetDetails, carried_over, ended_operation
 from monitor.model.diff import Change, explained
-from monitor.model.errors import PollFailedError, Reason
+from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 from monitor.model.instances import Listing, Status
 from monitor.model.products import IN_ROLLOUT, ProductDetail, ProductStatus
 from monitor.poller.product_state import PollRun
@@ -20,7 +20,8 @@ def read_details(
 ) -> StackSetDetails | None:
     """Return the details that belong to a complete listing; None if the source has none.
 
-    If they cannot be read, they consist of the `error`. `now` is of the monotonic clock.
+    If they cannot be read, they consist of the `error`; a defect of the monitor is also in `poll.defect`.
+    `now` is of the monotonic clock.
 
     Raises:
         PollCancelledError: the monitor stops.
@@ -42,6 +43,12 @@ def read_details(
             message = f"the details were not complete after {format_duration(round(seconds, 1))}: {error.error_code}"
             error = PollFailedError(error.reason, error.error_code, message)
         return StackSetDetails(error=error)
+    except PollCancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a response of an unexpected shape must not fail the poll
+        poll.defect = error
+        message = "a defect of the monitor ended the reading of the details"
+        return StackSetDetails(error=PollFailedError(Reason.OTHER, type(error).__name__, message))
     poll.state.details_read_at = now
     return details
 

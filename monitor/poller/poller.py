@@ -120,7 +120,7 @@ class Poller:
         Raises:
             PollCancelledError: the monitor stops, or the product is not monitored any more. Nothing was committed
                 or published.
-            Exception: a defect of the monitor, after it was published as a failed poll.
+            Exception: a defect of the monitor, after the poll was published: as failed, or without details.
         """
         state, catalog = self._state(monitored.product.id), self._catalogs.get(monitored.source)
         if state is None or catalog is None:  # it was removed between becoming due and now
@@ -143,6 +143,8 @@ class Poller:
                 with suppress(PollCancelledError):
                     self._fail(poll, defect)
                 raise
+        if poll.defect is not None:
+            raise poll.defect
 
     def _start(self, monitored: MonitoredProduct, catalog: Catalog, state: ProductState) -> PollRun:
         now = self._clock()

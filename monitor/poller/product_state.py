@@ -110,6 +110,8 @@ class PollRun:
     description: Description | None = None
     undescribed: PollFailedError | None = None
     """Why the product could not be described."""
+    defect: Exception | None = None
+    """A defect of the monitor that ended the reading of the details."""
 
     def responded(self, now: float) -> None:
         """Count a call that AWS answered."""

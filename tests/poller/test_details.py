@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,13 +18,13 @@ from monitor.model.details import (
     ended_operation,
 )
 from monitor.model.diff import diff, explained
-from monitor.model.errors import PollFailedError, Reason
+from monitor.model.errors import PollCancelledError, PollFailedError, Reason
 from monitor.model.instances import InstanceKey, Status
 from monitor.model.products import ProductStatus
 from monitor.poller.details import MAX_AGE, MAX_SECONDS
 from monitor.poller.poller import Poller
 from tests.making import BASELINE, EPOCH, EU, LATER, ONE, TWO, detail, listing, monitored, snapshot
-from tests.poller.harness import Harness, completed
+from tests.poller.harness import Harness, completed, failed
 
 CURRENT: dict[InstanceKey, Status] = {(ONE, EU): Status.CURRENT, (TWO, EU): Status.CURRENT}
 BROKEN = CURRENT | {(ONE, EU): Status.OUTDATED}
@@ -132,6 +133,32 @@ def test_a_failure_costs_the_details_and_not_the_poll(poller: Poller, harness: H
     aws.answer = StackSetDetails()
     assert poll(poller, harness, changed) == [StackSetDetails()]
     assert harness.transitions[0].observed_at == EPOCH
+
+
+def test_a_defect_costs_the_details_and_not_the_poll(poller: Poller, harness: Harness) -> None:
+    """The poll is complete with the last reasons, and then the defect is raised, to be logged with its traceback."""
+    aws = harness.details = CloudFormation()
+    poll(poller, harness, BROKEN)
+    aws.answer = defect = AttributeError("'str' object has no attribute 'get'")
+    with pytest.raises(AttributeError) as caught:
+        poll(poller, harness, BROKEN)
+    assert caught.value is defect
+    assert failed(harness) == []
+    found = completed(harness)[-1].details
+    assert found is not None
+    assert found.instances == {(ONE, EU): WHY}
+    assert found.error is not None
+    assert (found.error.reason, found.error.error_code) == (Reason.OTHER, "AttributeError")
+    aws.answer = StackSetDetails()
+    assert poll(poller, harness, BROKEN) == [StackSetDetails()]
+
+
+def test_a_stop_ends_the_reading_and_the_poll(poller: Poller, harness: Harness) -> None:
+    """Nothing is committed or published."""
+    harness.details = CloudFormation(PollCancelledError())
+    with pytest.raises(PollCancelledError):
+        poll(poller, harness, BROKEN)
+    assert harness.log == [("list", BASELINE.id, 240.0)]
 
 
 def test_the_details_have_a_deadline_of_their_own(poller: Poller, harness: Harness) -> None:

@@ -119,6 +119,7 @@ class DetailsReader:
         arguments: dict[str, Any] = {"StackSetName": name, "MaxResults": PAGE_SIZE}
         if detailed_status is not None:
             arguments["Filters"] = [{"Name": "DETAILED_STATUS", "Values": detailed_status}]
+        seen: set[str] = set()
         while True:
             answer = self._call(LIST_INSTANCES, arguments, deadline)
             summaries, token = answer.get("Summaries"), answer.get("NextToken")
@@ -127,8 +128,9 @@ class DetailsReader:
             yield from summaries
             if not token:
                 return
-            if token == arguments.get("NextToken"):
-                raise incomplete("RepeatedPageToken", "a page has its own token as that of the next page")
+            if token in seen:
+                raise incomplete("RepeatedPageToken", f"page {len(seen) + 1} has the page token of an earlier page")
+            seen.add(token)
             arguments["NextToken"] = token
 
     def _call(self, operation: str, arguments: Mapping[str, Any], deadline: Deadline) -> Mapping[str, Any]:

@@ -325,9 +325,12 @@ def test_a_response_that_is_no_listing_is_refused(
     assert error.reason is Reason.INCOMPLETE
 
 
-def test_a_page_that_repeats_its_token_ends_the_reading(reader: DetailsReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endless list is refused instead of read until the deadline."""
-    pages = [{"Summaries": [], "NextToken": "a"}, {"Summaries": [], "NextToken": "a"}]
+@pytest.mark.parametrize("tokens", ["aa", "aba", "abcb"])
+def test_a_page_that_repeats_a_token_ends_the_reading(
+    reader: DetailsReader, monkeypatch: pytest.MonkeyPatch, tokens: str
+) -> None:
+    """An endless list is refused instead of read until the deadline, also if its tokens alternate."""
+    pages = [{"Summaries": [], "NextToken": token} for token in tokens]
     monkeypatch.setattr(reader, "_call", lambda *_: pages.pop(0))
     with pytest.raises(PollFailedError) as caught:
         list(reader._list("SC-1", None, Deadline(1.0)))

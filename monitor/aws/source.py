@@ -1,10 +1,12 @@
 """A source of products: one AWS account and Region, and the Service Catalog operations that are called there."""
 
 import hashlib
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from botocore import xform_name
@@ -33,6 +35,8 @@ DESCRIBE = "DescribeProvisionedProduct"
 DESCRIBE_RECORD = "DescribeRecord"
 SEARCH = "SearchProvisionedProducts"
 GET_CALLER_IDENTITY = "GetCallerIdentity"
+# A denied DescribeRecord is called again after this time: a permission that is added is used without a restart.
+DENIED_SECONDS = 900.0
 
 
 def operations(settings: SourceSettings) -> Sequence[str]:
@@ -67,7 +71,8 @@ class Source:
         self._lock = threading.Lock()
         self._clients: Clients | None = None
         self._physical_ids: dict[str, str] = {}
-        self._record_errors: dict[str, tuple[str, tuple[str, ...]]] = {}
+        # By product: the record of the failed provisioning, its errors, and when they are read again.
+        self._record_errors: dict[str, tuple[str, tuple[str, ...], float]] = {}
         self._details = None
         if settings.details:
             caller = Caller(RateLimiter(DETAILS_CALLS_PER_SECOND), observer, self._transport.secrets.redact)
@@ -107,19 +112,23 @@ class Source:
     def describe(self, product_id: str, deadline: Deadline) -> ProductDetail:
         """Return the name, type and status of a provisioned product, and why its last provisioning failed.
 
-        API: DescribeProvisionedProduct, and DescribeRecord once for each failed provisioning.
+        API: DescribeProvisionedProduct. DescribeRecord once for each failed provisioning; if it is denied, again after
+        `DENIED_SECONDS`.
         """
         detail: ProductDetail
         detail, record = self._call(DESCRIBE, {"Id": product_id}, deadline)
         if not record:
             return detail
-        known, errors = self._record_errors.get(product_id, ("", ()))
-        if known != record:
+        known, errors, until = self._record_errors.get(product_id, ("", (), 0.0))
+        if known != record or monotonic() >= until:
             try:
-                errors = self._call(DESCRIBE_RECORD, {"Id": record}, deadline, attempts=1)
-            except PollFailedError:  # counted in servicecatalog_api_errors_total; the product can be polled without it
-                return detail
-            self._record_errors[product_id] = record, errors
+                errors, until = self._call(DESCRIBE_RECORD, {"Id": record}, deadline, attempts=1), math.inf
+            except PollFailedError as error:
+                # Counted in servicecatalog_api_errors_total; the product can be polled without it.
+                if error.reason is not Reason.ACCESS_DENIED:
+                    return detail
+                errors, until = (), monotonic() + DENIED_SECONDS
+            self._record_errors[product_id] = record, errors, until
         return replace(detail, errors=errors)
 
     def search(self, deadline: Deadline) -> ProductSearch:

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.aws import details as module
 from monitor.aws.details import DetailsReader, stack_set_name
-from monitor.aws.source import Source
+from monitor.aws.source import DENIED_SECONDS, Source
 from monitor.config.settings import DiscoverSettings
 from monitor.model.deadline import Deadline
 from monitor.model.details import InstanceDetail, Operation, Progress, StackSetDetails
@@ -337,15 +337,21 @@ def test_a_page_that_repeats_a_token_ends_the_reading(
     assert caught.value.error_code == "RepeatedPageToken"
 
 
-def test_a_failed_provisioning_has_its_message_and_errors(aws: Aws, observer: Observer) -> None:
-    """DescribeRecord is called once for a failed record, without `details`; without its permission it is left out."""
+def test_a_failed_provisioning_has_its_message_and_errors(
+    aws: Aws, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DescribeRecord is called once for a failed record, without `details`; if it is denied, once in a while."""
+    now = 1000.0
+    monkeypatch.setattr("monitor.aws.source.monotonic", lambda: now)
     source = Source(source_settings(), observer, 1)
     assert source.describe(PRODUCT, Deadline(30.0)).errors == ()
     aws.stack_sets.set_status(PRODUCT, "TAINTED", "1 of 9 stack instances failed")
     aws.stack_sets.denied.add("DescribeRecord")
-    denied = source.describe(PRODUCT, Deadline(30.0))
-    assert (denied.status_message, denied.errors) == ("1 of 9 stack instances failed", ())
+    for _ in range(3):
+        denied = source.describe(PRODUCT, Deadline(30.0))
+        assert (denied.status_message, denied.errors) == ("1 of 9 stack instances failed", ())
     aws.stack_sets.denied.clear()
+    now += DENIED_SECONDS
     for _ in range(2):
         found = source.describe(PRODUCT, Deadline(30.0))
         assert found.errors == ("StackSetOperationFailure: 1 of 9 stack instances failed",)

@@ -1,5 +1,6 @@
 """Read the state in a table of DynamoDB, beside the replicas that write it."""
 
+import heapq
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -66,37 +67,46 @@ class DynamoDbReader:
             StateError: the query took more than 5 seconds.
         """
         after = decode(cursor, (int, str, str, str))
+        last = None if after is None else (-int(after[0]), *after[1:])
         end = time.monotonic() + QUERY_SECONDS
         found: list[Transition] = []
         for day in reversed(self._days(wanted.since)):
-            if time.monotonic() > end:
-                message = f"the query took longer than {QUERY_SECONDS:g} s: choose a later time, or a product"
-                raise StateError(message)
             partition = history_partition(to_milliseconds(day))
             if after is not None and partition > history_partition(int(after[0])):
                 continue
-            items_of_day = self._table.query(partition, f"{to_milliseconds(wanted.since):015}")
-            matching = [
-                transition
-                for item in items_of_day
-                if not wanted.products or item["product_id"] in wanted.products
-                for transition in items.transitions_of(item)
-                if isinstance(transition, Transition)
-                and (not wanted.accounts or transition.account in wanted.accounts)
-                and (not wanted.statuses or transition.status in wanted.statuses)
-            ]
-            for transition in sorted(matching, key=_order):
-                if after is not None and _order(transition) <= (-int(after[0]), *after[1:]):
-                    continue
-                found.append(transition)
-                if len(found) > limit:
-                    return Page(found[:limit], encode(_place(found[limit - 1])))
+            matching = self._matching(partition, wanted, end)
+            later = (transition for transition in matching if last is None or _order(transition) > last)
+            # A day may have millions: no more than the page are kept.
+            found += heapq.nsmallest(limit + 1 - len(found), later, key=_order)
+            if len(found) > limit:
+                return Page(found[:limit], encode(_place(found[limit - 1])))
         return Page(found, None)
+
+    def _matching(self, partition: str, wanted: TransitionFilter, end: float) -> Iterator[Transition]:
+        """Yield the transitions of a day that a filter selects. Raises `StateError` after `end`."""
+        _check_time(end)
+        for item in self._table.query(partition, f"{to_milliseconds(wanted.since):015}"):
+            _check_time(end)
+            if wanted.products and item["product_id"] not in wanted.products:
+                continue
+            for transition in items.transitions_of(item):
+                if (
+                    isinstance(transition, Transition)
+                    and (not wanted.accounts or transition.account in wanted.accounts)
+                    and (not wanted.statuses or transition.status in wanted.statuses)
+                ):
+                    yield transition
 
     def _days(self, since: datetime) -> Sequence[datetime]:
         """Return a moment of each day until tomorrow: the clock of a replica may be ahead of this one."""
         days = (self._now().date() - since.date()).days + 1
         return [since + number * _DAY for number in range(days + 1)]
+
+
+def _check_time(end: float) -> None:
+    if time.monotonic() > end:
+        message = f"the query took longer than {QUERY_SECONDS:g} s: choose a later time, or a product"
+        raise StateError(message)
 
 
 def _place(transition: Transition) -> Place:

@@ -49,6 +49,8 @@ def test_first_values_of_the_readme_render() -> None:
 
 def test_all_values_of_the_readme_render() -> None:
     """Each example of values can be used as it is."""
-    for text in re.findall(r"```yaml\n( *# values\.yaml\n.*?)```", (CHART / "README.md").read_text(), re.DOTALL):
+    examples = re.findall(r"```yaml\n( *# values\.yaml\n.*?)```", (CHART / "README.md").read_text(), re.DOTALL)
+    assert examples
+    for text in examples:
         given = yaml.safe_load(textwrap.dedent(text))
         assert manifests({"config": {"products": ["pp-aaaaaaaaaaaaa"]}, **given})

@@ -171,6 +171,7 @@ def test_artifact_hub_changes_are_valid() -> None:
     """The annotation with the changes is a list of a kind and a description each."""
     with Chart.load(CHART) as chart:
         changes = yaml.safe_load(chart.metadata["annotations"]["artifacthub.io/changes"])
+    assert changes
     for change in changes:
         assert change.keys() == {"kind", "description"}
         assert change["kind"] in {"added", "changed", "deprecated", "removed", "fixed", "security"}

@@ -37,7 +37,9 @@ def test_outage_is_a_gap(day: History) -> None:
     """No series of the monitor has a value while it is down."""
     down = START.timestamp() + 60 * DOWN.start + 120, START.timestamp() + 60 * DOWN.stop
     for title in ("Stack instances that are not CURRENT", "Discovered products", "Memory"):
-        for one in day.over_time(query_text(query(title).expression, 120), 120):
+        found = day.over_time(query_text(query(title).expression, 120), 120)
+        assert found, title
+        for one in found:
             assert not [at for at, _ in one["values"] if down[0] < at < down[1]], title
 
 

@@ -64,19 +64,24 @@ def test_documented_transition_fields_match_the_code() -> None:
     assert fields == list(transition_fields(explained))
 
 
+def named(pattern: str) -> set[tuple[str, str]]:
+    """Return what matches in the documents, each with the name of its document."""
+    return {(document.name, found) for document in DOCUMENTS for found in re.findall(pattern, document.read_text())}
+
+
 def test_named_metrics_exist() -> None:
     """Each metric name in a document is the name of a family."""
     names = {family.name for family in FAMILIES}
-    for document in DOCUMENTS:
-        for name in re.findall(r"\b(?:servicecatalog|stackset_monitor)_[a-z_]+\b", document.read_text()):
-            assert name in names, f"{document.name} names {name}"
+    found = named(r"\b(?:servicecatalog|stackset_monitor)_[a-z_]+\b")
+    assert found
+    assert {place for place in found if place[1] not in names} == set()
 
 
 def test_named_commands_exist() -> None:
     """Each `stackset-monitor WORD` in a document is a command."""
-    for document in DOCUMENTS:
-        for command in re.findall(r"stackset-monitor ([a-z][a-z-]*) --", document.read_text()):
-            assert command in COMMANDS, f"{document.name} names {command}"
+    found = named(r"stackset-monitor ([a-z][a-z-]*) --")
+    assert found
+    assert {place for place in found if place[1] not in COMMANDS} == set()
 
 
 def test_documented_columns_match_the_output() -> None:

@@ -54,6 +54,7 @@ def test_the_links_of_a_page_work(path: str) -> None:
 
 def test_every_fragment_exists() -> None:
     """A link to a part of a page leads to an element with this ID."""
+    seen = set()
     for path in PATHS:
         html = get(path).body.decode()
         for link in Links(html).followed:
@@ -61,6 +62,8 @@ def test_every_fragment_exists() -> None:
             if fragment and not link.startswith("https://"):
                 page = html if not target or target.startswith("?") else get(urljoin(path, target)).body.decode()
                 assert f'id="{fragment}"' in page, link
+                seen.add(fragment)
+    assert len(seen) > 1  # more than the link that skips to the content
 
 
 @pytest.mark.parametrize(

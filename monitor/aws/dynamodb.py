@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from monitor import __version__
 from monitor.aws.redaction import sentence
@@ -43,8 +43,12 @@ class DynamoDbTable:
             self._client: Any = boto3.Session().client(
                 "dynamodb", region_name=settings.region, endpoint_url=settings.endpoint, config=_CONFIG
             )
+        except NoRegionError as error:
+            advice = "set AWS_DEFAULT_REGION, or `state.dynamodb.region`"
+            raise StateError(f"the DynamoDB table {self._name}: no Region; {advice}") from error
         except (BotoCoreError, ValueError) as error:
             raise self._error(error) from error
+        self._region = self._client.meta.region_name
 
     def get(self, key: Key) -> Item | None:
         """Return an item; None if there is none."""

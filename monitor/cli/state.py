@@ -65,8 +65,15 @@ def _to_table(path: str, name: str, days: int) -> Copied:
 def _to_file(name: str, path: str) -> Copied:
     if Path(path).exists():
         raise StateError(f"{path} exists: migrate into a new file")
-    with closing(SqliteStore(Path(path), on_error=_raise)) as target:
-        return migrate(DynamoDbSource(open_table(TableSettings(name))), target)
+    table = open_table(TableSettings(name))
+    target = SqliteStore(Path(path), on_error=_raise)
+    try:
+        with closing(target):
+            return migrate(DynamoDbSource(table), target)
+    except BaseException:
+        # A part of a state: the next attempt would refuse it as a file that exists.
+        Path(path).unlink(missing_ok=True)
+        raise
 
 
 def _raise(error: StateError) -> None:

@@ -61,3 +61,19 @@ def test_what_cannot_be_moved(
     result = here(capsys, "state", "migrate", "--from", source, "--to", target.format(table=table))
     assert result.code == code
     assert message in result.err
+
+
+def test_an_error_names_the_region_of_the_environment(
+    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message says in which Region the table was looked for, or that there is none. No file is left behind."""
+    arguments = ("state", "migrate", "--from", "dynamodb:none", "--to", f"sqlite:{tmp_path}/new.db")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert "the DynamoDB table none in eu-west-1: " in here(capsys, *arguments).err
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    result = here(capsys, *arguments)
+    message = (
+        "stackset-monitor: the DynamoDB table none: no Region; set AWS_DEFAULT_REGION, or `state.dynamodb.region`\n"
+    )
+    assert (result.code, result.err) == (3, message)
+    assert not (tmp_path / "new.db").exists()

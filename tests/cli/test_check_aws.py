@@ -146,31 +146,32 @@ def test_a_budget_that_is_too_small(
     [
         (
             "",
-            "2400 calls a minute, 40.0 a second, to be read within the timeout of 100ms",
-            "40 (source hub) or interval",
+            "240 calls a minute, 4.0 a second, to be read within the timeout of 1s",
+            "4 (source hub) or interval >= 3s",
         ),
         (
-            ", timeout: 120ms",
-            "2000 calls a minute, 33.3 a second, to be read within the timeout of 120ms",
-            "34 (source hub) or poll.timeout and interval",
+            ", timeout: 1200ms",
+            "200 calls a minute, 3.3 a second, to be read within the timeout of 1s200ms",
+            "3.4 (source hub) or poll.timeout and interval >= 2s",
         ),
     ],
 )
 def test_a_listing_may_take_longer_than_a_poll(
     timeout: str, rate: str, advice: str, there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A product whose pages do not fit into the timeout is listed to its end, to say what is needed."""
+    """A product whose pages do not fit into the timeout is listed to its end, to say what is needed.
+
+    The simulated AWS needs less than the timeout for the pages, also on a busy machine.
+    """
     path = tmp_path / "monitor.yaml"
     path.write_text(
-        f"poll: {{interval: 125ms{timeout}}}\n"
-        "sources: [{name: hub, region: eu-west-1, calls_per_second: 10}]\n"
+        f"poll: {{interval: 1250ms{timeout}}}\n"
+        "sources: [{name: hub, region: eu-west-1, calls_per_second: 2}]\n"
         f"products: [{PRODUCT}]\n"
     )
     found = here(capsys, "check", "--aws", "--config", str(path))
     assert found.code == 1
-    assert found.out.splitlines()[-1] == (
-        f"product {PRODUCT}: its 3 pages need {rate}: set calls_per_second >= {advice} >= 1s"
-    )
+    assert found.out.splitlines()[-1] == f"product {PRODUCT}: its 3 pages need {rate}: set calls_per_second >= {advice}"
 
 
 def test_a_discovery_that_finds_nothing(there: StackSets, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

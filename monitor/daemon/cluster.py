@@ -40,7 +40,9 @@ class Cluster:
         # Different for each process: a container that is restarted has its old name, but not its old leases.
         self.replica = f"{socket.gethostname()}-{uuid4().hex[:8]}"
         self.leases = Leases(opened, self.replica, settings.cluster.shards, settings.cluster.lease, self)
-        self.store = DynamoDbStore(opened, self.leases, settings.history, monitor_metrics.state_committed)
+        self.store = DynamoDbStore(
+            opened, self.leases, settings.history, monitor_metrics.state_committed, on_error=on_state_error
+        )
         self.configure(settings)
         self._monitor_metrics = monitor_metrics
         self._log = log

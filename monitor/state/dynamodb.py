@@ -2,8 +2,7 @@
 
 import math
 import threading
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -12,10 +11,11 @@ from monitor.model.diff import Change, Transition
 from monitor.model.instances import Product
 from monitor.model.paging import Page, TransitionFilter
 from monitor.model.products import Description
-from monitor.poller.protocols import NotOwnerError, StoredProduct
+from monitor.poller.protocols import NotOwnerError, StateError, StoredProduct
 from monitor.state import dynamodb_items as items
 from monitor.state.details import encode_details
 from monitor.state.dynamodb_items import AnyTransition
+from monitor.state.dynamodb_outbox import UnpublishedTransitions
 from monitor.state.dynamodb_reader import DynamoDbReader
 from monitor.state.sqlite_rows import to_milliseconds
 from monitor.state.table import Item, Key, Table, Value
@@ -41,17 +41,6 @@ class _Known:
     """When it was polled last, whether that was written or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Unpublished:
-    """A transition that waits for its publication."""
-
-    position: int
-    transition: AnyTransition
-    outbox: Key
-    last: bool
-    """The item of the outbox has no further transition."""
-
-
 class DynamoDbStore:
     """The `Store` of the poller, and what the outbox, the product set and the supervisor need. Thread-safe.
 
@@ -66,8 +55,9 @@ class DynamoDbStore:
         history_seconds: float,
         on_commit: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_error: Callable[[StateError], None] = lambda _: None,
     ) -> None:
-        """Use a table that exists; `on_commit` is called after each commit."""
+        """Use a table that exists; `on_commit` is called after each commit, `on_error` for what cannot be read."""
         self._reader = DynamoDbReader(table, now)
         self._table = table
         self._ownership = ownership
@@ -79,20 +69,21 @@ class DynamoDbStore:
         self._known: dict[str, _Known] = {}
         self._loaded_with: dict[str, int] = {}
         """The epoch with which a product was loaded: with another one, the caller's snapshot may not be the last."""
-        self._unpublished: deque[_Unpublished] = deque()
-        self._position = 0
-        self._published: list[Key] = []
-        """Items of the outbox whose transitions are published, until they are deleted."""
-        self._outboxes: set[Key] = set()
-        """The items of the outbox of all these transitions."""
+        self._on_error = on_error
+        self._unpublished = UnpublishedTransitions(on_error)
 
     def load(self, product_id: str) -> StoredProduct:
         """Return the last snapshot of a product, and take over its unpublished transitions. Raises `StateError`."""
         epoch = self._ownership.epoch(product_id)
         known = self._take_over(product_id)
         instances = self._table.query(items.instances_partition(product_id))
-        stored = items.stored_product(product_id, known.item, instances)
-        self._adopt(self._table.query(items.OUTBOX, *items.outbox_range(product_id)))
+        stored, unreadable = items.stored_product(product_id, known.item, instances)
+        for item, error in unreadable:
+            # The next commit replaces the item: keep a copy, as the state file does.
+            self._table.write([items.unreadable_item(item)])
+            follows = "" if stored.snapshot else ", and the next poll of the product is a baseline"
+            self._on_error(StateError(f"{error}; the table keeps a copy under pk {items.UNREADABLE!r}{follows}"))
+        self._unpublished.adopt(self._table.query(items.OUTBOX, *items.outbox_range(product_id)))
         if self._ownership.epoch(product_id) != epoch:  # reading may have taken longer than the lease
             raise _taken_over(product_id)
         self._loaded_with[product_id] = epoch
@@ -103,7 +94,8 @@ class DynamoDbStore:
 
         Raises `StateError`.
         """
-        self._adopt(item for item in self._table.query(items.OUTBOX) if self._owns(str(item["sk"]).partition("#")[0]))
+        found = self._table.query(items.OUTBOX)
+        self._unpublished.adopt(item for item in found if self._owns(str(item["sk"]).partition("#")[0]))
 
     def commit(self, change: Change, description: Description | None = None) -> None:
         """Write a snapshot, a description and their transitions in one transaction. Raises `StateError`."""
@@ -159,26 +151,16 @@ class DynamoDbStore:
 
     def unpublished(self, limit: int) -> Sequence[tuple[int, AnyTransition]]:
         """Return the oldest transitions that were not published yet, each with its position."""
-        with self._lock:
-            count = min(limit, len(self._unpublished))
-            return [(one.position, one.transition) for one, _ in zip(self._unpublished, range(count), strict=False)]
+        return self._unpublished.oldest(limit)
 
     def mark_published(self, through: int) -> None:
         """Record that every transition up to and including this position was published.
 
         Raises `StateError`; the transitions are not returned again all the same, and the next call tries again.
         """
-        with self._lock:
-            while self._unpublished and self._unpublished[0].position <= through:
-                done = self._unpublished.popleft()
-                if done.last:
-                    self._published.append(done.outbox)
-            published = list(self._published)
-        for key in published:
+        for key in self._unpublished.published(through):
             self._table.write((), [key])
-            with self._lock:
-                self._published.remove(key)
-                self._outboxes.discard(key)
+            self._unpublished.deleted(key)
 
     def transitions(self, wanted: TransitionFilter, limit: int, cursor: str | None) -> Page[Transition]:
         """Return a page of stored transitions, the newest first. Raises `StateError`, `CursorError`."""
@@ -188,8 +170,7 @@ class DynamoDbStore:
         """Forget the products that another replica owns now, with their unpublished transitions."""
         with self._lock:
             self._known = {product_id: known for product_id, known in self._known.items() if not which(product_id)}
-            self._unpublished = deque(one for one in self._unpublished if not which(one.transition.product.id))
-            self._outboxes = {one.outbox for one in self._unpublished} | set(self._published)
+        self._unpublished.release(which)
 
     def prune(self, before: datetime, monitored: Collection[str] = ()) -> int:
         """Delete owned products that are not monitored, if older than a moment; DynamoDB deletes old transitions.
@@ -255,24 +236,8 @@ class DynamoDbStore:
         with self._lock:
             self._known[product_id] = _Known(written[0], observed_at)
         for history, found in batches:
-            self._add_unpublished(items.outbox_item(history), found)
+            self._unpublished.add(items.outbox_item(history), found)
         self._on_commit()
-
-    def _adopt(self, found: Iterable[Item]) -> None:
-        for outbox in found:
-            self._add_unpublished(outbox, list(items.transitions_of(outbox)))
-
-    def _add_unpublished(self, item: Item, transitions: Sequence[AnyTransition]) -> None:
-        outbox = (items.OUTBOX, str(item["sk"]))
-        with self._lock:
-            # A commit whose answer was lost is repeated, and a product is loaded again if it comes back.
-            if outbox in self._outboxes:
-                return
-            self._outboxes.add(outbox)
-            for number, transition in enumerate(transitions, start=1):
-                self._position += 1
-                last = number == len(transitions)
-                self._unpublished.append(_Unpublished(self._position, transition, outbox, last))
 
     def _delete(self, item: Item) -> None:
         product_id = str(item["sk"])

@@ -6,6 +6,7 @@
 | `instances#` and product id | a number | up to ITEM_ROWS stack instances of the last snapshot |
 | `outbox` | product id, and the sort key of transitions | a copy of these transitions, not published yet |
 | `history#` and a day in UTC | time, product, poll, number | transitions that one poll found |
+| `unreadable` | pk, poll and sk | a copy of instances that could not be read |
 | `discovered` | source | the products that the last search found |
 | `lease` | shard or replica | see leases.py |
 """
@@ -13,11 +14,12 @@
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from monitor.model.diff import Transition
-from monitor.model.instances import InstanceKey, Product, Snapshot, count_statuses
+from monitor.model.instances import InstanceKey, InstanceState, Product, Snapshot, count_statuses
 from monitor.model.products import Description, ProductTransition, event_id
 from monitor.poller.protocols import StateError, StoredProduct
 from monitor.state import columns
@@ -26,7 +28,7 @@ from monitor.state.details import decode_details
 from monitor.state.sqlite_schema import COLUMNS
 from monitor.state.table import Item, Key, Value
 
-PRODUCTS, DISCOVERED, OUTBOX = "product", "discovered", "outbox"
+PRODUCTS, DISCOVERED, OUTBOX, UNREADABLE = "product", "discovered", "outbox", "unreadable"
 # An item has at most 400 KB: 50,000 instances with random account ids take 183 KB, and usually 30 KB.
 ITEM_ROWS = 50_000
 # Limits of TransactWriteItems. The size is that of all items, of which content is nearly all.
@@ -68,28 +70,56 @@ def instances_partition(product_id: str) -> str:
     return f"instances#{product_id}"
 
 
-def stored_product(product_id: str, item: Item, instances: Iterable[Item]) -> StoredProduct:
-    """Return what is stored about a product.
+def stored_product(
+    product_id: str, item: Item, instances: Iterable[Item]
+) -> tuple[StoredProduct, list[tuple[Item, StateError]]]:
+    """Return what is stored about a product, and the items of its instances that cannot be read, each with why.
 
-    Raises `StateError` if an item cannot be read, or is not of the poll that the product was committed with: another
-    replica wrote meanwhile.
+    An instance whose status cannot be read is UNKNOWN. Without one of the items there is no snapshot: the next poll
+    would find that the instances in it appeared.
+
+    Raises `StateError` if an item is not of the poll that the product was committed with: another replica wrote
+    meanwhile.
     """
     detail, status_since = rows.description(product_id, tuple(item.get(name) for name in _DESCRIPTION))
-    snapshot = None
+    snapshot: Snapshot | None = None
+    unreadable: list[tuple[Item, StateError]] = []
     if "observed_at" in item:
         found = list(instances)
         if [part["poll_id"] for part in found] != [item["poll_id"]] * int(item["items"]):
             message = f"the snapshot of {product_id} was replaced while it was read"
             raise StateError(message)
-        decoded = (columns_of(part) for part in found)
-        states, unreadable = rows.instance_states((*key, *values) for part in decoded for key, values in part.items())
-        if unreadable:
-            message = f"{len(unreadable)} instances of {product_id} cannot be read"
-            raise StateError(message)
         moment = rows.from_milliseconds(int(item["observed_at"]))
-        snapshot = Snapshot(product_id, moment, states, count_statuses(states.values()))
+        states, unreadable, whole = _instance_states(product_id, found, moment)
+        snapshot = Snapshot(product_id, moment, states, count_statuses(states.values())) if whole else None
     details = decode_details(item.get("details"))
-    return StoredProduct(snapshot, bool(item.get("missing")), detail, status_since, details)
+    return StoredProduct(snapshot, bool(item.get("missing")), detail, status_since, details), unreadable
+
+
+def _instance_states(
+    product_id: str, found: Iterable[Item], moment: datetime
+) -> tuple[dict[InstanceKey, InstanceState], list[tuple[Item, StateError]], bool]:
+    """Return the instances in some items, the items that cannot be read, and whether each was read at least in part."""
+    states: dict[InstanceKey, InstanceState] = {}
+    unreadable: list[tuple[Item, StateError]] = []
+    whole = True
+    for part in found:
+        try:
+            decoded = columns_of(part)
+        except StateError as error:
+            unreadable.append((part, error))
+            whole = False
+            continue
+        readable, damaged = rows.instance_states((*key, *values) for key, values in decoded.items())
+        if damaged:
+            unreadable.append((part, StateError(f"{len(damaged)} instances of {product_id} cannot be read")))
+        states |= readable | rows.repaired(damaged, moment)
+    return states, unreadable, whole
+
+
+def unreadable_item(item: Item) -> Item:
+    """Return the copy of instances that cannot be read."""
+    return {**item, **_item((UNREADABLE, "#".join(str(item[name]) for name in ("pk", "poll_id", "sk"))))}
 
 
 def transition_items(
@@ -121,14 +151,15 @@ def history_partition(milliseconds: int) -> str:
 
 def transitions_of(item: Item) -> Iterator[AnyTransition]:
     """Yield the transitions of an item. Raises `StateError` if it cannot be read."""
-    product, poll_id = Product(str(item["product_id"]), str(item["product_name"])), str(item["poll_id"])
-    for key, values in columns_of(item).items():
-        identity = event_id(poll_id, product, key if any(key) else ())
-        try:
+    found = columns_of(item)
+    try:
+        product, poll_id = Product(str(item["product_id"]), str(item["product_name"])), str(item["poll_id"])
+        for key, values in found.items():
+            identity = event_id(poll_id, product, key if any(key) else ())
             yield rows.transition((identity, poll_id, product.id, product.name, *key, *values, item["observed_at"]))
-        except rows.UNREADABLE as error:
-            message = f"a transition of {product.id} cannot be read: {error}"
-            raise StateError(message) from error
+    except (*rows.UNREADABLE, KeyError) as error:
+        message = f"the item {item['pk']!r} {item['sk']!r} of the table cannot be read: {error!r}"
+        raise StateError(message) from error
 
 
 def outbox_item(transitions: Item) -> Item:

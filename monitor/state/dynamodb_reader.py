@@ -31,7 +31,11 @@ class DynamoDbReader:
         item = self._table.get((items.PRODUCTS, product_id))
         if item is None:
             return StoredProduct(None, missing=False)
-        return items.stored_product(product_id, item, self._table.query(items.instances_partition(product_id)))
+        instances = self._table.query(items.instances_partition(product_id))
+        stored, unreadable = items.stored_product(product_id, item, instances)
+        for _, error in unreadable:
+            raise error
+        return stored
 
     def discovered_products(self, source: str) -> Sequence[Product]:
         """Return the products that the last search of a source found, by id."""

@@ -148,18 +148,6 @@ def every_item(dynamodb: DynamoDbEngine) -> dict[Key, Item]:
     return {(str(i["pk"]), str(i["sk"])): i for name in partitions for i in dynamodb.table.query(name)}
 
 
-def test_an_outbox_item_without_transitions_is_an_error(dynamodb: DynamoDbEngine) -> None:
-    """It is named, and kept: its transitions are not dropped in silence."""
-    store = dynamodb.open()
-    for change in (FIRST, SECOND):
-        store.commit(change)
-    (outbox,) = dynamodb.table.query(dynamodb_items.OUTBOX)
-    dynamodb.table.write([{name: value for name, value in outbox.items() if name != "content"}])
-    with pytest.raises(StateError, match=r"^the item 'outbox' 'pp-\w+#\d+#.*' of the table cannot be read: "):
-        dynamodb.open().load(BASELINE.id)
-    assert len(list(dynamodb.table.query(dynamodb_items.OUTBOX))) == 1
-
-
 def test_transitions_of_a_product_that_is_not_monitored_any_more_are_published(dynamodb: DynamoDbEngine) -> None:
     """The next owner takes them over without loading the product; it asks for no others."""
     old = dynamodb.open()
@@ -284,16 +272,6 @@ def test_discovered_products_are_stored(dynamodb: DynamoDbEngine) -> None:
     store.save_discovered_products("hub", [Product("pp-one", "one"), BASELINE])
     store.save_discovered_products("hub", [BASELINE])
     assert store.discovered_products("hub") == [BASELINE]
-
-
-def test_an_item_that_cannot_be_read_is_not_replaced(dynamodb: DynamoDbEngine) -> None:
-    """Loading is an error that names the item."""
-    store = dynamodb.open()
-    store.commit(FIRST)
-    (item,) = dynamodb.table.query(f"instances#{BASELINE.id}")
-    dynamodb.table.write([{**item, "content": b"later"}])
-    with pytest.raises(StateError, match=r"^the item 'instances#pp-\w+' '0000' of the table cannot be read: "):
-        store.load(BASELINE.id)
 
 
 def test_a_missing_table_is_explained(dynamodb: DynamoDbEngine) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from monitor.model.accepted import Acceptance, Unused
-from monitor.model.details import StackSetDetails
+from monitor.model.details import InstanceDetail, StackSetDetails
 from monitor.model.errors import PollFailedError, Reason
 from monitor.model.instances import Product, Status
 from monitor.model.products import ProductStatus
@@ -114,6 +114,28 @@ def test_an_accepted_instance_is_visible() -> None:
     assert "What to do" not in page
     home = text_of("/", FakeViews([view]))
     assert home.startswith("Nothing needs attention 1 product, 1 stack instance. 1 is accepted by the configuration.")
+
+
+def test_advice_does_not_count_accepted_instances() -> None:
+    """Of two stack instances in suspended accounts, of which one is accepted, one needs something to be done."""
+    accepted = Acceptance(ONE, frozenset({Status.OUTDATED}), date(2027, 1, 31), "account is suspended")
+    suspended = InstanceDetail("SKIPPED_SUSPENDED_ACCOUNT")
+    view = product_view(
+        {(ONE, EU): Status.OUTDATED, (TWO, EU): Status.OUTDATED},
+        details=StackSetDetails({(ONE, EU): suspended, (TWO, EU): suspended}),
+        accepted={(ONE, EU): accepted},
+    )
+    page = text_of("/products/baseline", FakeViews([view]))
+    assert "1 SKIPPED_SUSPENDED_ACCOUNT The accounts are suspended." in page
+
+
+@pytest.mark.parametrize(("accounts", "more"), [(8, ""), (9, "1 more account."), (10, "2 more accounts.")])
+def test_accounts_that_are_left_out_are_counted(accounts: int, more: str) -> None:
+    """The home page lists eight accounts, and says how many more need attention."""
+    view = product_view({(f"{number:012}", EU): Status.OUTDATED for number in range(accounts)})
+    text = text_of("/", FakeViews([view]))
+    assert f"{more} All stack instances that are not CURRENT".strip() in text
+    assert ("more account" in text) == bool(more)
 
 
 def test_why_a_product_is_tainted() -> None:

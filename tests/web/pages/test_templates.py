@@ -35,6 +35,13 @@ def test_a_moment_is_seen_from_now(seconds: float, text: str) -> None:
     assert ago(EPOCH - timedelta(seconds=seconds), EPOCH) == text
 
 
+@pytest.mark.parametrize(("seconds", "text"), [(200, "in 3 min"), (0, "now"), (-7200, "now")])
+def test_what_is_due_is_not_in_the_past(seconds: float, text: str) -> None:
+    """A poll that was due two hours ago is waiting or under way."""
+    template = environment().from_string("{{ moment | time(due=true) | striptags }}")
+    assert template.render(now=EPOCH, moment=EPOCH + timedelta(seconds=seconds)) == text
+
+
 def test_numbers_have_their_noun() -> None:
     """A noun is singular for one thing only."""
     assert [count(0, "page"), count(1, "page"), count(1200, "page"), count(1200)] == [

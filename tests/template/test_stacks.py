@@ -165,6 +165,17 @@ def test_the_table_of_the_state() -> None:
     assert (statement["Sid"], "dynamodb:PutItem" in statement["Action"]) == ("KeepState", True)
 
 
+def test_the_table_is_used_by_the_environment_if_every_source_has_a_profile() -> None:
+    """No profile has the permissions for the table: its client takes the credentials of the environment."""
+    source = SourceSettings("a", "eu-west-1", 10, 20, "en", profile="one")
+    resources = template(Needs([source], TableSettings("state", "eu-west-1")))["Resources"]
+    statements = {
+        name: [one["Sid"] for one in resources[f"{name}Policy"]["Properties"]["PolicyDocument"]["Statement"]]
+        for name in ("Monitor", "ProfileOne")
+    }
+    assert statements == {"Monitor": ["KeepState"], "ProfileOne": ["ReadStackInstances"]}
+
+
 @pytest.mark.filterwarnings("ignore:Tried to parse AWS..SQS..QueuePolicy")  # the one resource that moto lacks
 @pytest.mark.parametrize("detail_type", EVENTS)
 def test_events_of_service_catalog_reach_the_queue(detail_type: str) -> None:

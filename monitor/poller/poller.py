@@ -21,7 +21,7 @@ from monitor.poller.confirmation import list_confirmed
 from monitor.poller.details import read_details, with_details
 from monitor.poller.product_state import PollRun, ProductState, utc_now, with_aws_name
 from monitor.poller.protocols import Catalog, CompletedPoll, EventSink, FailedPoll, Publisher, StateError, Store
-from monitor.poller.timeouts import HEADROOM, STALLED, calls_of, explain_timeout, poll_timeout
+from monitor.poller.timeouts import HEADROOM, calls_of, poll_timeout, with_advice
 
 
 class Poller:
@@ -135,7 +135,7 @@ class Poller:
                 listing = self._list(poll, deadline)
                 self._complete(poll, listing, read_details(poll, listing, deadline, self._deadlines, self._clock()))
             except PollFailedError as error:
-                self._fail(poll, self._explained(poll, error, deadline.budget_wait))
+                self._fail(poll, with_advice(error, poll, deadline.budget_wait, self._clock()))
             except PollCancelledError:
                 raise
             except Exception as error:
@@ -186,26 +186,6 @@ class Poller:
             self.confirm_shrink,
         )
 
-    def _explained(self, poll: PollRun, error: PollFailedError, budget_wait: float) -> PollFailedError:
-        # A poll that ran out of time while pages came in can be helped: the message says with which setting, and a
-        # default timeout is longer for the next poll.
-        now = self._clock()
-        timed_out = error.reason is Reason.TIMEOUT and now - poll.started_at >= poll.timeout
-        if not timed_out or now - poll.responded_at > STALLED * poll.timeout:
-            return error
-        poll.state.needed_seconds = HEADROOM * poll.timeout
-        known = calls_of(len(poll.state.snapshot.states), poll.catalog.page_size) if poll.state.snapshot else 0
-        message = explain_timeout(
-            poll.monitored,
-            timeout=poll.timeout,
-            next_timeout=poll_timeout(poll.monitored, poll.state.needed_seconds),
-            calls=poll.calls,
-            needed=known if known > poll.calls else None,
-            budget_wait=budget_wait,
-            calls_per_second=poll.catalog.calls_per_second,
-        )
-        return PollFailedError(error.reason, error.error_code, message)
-
     def _complete(self, poll: PollRun, listing: Listing, details: StackSetDetails | None) -> None:
         state, description = poll.state, poll.description
         status = description.detail.status if description else None
@@ -220,7 +200,8 @@ class Poller:
             newly_undescribed = None if state.undescribed else poll.undescribed
             state.undescribed = poll.undescribed is not None
             state.completed_at = self._clock()
-            state.needed_seconds = HEADROOM * (seconds := state.completed_at - poll.started_at)
+            seconds = state.completed_at - poll.started_at
+            state.needed_seconds = HEADROOM * seconds
             self._check_wanted(poll.monitored, state)
             completed = CompletedPoll(
                 monitored=poll.monitored,

@@ -5,6 +5,8 @@ import math
 from monitor.config.duration import format_duration
 from monitor.config.schema import MAX_CALLS_PER_SECOND
 from monitor.config.settings import MonitoredProduct
+from monitor.model.errors import PollFailedError, Reason
+from monitor.poller.product_state import PollRun
 
 # Bound of a default timeout: 50 minutes at an interval of 5m, less than the default `poll.stale_after`.
 MAX_INTERVALS = 10
@@ -28,6 +30,29 @@ def poll_timeout(monitored: MonitoredProduct, needed: float) -> float:
 def calls_of(instances: int, page_size: int) -> int:
     """Return the calls that a poll of so many instances makes at least: one to describe the product, and the pages."""
     return 1 + max(1, math.ceil(instances / page_size))
+
+
+def with_advice(error: PollFailedError, poll: PollRun, budget_wait: float, now: float) -> PollFailedError:
+    """Return the error of a poll; of one that ran out of time while pages came in, with the setting that helps.
+
+    A default timeout is longer for the next poll then. `budget_wait` are the seconds that the poll waited for the calls
+    per second of its source.
+    """
+    timed_out = error.reason is Reason.TIMEOUT and now - poll.started_at >= poll.timeout
+    if not timed_out or now - poll.responded_at > STALLED * poll.timeout:
+        return error
+    poll.state.needed_seconds = HEADROOM * poll.timeout
+    known = calls_of(len(poll.state.snapshot.states), poll.catalog.page_size) if poll.state.snapshot else 0
+    message = explain_timeout(
+        poll.monitored,
+        timeout=poll.timeout,
+        next_timeout=poll_timeout(poll.monitored, poll.state.needed_seconds),
+        calls=poll.calls,
+        needed=known if known > poll.calls else None,
+        budget_wait=budget_wait,
+        calls_per_second=poll.catalog.calls_per_second,
+    )
+    return PollFailedError(error.reason, error.error_code, message)
 
 
 def explain_timeout(

@@ -19,7 +19,7 @@ RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("e
 # reading a response at that moment (Helm 4.3.1, once in several runs). It is no warning of the API server.
 _CANCELED_WATCH = re.compile(
     r'^E\d{4} [\d:.]+ +\d+ request\.go:\d+\] "Unexpected error when reading response body" err="context canceled"\n',
-    re.M,
+    re.MULTILINE,
 )
 _numbers = count()
 
